@@ -1,0 +1,122 @@
+//! Reports: the records that the child and init send to the parent, eight bytes each.
+//!
+//! They travel on a `SOCK_SEQPACKET` socket, one record a packet, so none is ever torn. The end
+//! of the stream means that the sender is gone.
+
+use crate::exit::Ending;
+use crate::stage::Stage;
+
+/// Bytes of a record.
+pub const SIZE: usize = 8;
+
+/// One record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// This stage failed; nothing further will be done.
+    Failed {
+        /// The stage.
+        stage: Stage,
+        /// The errno it failed with.
+        errno: u16,
+        /// Which of the stage's objects (device, mount point …), where it has several.
+        object: u16,
+    },
+    /// A step that the container can live without was left out.
+    Skipped {
+        /// The stage.
+        stage: Stage,
+        /// The errno it failed with.
+        errno: u16,
+    },
+    /// This stage is done (only when asked for: `--verbose`).
+    Done {
+        /// The stage.
+        stage: Stage,
+        /// Since the sender's step before, in microseconds.
+        micros: u32,
+    },
+    /// The master side of the container's terminal is in this packet's ancillary data.
+    Terminal,
+    /// The command is running: execve(2) succeeded.
+    Started,
+    /// The command has ended.
+    Ended(Ending),
+}
+
+const FAILED: u8 = 1;
+const SKIPPED: u8 = 2;
+const DONE: u8 = 3;
+const TERMINAL: u8 = 4;
+const STARTED: u8 = 5;
+const EXITED: u8 = 6;
+const KILLED: u8 = 7;
+
+impl Report {
+    /// Layout: kind, stage or code, errno (little endian), a 32-bit detail (little endian).
+    pub fn to_bytes(self) -> [u8; SIZE] {
+        let (kind, second, errno, detail) = match self {
+            Report::Failed { stage, errno, object } => {
+                (FAILED, stage as u8, errno, u32::from(object))
+            }
+            Report::Skipped { stage, errno } => (SKIPPED, stage as u8, errno, 0),
+            Report::Done { stage, micros } => (DONE, stage as u8, 0, micros),
+            Report::Terminal => (TERMINAL, 0, 0, 0),
+            Report::Started => (STARTED, 0, 0, 0),
+            Report::Ended(Ending::Code(code)) => (EXITED, code, 0, 0),
+            Report::Ended(Ending::Signal { signal, core }) => (KILLED, signal, 0, u32::from(core)),
+        };
+        let e = errno.to_le_bytes();
+        let d = detail.to_le_bytes();
+        [kind, second, e[0], e[1], d[0], d[1], d[2], d[3]]
+    }
+
+    /// The inverse of [`Report::to_bytes`]; `None` for bytes that are no record.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Report> {
+        let &[kind, second, e0, e1, d0, d1, d2, d3] = bytes else { return None };
+        let errno = u16::from_le_bytes([e0, e1]);
+        let detail = u32::from_le_bytes([d0, d1, d2, d3]);
+        Some(match kind {
+            FAILED => Report::Failed {
+                stage: Stage::from_number(second)?,
+                errno,
+                object: u16::try_from(detail).ok()?,
+            },
+            SKIPPED => Report::Skipped { stage: Stage::from_number(second)?, errno },
+            DONE => Report::Done { stage: Stage::from_number(second)?, micros: detail },
+            TERMINAL => Report::Terminal,
+            STARTED => Report::Started,
+            EXITED => Report::Ended(Ending::Code(second)),
+            KILLED => Report::Ended(Ending::Signal { signal: second, core: detail != 0 }),
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_record_round_trips() {
+        let mut records =
+            vec![Report::Terminal, Report::Started, Report::Ended(Ending::Code(200))];
+        records.push(Report::Ended(Ending::Signal { signal: 11, core: true }));
+        for &stage in Stage::ALL {
+            records.push(Report::Failed { stage, errno: 133, object: 65535 });
+            records.push(Report::Skipped { stage, errno: 1 });
+            records.push(Report::Done { stage, micros: u32::MAX });
+        }
+        for record in records {
+            assert_eq!(Report::from_bytes(&record.to_bytes()), Some(record));
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_record_are_refused() {
+        assert_eq!(Report::from_bytes(&[]), None);
+        assert_eq!(Report::from_bytes(&[0; 8]), None);
+        assert_eq!(Report::from_bytes(&[99, 0, 0, 0, 0, 0, 0, 0]), None);
+        assert_eq!(Report::from_bytes(&[FAILED, 255, 0, 0, 0, 0, 0, 0]), None);
+        assert_eq!(Report::from_bytes(&[STARTED; 9]), None);
+    }
+}

@@ -1,0 +1,132 @@
+//! Every step that can fail between clone3 and the command's exec, in the order it is taken.
+//!
+//! The one place that states the order: the child and init name their steps by it, the launcher
+//! turns it into text, the tests walk it.
+
+macro_rules! stages {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// A named step that can fail. The number is what travels in a report.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum Stage {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Stage {
+            /// All stages, in order.
+            pub const ALL: &'static [Stage] = &[$(Stage::$name,)*];
+
+            /// The stage's name as the status fd shows it.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Stage::$name => stringify!($name),)*
+                }
+            }
+        }
+    };
+}
+
+stages! {
+    // The child, in the launcher's image.
+    /// Wait until the parent has written the id maps.
+    WaitGate,
+    /// Drop the caller's supplementary groups.
+    ClearGroups,
+    /// Become the container's gid 0.
+    SetGid,
+    /// Become the container's uid 0.
+    SetUid,
+    /// Ask for SIGKILL when the parent dies, and see that it has not died yet.
+    WatchParent,
+    /// Take every mount out of the host's propagation.
+    MakePrivate,
+    /// Clone a host device node (ordinary user: from inside the new mount namespace).
+    CloneDevice,
+    /// Clone the rootfs (ordinary user).
+    CloneRoot,
+    /// Make device nodes that lie in the rootfs dead.
+    RestrictRoot,
+    /// Attach the rootfs over `/`.
+    AttachRoot,
+    /// Look for the command, before anything is created in the rootfs.
+    FindCommand,
+    /// Create a missing mount point.
+    MakeMountPoint,
+    /// Mount the container's /dev.
+    MountDev,
+    /// Put a device node, a link or a directory into /dev.
+    FillDev,
+    /// Mount the container's own /dev/pts.
+    MountPts,
+    /// Mount /dev/shm.
+    MountShm,
+    /// Mount /dev/mqueue.
+    MountMqueue,
+    /// Mount /sys, read-only.
+    MountSys,
+    /// Mount /sys/fs/cgroup, read-only.
+    MountCgroup,
+    /// Open the container's terminal and hand its master side out.
+    OpenTerminal,
+    /// Bring up the loopback interface.
+    RaiseLoopback,
+    /// Set the host name.
+    SetHostname,
+    /// Make the rootfs the root.
+    PivotRoot,
+    /// Keep every other file descriptor out.
+    CloseFds,
+    /// Execute init.
+    ExecInit,
+
+    // init.
+    /// Mount /proc.
+    MountProc,
+    /// Mask what the host's root could reach through /proc.
+    MaskProc,
+    /// Detach the old root.
+    CutRoot,
+    /// Create the command's process.
+    Spawn,
+
+    // The command's process, in init's image.
+    /// Start a session, with the terminal when there is one.
+    StartSession,
+    /// Drop capabilities from the bounding set.
+    DropBounding,
+    /// Set the command's groups.
+    SetCommandGroups,
+    /// Set the command's gid.
+    SetCommandGid,
+    /// Set no_new_privs.
+    SetNoNewPrivs,
+    /// Set the command's uid.
+    SetCommandUid,
+    /// Set the command's capabilities.
+    SetCapabilities,
+    /// Change into the working directory.
+    ChangeDirectory,
+    /// Execute the command.
+    ExecCommand,
+}
+
+impl Stage {
+    /// The stage with this number, if there is one.
+    pub fn from_number(number: u8) -> Option<Stage> {
+        Stage::ALL.get(usize::from(number)).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_round_trip_and_are_in_order() {
+        for (index, &stage) in Stage::ALL.iter().enumerate() {
+            assert_eq!(stage as usize, index);
+            assert_eq!(Stage::from_number(stage as u8), Some(stage));
+        }
+        assert_eq!(Stage::from_number(Stage::ALL.len() as u8), None);
+    }
+}

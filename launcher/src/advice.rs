@@ -1,0 +1,125 @@
+//! From a stage, an object and an errno to the words a person can act on.
+
+use init::stage::Stage;
+
+use crate::child::MOUNT_POINTS;
+use crate::error::Error;
+use crate::prepare::Prepared;
+use crate::sys::Errno;
+
+/// The error that a report of the child's or init's stands for.
+pub fn stage_failed(stage: Stage, errno: Errno, object: u16, prepared: &Prepared<'_>) -> Error {
+    let action = action(stage, usize::from(object), prepared);
+    Error::at(stage.name(), action, errno).advise_maybe(advice(stage, errno))
+}
+
+/// What was being done, on which object.
+fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
+    let spec = prepared.spec;
+    let rootfs = spec.rootfs.to_string_lossy();
+    let command = spec.command[0].to_string_lossy();
+    let account = &prepared.account;
+    let device = prepared.devices.get(object).map_or("a device", |d| d.host_path.to_str().unwrap_or("a device"));
+    match stage {
+        Stage::WaitGate => "wait for the parent".into(),
+        Stage::ClearGroups => "drop the caller's groups".into(),
+        Stage::SetGid => "become the container's gid 0".into(),
+        Stage::SetUid => "become the container's uid 0".into(),
+        Stage::WatchParent => "tie the container to the launcher".into(),
+        Stage::MakePrivate => "make the mounts of / private".into(),
+        Stage::CloneDevice => format!("clone the host's {device}"),
+        Stage::CloneRoot => format!("clone the mounts of rootfs {rootfs}"),
+        Stage::RestrictRoot => format!("make devices in rootfs {rootfs} dead"),
+        Stage::AttachRoot => format!("attach rootfs {rootfs} over /"),
+        Stage::FindCommand => format!("find command {command} in rootfs {rootfs}"),
+        Stage::MakeMountPoint => {
+            let point = MOUNT_POINTS.get(object).map_or("", |p| p.to_str().unwrap_or(""));
+            format!("open or create the mount point {rootfs}/{point}")
+        }
+        Stage::MountDev => format!("mount a tmpfs on {rootfs}/dev"),
+        Stage::FillDev => format!("put {device} into the container's /dev"),
+        Stage::MountPts => format!("mount devpts on {rootfs}/dev/pts"),
+        Stage::MountShm => format!("mount a tmpfs on {rootfs}/dev/shm"),
+        Stage::MountMqueue => format!("mount mqueue on {rootfs}/dev/mqueue"),
+        Stage::MountSys => format!("mount sysfs on {rootfs}/sys"),
+        Stage::MountCgroup => format!("mount cgroup2 on {rootfs}/sys/fs/cgroup"),
+        Stage::OpenTerminal => "open a terminal in the container's /dev/pts".into(),
+        Stage::RaiseLoopback => "bring up the container's loopback interface".into(),
+        Stage::SetHostname => format!("set the host name to {}", spec.hostname.to_string_lossy()),
+        Stage::PivotRoot => format!("make rootfs {rootfs} the root"),
+        Stage::CloseFds => "keep the launcher's descriptors out of the container".into(),
+        Stage::ExecInit => match &spec.init {
+            Some(path) => format!("execute --init {}", path.to_string_lossy()),
+            None => "execute init from its memfd".into(),
+        },
+        Stage::MountProc => format!("mount proc on {rootfs}/proc"),
+        Stage::MaskProc => format!("mask {rootfs}/proc"),
+        Stage::CutRoot => "detach the old root".into(),
+        Stage::Spawn => format!("create a process for command {command}"),
+        Stage::StartSession => "start a session for the command".into(),
+        Stage::DropBounding => "drop capabilities from the bounding set".into(),
+        Stage::SetCommandGroups => format!("give the command the groups {:?}", account.groups),
+        Stage::SetCommandGid => format!("give the command the gid {}", account.gid),
+        Stage::SetNoNewPrivs => "set no_new_privs".into(),
+        Stage::SetCommandUid => format!("give the command the uid {}", account.uid),
+        Stage::SetCapabilities => "set the command's capabilities".into(),
+        Stage::ChangeDirectory => {
+            format!("change into --workdir {}", spec.workdir.to_string_lossy())
+        }
+        Stage::ExecCommand => format!("execute command {command} in rootfs {rootfs}"),
+    }
+}
+
+/// What the user can do about it.
+fn advice(stage: Stage, errno: Errno) -> Option<String> {
+    let text = match (stage, errno) {
+        (Stage::SetGid | Stage::SetUid, Errno::EINVAL) => {
+            "the map does not have the id 0 of the container"
+        }
+        (Stage::RestrictRoot, Errno::ENOSYS) => "mount_setattr needs Linux 5.12",
+        (Stage::MakePrivate, Errno::EACCES | Errno::EPERM) => {
+            "AppArmor may restrict user namespaces: sysctl \
+             kernel.apparmor_restrict_unprivileged_userns (Ubuntu)"
+        }
+        (Stage::CloneRoot, Errno::EINVAL) => {
+            "it lies below a mount that cannot be bound, or on one that is not in our namespace"
+        }
+        (Stage::FindCommand | Stage::ExecCommand, Errno::ENOENT) => {
+            "is it on the container's PATH, and with it its interpreter (#!) or ELF loader?"
+        }
+        (Stage::FindCommand | Stage::ExecCommand, Errno::EACCES) => {
+            "it is there, but no executable file for this user, or on a noexec mount"
+        }
+        (Stage::ExecCommand, Errno::ENOEXEC) => "it is no program for this machine",
+        (Stage::MakeMountPoint, Errno::EACCES | Errno::EPERM | Errno::EROFS) => {
+            "create it, or let the container's root write there"
+        }
+        (Stage::MakeMountPoint, Errno::ENOTDIR | Errno::ELOOP | Errno::EEXIST) => {
+            "it has to be a directory"
+        }
+        (Stage::MountDev | Stage::MountPts | Stage::MountShm, Errno::ENODEV) => {
+            "the kernel lacks CONFIG_TMPFS or CONFIG_UNIX98_PTYS"
+        }
+        (Stage::PivotRoot, Errno::EINVAL) => {
+            "the host's root is the initial ramfs, which cannot be pivoted from before Linux 7.0; \
+             switch_root to a tmpfs first"
+        }
+        (Stage::ExecInit, Errno::EACCES) => {
+            "the sysctl vm.memfd_noexec or a security module forbids to execute a memfd"
+        }
+        (Stage::ExecInit, Errno::ENOENT | Errno::ENOEXEC) => {
+            "init has to be a static program for this machine"
+        }
+        (Stage::MountProc, Errno::EPERM) => {
+            "the host's /proc is not mounted or has masks over it, as in many containers; \
+             see \"Nesting\" in the README"
+        }
+        (Stage::MountProc, Errno::ELOOP | Errno::ENOTDIR) => {
+            "/proc of the rootfs has to be a directory, not a link"
+        }
+        (Stage::ChangeDirectory, Errno::ENOENT) => "create it in the rootfs, or give another",
+        (Stage::Spawn, Errno::EAGAIN) => "a limit on processes is reached",
+        _ => return None,
+    };
+    Some(text.into())
+}

@@ -1,0 +1,94 @@
+//! What was typed: every option, and its help text. Nothing is checked here but the form.
+
+use argh::{ArgsInfo, FromArgs};
+
+use crate::words::Word;
+
+/// Run COMMAND in a container on the root file system ROOTFS.
+///
+/// All namespaces are new, the host's files, processes and network are out of reach, and
+/// nothing is left behind. No daemon, no setuid; root or ordinary user.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(
+    help_triggers("-h", "--help"),
+    note = "Exit status: that of COMMAND, 128+N if signal N ended it; 125 if the launcher failed, 126 if COMMAND cannot be executed, 127 if it is not found.",
+    example = "launcher ./rootfs /bin/sh",
+    example = "launcher --hostname build --env CI=1 --workdir /src ./rootfs make -j4"
+)]
+pub struct Args {
+    /// host name of the container (default: container)
+    #[argh(option, arg_name = "name")]
+    pub hostname: Option<Word>,
+
+    /// set K to V for the command, or pass the caller's K on; repeatable
+    #[argh(option, arg_name = "K[=V]")]
+    pub env: Vec<Word>,
+
+    /// start from the caller's environment, not from PATH, HOME and TERM alone
+    #[argh(switch)]
+    pub keep_env: bool,
+
+    /// directory inside to start in (default: /)
+    #[argh(option, arg_name = "path")]
+    pub workdir: Option<Word>,
+
+    /// run as UID[:GID] or NAME[:GROUP] of the container's /etc/passwd (default: 0)
+    #[argh(option, arg_name = "user")]
+    pub user: Option<Word>,
+
+    /// how to map ids: auto, single, subid, range or identity (default: auto)
+    #[argh(option, arg_name = "mode")]
+    pub userns: Option<Word>,
+
+    /// map user ids INSIDE:OUTSIDE:COUNT; repeatable
+    #[argh(option, arg_name = "map")]
+    pub uid_map: Vec<Word>,
+
+    /// map group ids INSIDE:OUTSIDE:COUNT; repeatable (default: as --uid-map)
+    #[argh(option, arg_name = "map")]
+    pub gid_map: Vec<Word>,
+
+    /// keep the host's namespace: net, uts, ipc, cgroup or time; repeatable
+    #[argh(option, arg_name = "namespace")]
+    pub share: Vec<Word>,
+
+    /// pass descriptor N on to the command; repeatable
+    #[argh(option, arg_name = "N")]
+    pub keep_fd: Vec<Word>,
+
+    /// run this program of the host as PID 1, not the built-in init
+    #[argh(option, arg_name = "path")]
+    pub init: Option<Word>,
+
+    /// seconds that other processes get to end in once the command has ended (default: 0)
+    #[argh(option, arg_name = "seconds")]
+    pub grace: Option<Word>,
+
+    /// end by the signal that ended the command, not with 128+N
+    #[argh(switch)]
+    pub die_by_signal: bool,
+
+    /// write the host's pid of the container's init to this file, while it runs
+    #[argh(option, arg_name = "path")]
+    pub pid_file: Option<Word>,
+
+    /// write a JSON object per event to descriptor N: started, failed, exited
+    #[argh(option, arg_name = "N")]
+    pub status_fd: Option<Word>,
+
+    /// show each step and how long it took (also LAUNCHER_DEBUG=1)
+    #[argh(switch)]
+    pub verbose: bool,
+
+    /// show the version
+    #[argh(switch)]
+    pub version: bool,
+
+    /// directory that becomes the container's /
+    #[argh(positional, arg_name = "ROOTFS")]
+    pub rootfs: Word,
+
+    /// what to run inside (default: /bin/sh)
+    #[argh(positional, greedy, arg_name = "COMMAND")]
+    pub command: Vec<Word>,
+}

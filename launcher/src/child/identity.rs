@@ -1,0 +1,39 @@
+//! From nobody to the container's root, with the parent known to be alive.
+
+use std::os::fd::BorrowedFd;
+
+use init::exit;
+use init::stage::Stage;
+
+use super::reporter::{At, Failure};
+use crate::prepare::Prepared;
+use crate::sys::{file, process, socket};
+
+/// Waits at the gate. Go is a byte; the end of the channel is a parent that has died.
+pub fn wait_for_maps(channel: BorrowedFd<'_>) -> Result<(), Failure> {
+    match file::read(channel, &mut [0]).at(Stage::WaitGate)? {
+        0 => process::exit(exit::FAILED),
+        _ => Ok(()),
+    }
+}
+
+/// The ids that the maps gave us. Groups first: they need the gid's privilege, which needs the
+/// uid's.
+pub fn become_root(prepared: &Prepared<'_>) -> Result<(), Failure> {
+    if prepared.ids.can_set_groups {
+        process::clear_groups().at(Stage::ClearGroups)?;
+    }
+    process::set_gid(0).at(Stage::SetGid)?;
+    process::set_uid(0).at(Stage::SetUid)
+}
+
+/// A change of credentials clears the death signal, so it is asked for after the last one. A
+/// parent that died before that is seen by its end of the channel: getppid(2) would not tell, it
+/// is 0 in a new pid namespace either way.
+pub fn watch_parent(channel: BorrowedFd<'_>) -> Result<(), Failure> {
+    process::die_with_parent(libc::SIGKILL).at(Stage::WatchParent)?;
+    if socket::is_hung_up(channel).at(Stage::WatchParent)? {
+        process::exit(exit::FAILED);
+    }
+    Ok(())
+}

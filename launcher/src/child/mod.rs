@@ -1,0 +1,96 @@
+//! The child: the steps inside, from clone3 to init, in the order of [`Stage`].
+//!
+//! In: all new namespaces, ids unmapped until the gate opens, every signal blocked, the memory a
+//! copy of the launcher's. Allocates nothing, opens by host path only what the caller could not
+//! open for it, and ends in execveat or in a report.
+
+mod dev;
+mod identity;
+mod network;
+mod reporter;
+mod root;
+mod system;
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use init::exit;
+use init::stage::Stage;
+
+use crate::prepare::Prepared;
+use crate::sys::process::{self, Words};
+use crate::sys::{file, mount};
+use reporter::{At as _, Failure, Reporter};
+pub use root::MOUNT_POINTS;
+
+/// Goes through the steps; does not come back.
+pub fn enter(prepared: &Prepared<'_>, channel: OwnedFd, argv: &Words) -> ! {
+    let mut reporter = Reporter::new(channel.as_fd(), prepared.spec.verbose);
+    let Err(failure) = steps(prepared, channel.as_fd(), argv, &mut reporter);
+    reporter.fail(failure);
+    process::exit(exit::FAILED)
+}
+
+/// Never `Ok`: success is init running.
+fn steps(
+    prepared: &Prepared<'_>,
+    channel: BorrowedFd<'_>,
+    argv: &Words,
+    reporter: &mut Reporter<'_>,
+) -> Result<std::convert::Infallible, Failure> {
+    let spec = prepared.spec;
+
+    identity::wait_for_maps(channel)?;
+    reporter.done(Stage::WaitGate);
+    identity::become_root(prepared)?;
+    identity::watch_parent(channel)?;
+    reporter.done(Stage::WatchParent);
+
+    // Modes inside are as they are given here; the command gets the caller's mask back.
+    let callers_umask = file::set_umask(0);
+
+    mount::make_private().at(Stage::MakePrivate)?;
+    reporter.done(Stage::MakePrivate);
+    // What comes from the host by path has to be taken while the host's tree is in sight.
+    let sources = root::take_sources(prepared)?;
+    reporter.done(Stage::CloneDevice);
+    let own_tree = root::clone_own(prepared)?;
+    let root = own_tree.as_ref().map_or(prepared.rootfs.dir(), OwnedFd::as_fd);
+    root::attach(root)?;
+    reporter.done(Stage::AttachRoot);
+
+    // Only now: a start that cannot work must not leave a trace in the rootfs.
+    root::find_command(prepared, root)?;
+    reporter.done(Stage::FindCommand);
+    root::make_mount_point(root, root::PROC)?;
+    let dev = dev::assemble(prepared, root, &sources, reporter)?;
+    system::mount_sys(root, &sources, reporter)?;
+    if prepared.terminal {
+        dev.open_terminal(prepared, channel)?;
+        reporter.done(Stage::OpenTerminal);
+    }
+    if !spec.share.net {
+        network::raise_loopback()?;
+        reporter.done(Stage::RaiseLoopback);
+    }
+    if !spec.share.uts {
+        process::set_hostname(&spec.hostname).at(Stage::SetHostname)?;
+        reporter.done(Stage::SetHostname);
+    }
+
+    // The old root now lies over the new one; init detaches it once /proc is mounted.
+    mount::pivot_here().at(Stage::PivotRoot)?;
+    reporter.done(Stage::PivotRoot);
+
+    file::set_umask(callers_umask);
+    keep_only(prepared, channel).at(Stage::CloseFds)?;
+    reporter.done(Stage::CloseFds);
+    let errno = process::execute(prepared.program.as_fd(), argv, &prepared.environment);
+    Err(Failure { stage: Stage::ExecInit, errno, object: 0 })
+}
+
+/// Everything else is closed by execve: what the caller left open, and what was opened here.
+fn keep_only(prepared: &Prepared<'_>, channel: BorrowedFd<'_>) -> crate::sys::Result<()> {
+    file::close_on_exec_from(3)?;
+    file::keep_on_exec(channel.as_raw_fd())?;
+    prepared.keep_fds.iter().try_for_each(|fd| file::keep_on_exec(fd.as_raw_fd()))
+}

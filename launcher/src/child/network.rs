@@ -1,0 +1,15 @@
+//! The network: an own namespace has nothing but a loopback interface, which is down.
+
+use init::stage::Stage;
+
+use super::reporter::{At, Failure};
+use crate::sys::{Errno, network};
+
+/// Brings it up.
+pub fn raise_loopback() -> Result<(), Failure> {
+    match network::raise_loopback() {
+        // A kernel without IPv4 has no loopback address to give.
+        Err(Errno::EAFNOSUPPORT) => Ok(()),
+        other => other.at(Stage::RaiseLoopback),
+    }
+}

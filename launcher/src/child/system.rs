@@ -1,0 +1,59 @@
+//! /sys and /sys/fs/cgroup, read-only. A container lives without them, so what the kernel
+//! refuses is left out, and `--verbose` says so.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use init::stage::Stage;
+
+use super::reporter::{Failure, Reporter};
+use super::root::{self, Sources};
+use crate::sys::file::At;
+use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID, RDONLY};
+use crate::sys::{Result as SysResult, mount};
+
+const FLAGS: u64 = RDONLY | NOSUID | NODEV | NOEXEC;
+
+/// Mounts both, as far as they can be had.
+pub fn mount_sys(
+    root: BorrowedFd<'_>,
+    sources: &Sources,
+    reporter: &mut Reporter<'_>,
+) -> Result<(), Failure> {
+    let target = match root::make_mount_point(root, root::SYS) {
+        Ok(target) => target,
+        Err(failure) => {
+            reporter.skipped(Stage::MountSys, failure.errno);
+            return Ok(());
+        }
+    };
+    if let Some(hosts) = &sources.sys {
+        let bound = mount::restrict(hosts.as_fd(), FLAGS)
+            .and_then(|()| mount::attach(hosts.as_fd(), At::Dir(target.as_fd()), c""));
+        match bound {
+            Ok(()) => reporter.done(Stage::MountSys),
+            Err(errno) => reporter.skipped(Stage::MountSys, errno),
+        }
+        return Ok(());
+    }
+    // A sysfs shows the devices of a network namespace: it needs one of our own.
+    let sys = mount::create(c"sysfs", &[], FLAGS).and_then(|sys| {
+        mount::attach(sys.as_fd(), At::Dir(target.as_fd()), c"")?;
+        Ok(sys)
+    });
+    match sys {
+        Ok(sys) => {
+            reporter.done(Stage::MountSys);
+            match mount_cgroup(sys.as_fd()) {
+                Ok(()) => reporter.done(Stage::MountCgroup),
+                Err(errno) => reporter.skipped(Stage::MountCgroup, errno),
+            }
+        }
+        Err(errno) => reporter.skipped(Stage::MountSys, errno),
+    }
+    Ok(())
+}
+
+fn mount_cgroup(sys: BorrowedFd<'_>) -> SysResult<()> {
+    let cgroup = mount::create(c"cgroup2", &[], FLAGS)?;
+    mount::attach(cgroup.as_fd(), At::Dir(sys), c"fs/cgroup")
+}

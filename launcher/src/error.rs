@@ -1,0 +1,88 @@
+//! What went wrong: the stage, the object, the errno, and what can be done.
+
+use std::fmt;
+
+use init::exit;
+
+use crate::sys::Errno;
+
+/// A failure, on its way to the one line that `main` prints.
+#[derive(Debug)]
+pub struct Error {
+    /// What the launcher exits with.
+    pub code: u8,
+    /// A name for machines (`--status-fd`).
+    pub stage: &'static str,
+    /// The errno, when the kernel said no.
+    pub errno: Option<Errno>,
+    text: String,
+    advice: Option<String>,
+}
+
+impl Error {
+    /// The words make no sense.
+    pub fn misuse(text: impl Into<String>) -> Self {
+        Error {
+            code: exit::FAILED,
+            stage: "Arguments",
+            errno: None,
+            text: text.into(),
+            advice: Some("see launcher --help".into()),
+        }
+    }
+
+    /// Something other than a system call is in the way.
+    pub fn refused(stage: &'static str, text: impl Into<String>) -> Self {
+        Error { code: exit::FAILED, stage, errno: None, text: text.into(), advice: None }
+    }
+
+    /// The kernel refused `action`: "open rootfs ./x".
+    pub fn at(stage: &'static str, action: impl fmt::Display, errno: Errno) -> Self {
+        Error {
+            code: exit::FAILED,
+            stage,
+            errno: Some(errno),
+            text: format!("cannot {action}"),
+            advice: None,
+        }
+    }
+
+    /// Adds what the user can do.
+    pub fn advise(mut self, advice: impl Into<String>) -> Self {
+        self.advice = Some(advice.into());
+        self
+    }
+
+    /// Adds what the user can do, if there is anything.
+    pub fn advise_maybe(mut self, advice: Option<String>) -> Self {
+        self.advice = advice.or(self.advice);
+        self
+    }
+
+    /// Sets another exit code.
+    pub fn with_code(mut self, code: u8) -> Self {
+        self.code = code;
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)?;
+        if let Some(errno) = self.errno {
+            write!(f, ": {}", show_errno(errno))?;
+        }
+        if let Some(advice) = &self.advice {
+            write!(f, "; {advice}")?;
+        }
+        Ok(())
+    }
+}
+
+/// `EPERM (Operation not permitted)`.
+pub fn show_errno(errno: Errno) -> String {
+    match errno.name_and_description() {
+        Some((name, text)) => format!("{name} ({text})"),
+        None => format!("errno {}", errno.into_raw()),
+    }
+}

@@ -1,0 +1,102 @@
+//! launcher: start a command in a container, and wait for its end.
+//!
+//! argv → Args → Spec → Prepared → clone3 → parent | child. The parent supervises and gives the
+//! exit code; the child assembles the root and becomes init, which runs the command.
+
+#![no_main]
+
+mod advice;
+mod args;
+mod child;
+mod error;
+mod log;
+mod parent;
+mod prepare;
+mod spawn;
+mod spec;
+mod sys;
+mod words;
+
+use std::ffi::CString;
+use std::io::Write;
+
+use init::exit::{self, Ending};
+
+use error::Error;
+use log::Log;
+use parent::{Blocked, Status};
+use prepare::prepare;
+use spawn::{Side, spawn};
+use spec::Spec;
+use sys::{process, signal};
+use words::Request;
+
+/// Called by the C runtime's entry; the only place that prints an error.
+fn run(argv: Vec<CString>) -> u8 {
+    let spec = match words::parse(&argv) {
+        Ok(Request::Print(text)) => return print(&text),
+        Ok(Request::Start(args)) => Spec::new(&args),
+        Err(error) => Err(error),
+    };
+    match spec.and_then(|spec| run_container(&spec)) {
+        Ok(code) => code,
+        Err(error) => {
+            log::say(&error);
+            error.code
+        }
+    }
+}
+
+/// From a spec to the code to exit with.
+fn run_container(spec: &Spec) -> Result<u8, Error> {
+    let mut status = Status::open(spec.status_fd)?;
+    let ending = start_and_wait(spec, &mut status);
+    match &ending {
+        Ok(ending) => status.exited(*ending),
+        Err(error) => status.failed(error),
+    }
+    let ending = ending?;
+    if let (Ending::Signal { signal, .. }, true) = (ending, spec.die_by_signal) {
+        die_by(i32::from(signal));
+    }
+    Ok(ending.exit_code())
+}
+
+fn start_and_wait(spec: &Spec, status: &mut Status) -> Result<Ending, Error> {
+    let mut log = Log::new(spec.verbose || std::env::var_os("LAUNCHER_DEBUG").is_some());
+    // From here on a signal waits for supervise, or in the child for init: none is lost.
+    let callers_mask = signal::set_mask(signal::ALL)
+        .map_err(|errno| Error::at("BlockSignals", "block signals", errno))?;
+    // A caller that ignores SIGCHLD would have the kernel reap our child unseen.
+    signal::set_default(libc::SIGCHLD)
+        .map_err(|errno| Error::at("BlockSignals", "reset SIGCHLD", errno))?;
+
+    let mut prepared = prepare(spec, callers_mask, &mut log)?;
+    loop {
+        let (pid, channel) = match spawn(&prepared)? {
+            Side::Child { channel, argv } => child::enter(&prepared, channel, &argv),
+            Side::Parent { pid, channel } => (pid, channel),
+        };
+        match parent::admit(&prepared, pid, channel, &mut log) {
+            Ok(container) => return container.supervise(&prepared, status, &mut log),
+            Err(Blocked::NotMappable(errno)) => prepared.fall_back_to_identity(errno, &mut log)?,
+            Err(Blocked::Failed(error)) => return Err(error),
+        }
+    }
+}
+
+/// Ends as the command did, so that whoever waits for us sees the signal.
+fn die_by(signal: i32) {
+    // The core, if there is one, is the command's and was written already.
+    process::forbid_core().ok();
+    signal::set_default(signal).ok();
+    signal::send(signal::own_pid(), signal).ok();
+    signal::set_mask(0).ok();
+}
+
+fn print(text: &str) -> u8 {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => 0,
+        Err(_) => exit::FAILED,
+    }
+}

@@ -1,0 +1,105 @@
+//! uid_map, gid_map and setgroups of the child; see user_namespaces(7).
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::error::Error;
+use crate::prepare::ids::{IdPlan, Writer};
+use crate::spec::idmap::IdMap;
+use crate::sys::file::{self, At};
+use crate::sys::{Errno, Result as SysResult};
+
+/// Writes all three, by ourselves or by the setuid tools.
+pub fn write(ids: &IdPlan, pid: i32) -> Result<(), Error> {
+    match &ids.writer {
+        Writer::Parent => {
+            if !ids.can_set_groups {
+                // Without privilege a gid_map is accepted only once setgroups(2) is denied: or
+                // somebody could drop a group that keeps them out of a file.
+                write_file(pid, "setgroups", "deny")?;
+            }
+            write_file(pid, "uid_map", &ids.uid.to_lines())?;
+            write_file(pid, "gid_map", &ids.gid.to_lines())
+        }
+        Writer::Tools(tools) => {
+            run_tool(&tools.newuidmap, pid, &ids.uid)?;
+            run_tool(&tools.newgidmap, pid, &ids.gid)
+        }
+    }
+}
+
+/// The child's user namespace, as a descriptor.
+pub fn open_userns(pid: i32) -> Result<OwnedFd, Error> {
+    let path = format!("/proc/{pid}/ns/user");
+    open(&path, libc::O_RDONLY).map_err(|errno| {
+        Error::at("OpenUserns", format_args!("open {path}"), errno).advise_maybe(no_proc(errno))
+    })
+}
+
+fn write_file(pid: i32, name: &'static str, text: &str) -> Result<(), Error> {
+    let path = format!("/proc/{pid}/{name}");
+    let stage = match name {
+        "uid_map" => "WriteUidMap",
+        "gid_map" => "WriteGidMap",
+        _ => "WriteSetgroups",
+    };
+    // One write: the kernel takes a map whole or not at all.
+    open(&path, libc::O_WRONLY)
+        .and_then(|fd| file::write(fd.as_fd(), text.as_bytes()))
+        .map(drop)
+        .map_err(|errno| {
+            let shown = text.trim_end().replace('\n', ", ");
+            Error::at(stage, format_args!("write {path} ({shown})"), errno)
+                .advise_maybe(no_proc(errno).or_else(|| advice(errno)))
+        })
+}
+
+fn open(path: &str, flags: i32) -> SysResult<OwnedFd> {
+    let path = CString::new(path).map_err(|_| Errno::EINVAL)?;
+    file::open(At::Cwd, &path, flags)
+}
+
+fn no_proc(errno: Errno) -> Option<String> {
+    (errno == Errno::ENOENT).then(|| "the host's /proc is not mounted; mount -t proc proc /proc".into())
+}
+
+fn advice(errno: Errno) -> Option<String> {
+    Some(
+        match errno {
+            Errno::EPERM => {
+                "the ids are not ours to give (an ordinary user gives its own, or uses --userns subid; \
+                 id 0 needs CAP_SETFCAP since Linux 5.12)"
+            }
+            Errno::EACCES => {
+                "AppArmor may restrict user namespaces: sysctl \
+                 kernel.apparmor_restrict_unprivileged_userns (Ubuntu)"
+            }
+            Errno::EINVAL => "a line is outside of our own user namespace's ids, or there are too many",
+            _ => return None,
+        }
+        .into(),
+    )
+}
+
+fn run_tool(tool: &Path, pid: i32, map: &IdMap) -> Result<(), Error> {
+    let shown = tool.display();
+    let output = Command::new(tool)
+        .arg(pid.to_string())
+        .args(map.ranges().iter().flat_map(|r| [r.inside.0, r.outside.0, r.count]).map(|n| n.to_string()))
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| {
+            let errno = Errno::new(error.raw_os_error().unwrap_or(libc::EIO));
+            Error::at("RunNewidmap", format_args!("run {shown}"), errno)
+        })?;
+    if output.status.success() {
+        return Ok(());
+    }
+    // The tools explain themselves on stderr, mostly.
+    let said = String::from_utf8_lossy(&output.stderr);
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    Err(Error::refused("RunNewidmap", format!("{shown} refused the map {map}: {said}"))
+        .advise("is it setuid root, and are the ranges those of /etc/subuid and /etc/subgid? --userns single needs neither"))
+}

@@ -1,0 +1,112 @@
+//! The parent: the host's side, from clone3 to the exit code.
+//!
+//! In: a child that waits at the gate. It writes the id maps, opens the gate, passes signals on
+//! and waits.
+
+mod maps;
+mod pid_file;
+mod relay;
+mod status;
+mod supervise;
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use init::exit::Ending;
+
+use crate::error::Error;
+use crate::log::Log;
+use crate::prepare::Prepared;
+use crate::prepare::ids::RootfsIds;
+use crate::sys::{Errno, file, mount, process};
+pub use pid_file::PidFile;
+pub use status::Status;
+
+/// A child that waits at the gate, or a container that runs. Dropping it closes the channel,
+/// which a waiting child takes for our death.
+pub struct Container {
+    pid: i32,
+    channel: OwnedFd,
+}
+
+/// Why a child could not be let through the gate.
+pub enum Blocked {
+    /// Its rootfs cannot be idmapped, and it may have the host's ids instead.
+    NotMappable(Errno),
+    /// For good.
+    Failed(Error),
+}
+
+impl From<Error> for Blocked {
+    fn from(error: Error) -> Self {
+        Blocked::Failed(error)
+    }
+}
+
+/// Gives the child its ids and lets it go. If that fails, no child is left.
+pub fn admit(
+    prepared: &Prepared<'_>,
+    pid: i32,
+    channel: OwnedFd,
+    log: &mut Log,
+) -> Result<Container, Blocked> {
+    log.step(format_args!("clone3 into pid {pid}"));
+    let container = Container { pid, channel };
+    match container.prepare_ids(prepared, log) {
+        Ok(()) => Ok(container),
+        Err(blocked) => {
+            // The closed channel ends the child.
+            drop(container.channel);
+            process::wait(pid).ok();
+            Err(blocked)
+        }
+    }
+}
+
+impl Container {
+    fn prepare_ids(&self, prepared: &Prepared<'_>, log: &mut Log) -> Result<(), Blocked> {
+        maps::write(&prepared.ids, self.pid)?;
+        log.step("write id maps");
+        self.map_rootfs(prepared, log)?;
+        const GO: &[u8] = b"g";
+        file::write(self.channel.as_fd(), GO)
+            .map_err(|errno| Error::at("OpenGate", "let the child go", errno))?;
+        Ok(())
+    }
+
+    /// The child holds the same detached mount, so mapping ours maps its.
+    fn map_rootfs(&self, prepared: &Prepared<'_>, log: &mut Log) -> Result<(), Blocked> {
+        if prepared.ids.rootfs_ids == RootfsIds::AsTheyAre {
+            return Ok(());
+        }
+        let userns = maps::open_userns(self.pid)?;
+        match mount::map_ids(prepared.rootfs.dir(), userns.as_fd()) {
+            Ok(()) => {
+                log.step("idmap rootfs");
+                Ok(())
+            }
+            Err(errno) if prepared.ids.rootfs_ids == RootfsIds::MapOrIdentity => {
+                Err(Blocked::NotMappable(errno))
+            }
+            Err(errno) => {
+                let shown = prepared.spec.rootfs.to_string_lossy();
+                Err(Error::at("MapRoot", format_args!("idmap rootfs {shown}"), errno)
+                    .advise(
+                        "its file system, or one mounted below it, has no idmapped mounts in this \
+                         kernel; chown the tree to the range (uid and gid of its root directory), \
+                         or use --userns identity",
+                    )
+                    .into())
+            }
+        }
+    }
+
+    /// Serves the container until its end.
+    pub fn supervise(
+        self,
+        prepared: &Prepared<'_>,
+        status: &mut Status,
+        log: &mut Log,
+    ) -> Result<Ending, Error> {
+        supervise::until_end(self, prepared, status, log)
+    }
+}

@@ -1,0 +1,105 @@
+//! `--status-fd`: what happened, for programs: a JSON object per line.
+//!
+//! `{"event":"started","pid":N,"namespaces":{"user":INODE,…}}`, `{"event":"failed","stage":"…",
+//! "errno":"EPERM","code":N,"message":"…"}`, `{"event":"exited","code":N}` or
+//! `{"event":"exited","signal":N,"core":false}`. The command's own 125, 126 and 127 come with
+//! "exited", the launcher's with "failed".
+
+use std::fmt::Write;
+use std::fs;
+use std::os::fd::BorrowedFd;
+
+use init::exit::Ending;
+
+use crate::error::Error;
+use crate::sys::file;
+
+/// Where to write, if anywhere.
+pub struct Status(Option<BorrowedFd<'static>>);
+
+const NAMESPACES: [&str; 8] = ["user", "mnt", "pid", "net", "uts", "ipc", "cgroup", "time"];
+
+impl Status {
+    /// The descriptor that the caller left open for it.
+    pub fn open(number: Option<i32>) -> Result<Status, Error> {
+        let borrow = |fd| {
+            file::borrow_inherited(fd).map_err(|errno| {
+                Error::at("StatusFd", format_args!("write to --status-fd {fd}"), errno)
+            })
+        };
+        Ok(Status(number.map(borrow).transpose()?))
+    }
+
+    /// The command runs.
+    pub fn started(&self, pid: i32) {
+        if self.0.is_none() {
+            return;
+        }
+        let namespaces = NAMESPACES
+            .iter()
+            .filter_map(|name| Some(format!("\"{name}\":{}", namespace_inode(pid, name)?)))
+            .collect::<Vec<_>>()
+            .join(",");
+        self.write(&format!(
+            "{{\"event\":\"started\",\"pid\":{pid},\"namespaces\":{{{namespaces}}}}}\n"
+        ));
+    }
+
+    /// It never ran.
+    pub fn failed(&self, error: &Error) {
+        let errno = error.errno.and_then(|errno| errno.name()).map_or("null".into(), quote);
+        self.write(&format!(
+            "{{\"event\":\"failed\",\"stage\":\"{}\",\"errno\":{errno},\"code\":{},\"message\":{}}}\n",
+            error.stage,
+            error.code,
+            quote(&error.to_string())
+        ));
+    }
+
+    /// It has ended.
+    pub fn exited(&self, ending: Ending) {
+        self.write(&match ending {
+            Ending::Code(code) => format!("{{\"event\":\"exited\",\"code\":{code}}}\n"),
+            Ending::Signal { signal, core } => {
+                format!("{{\"event\":\"exited\",\"signal\":{signal},\"core\":{core}}}\n")
+            }
+        });
+    }
+
+    /// A reader that is gone has lost its interest.
+    fn write(&self, line: &str) {
+        if let Some(fd) = self.0 {
+            file::write(fd, line.as_bytes()).ok();
+        }
+    }
+}
+
+/// From a link such as `net:[4026531840]`.
+fn namespace_inode(pid: i32, name: &str) -> Option<u64> {
+    let link = fs::read_link(format!("/proc/{pid}/ns/{name}")).ok()?;
+    link.to_str()?.split_once('[')?.1.strip_suffix(']')?.parse().ok()
+}
+
+fn quote(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            // Writing to a String cannot fail.
+            c if c < ' ' => write!(quoted, "\\u{:04x}", u32::from(c)).unwrap_or(()),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_quoted_for_json() {
+        assert_eq!(quote("a\"b\\c\nd\u{e4}"), "\"a\\\"b\\\\c\\u000ad\u{e4}\"");
+    }
+}

@@ -1,0 +1,196 @@
+//! The parent's life while the container runs: pass signals on, listen to reports, wait.
+//!
+//! In: every signal is blocked and the gate is open. The loop ends when init has been reaped.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Duration;
+
+use init::exit::{Ending, code_for_exec_errno};
+use init::report::{self, Report};
+use init::stage::Stage;
+
+use super::relay::Relay;
+use super::{Container, PidFile, Status};
+use crate::advice;
+use crate::error::Error;
+use crate::log::Log;
+use crate::prepare::Prepared;
+use crate::sys::signal::{self, Arrived};
+use crate::sys::socket::{self, pollfd};
+use crate::sys::{Errno, process};
+
+/// What has been learnt so far.
+struct Watch<'a> {
+    container: Container,
+    prepared: &'a Prepared<'a>,
+    status: &'a Status,
+    log: &'a Log,
+    pid_file: Option<PidFile>,
+    relay: Option<Relay>,
+    started: bool,
+    failure: Option<Error>,
+    ending: Option<Ending>,
+}
+
+/// Serves until init has ended. `Ok` is the command's own end.
+pub fn until_end(
+    container: Container,
+    prepared: &Prepared<'_>,
+    status: &mut Status,
+    log: &mut Log,
+) -> Result<Ending, Error> {
+    let signals = signal::open_queue()
+        .map_err(|errno| Error::at("Supervise", "open a signalfd", errno))?;
+    let pid_file = prepared.spec.pid_file.as_deref().map(PidFile::new).transpose()?;
+    let mut watch = Watch {
+        container,
+        prepared,
+        status,
+        log,
+        pid_file,
+        relay: None,
+        started: false,
+        failure: None,
+        ending: None,
+    };
+    let init_status = loop {
+        if let Some(status) = watch.turn(&signals)? {
+            break status;
+        }
+    };
+    // init reports before it ends, and what the command wrote is in the terminal.
+    watch.read_reports()?;
+    if let Some(relay) = &mut watch.relay {
+        relay.drain();
+    }
+    watch.conclude(Ending::from_wait_status(init_status))
+}
+
+impl Watch<'_> {
+    /// One round: wait until something happens, and see to it. The status word of init's end.
+    fn turn(&mut self, signals: &OwnedFd) -> Result<Option<u32>, Error> {
+        let readable = |fd: i32| pollfd { fd, events: libc::POLLIN, revents: 0 };
+        let channel = self.container.channel.as_raw_fd();
+        let mut fds = vec![readable(signals.as_raw_fd()), readable(channel)];
+        if let Some(relay) = &self.relay {
+            fds.extend(relay.interests());
+        }
+        socket::poll(&mut fds).map_err(|errno| Error::at("Supervise", "poll", errno))?;
+        if fds[1].revents != 0 {
+            self.read_reports()?;
+        }
+        if let Some(relay) = &mut self.relay {
+            relay.serve(&fds[2..]);
+        }
+        while let Ok(Some(arrived)) = signal::take(signals.as_fd()) {
+            if arrived.signal != libc::SIGCHLD {
+                self.forward(&arrived);
+            }
+        }
+        process::try_wait(self.container.pid)
+            .map_err(|errno| Error::at("Supervise", "wait for the container", errno))
+    }
+
+    /// Takes every report that is there.
+    fn read_reports(&mut self) -> Result<(), Error> {
+        let mut bytes = [0; report::SIZE];
+        loop {
+            let (count, fd) = match socket::receive(self.container.channel.as_fd(), &mut bytes) {
+                Ok((0, _)) | Err(Errno::EAGAIN) => return Ok(()),
+                Ok(received) => received,
+                Err(Errno::EINTR) => continue,
+                // Init is gone without a word; its end tells.
+                Err(_) => return Ok(()),
+            };
+            if let Some(report) = Report::from_bytes(&bytes[..count]) {
+                self.take_report(report, fd)?;
+            }
+        }
+    }
+
+    fn take_report(&mut self, report: Report, fd: Option<OwnedFd>) -> Result<(), Error> {
+        match report {
+            Report::Failed { stage, errno, object } => {
+                let errno = Errno::new(i32::from(errno));
+                let error = advice::stage_failed(stage, errno, object, self.prepared);
+                self.failure = Some(match stage {
+                    Stage::FindCommand | Stage::ExecCommand => {
+                        error.with_code(code_for_exec_errno(errno.into_raw() as u16))
+                    }
+                    _ => error,
+                });
+            }
+            Report::Skipped { stage, errno } => {
+                let errno = crate::error::show_errno(Errno::new(i32::from(errno)));
+                self.log.note(format_args!("left out: {}: {errno}", stage.name()));
+            }
+            Report::Done { stage, micros } => {
+                self.log.done(stage.name(), Duration::from_micros(u64::from(micros)));
+            }
+            Report::Terminal => self.relay = fd.map(Relay::start).transpose()?,
+            Report::Started => {
+                self.started = true;
+                if let Some(file) = &mut self.pid_file {
+                    file.write(self.container.pid)?;
+                }
+                self.status.started(self.container.pid);
+            }
+            Report::Ended(ending) => self.ending = Some(ending),
+        }
+        Ok(())
+    }
+
+    /// Passes a signal on to init, which passes it on to the command.
+    fn forward(&mut self, arrived: &Arrived) {
+        /// si_code of a signal that the kernel itself sends: from here, a terminal.
+        const SI_KERNEL: i32 = 0x80;
+        // Our own write to a closed stderr: nobody sent that.
+        if arrived.signal == libc::SIGPIPE && arrived.pid == signal::own_pid() as u32 {
+            return;
+        }
+        if let Some(relay) = &self.relay
+            && arrived.signal == libc::SIGWINCH
+        {
+            return relay.pass_size_on();
+        }
+        let pid = self.container.pid;
+        // ESRCH: init has ended, and the next SIGCHLD says so.
+        if arrived.code == SI_KERNEL || arrived.signal == libc::SIGCONT {
+            signal::queue(pid, arrived, init::SI_FROM_TERMINAL).ok();
+        } else if arrived.code < 0 && arrived.signal != 0 {
+            signal::queue(pid, arrived, arrived.code).ok();
+        } else {
+            signal::send(pid, arrived.signal).ok();
+        }
+        if arrived.signal == libc::SIGTSTP {
+            // The shell that started us waits for us to stop.
+            signal::send(signal::own_pid(), libc::SIGSTOP).ok();
+        }
+    }
+
+    /// What it all comes to.
+    fn conclude(self, init: Ending) -> Result<Ending, Error> {
+        if let Some(error) = self.failure {
+            return Err(error);
+        }
+        match (self.ending, self.started) {
+            (Some(ending), _) => Ok(ending),
+            // Somebody ended init itself, and the kernel everything else: OOM, or kill -9.
+            (None, true) => Ok(init),
+            (None, false) => Err(Error::refused(
+                "Start",
+                match init {
+                    Ending::Code(code) => {
+                        format!("the container's init ended with {code} before the command started")
+                    }
+                    Ending::Signal { signal, .. } => {
+                        format!("the container's init was ended by signal {signal} before the command started")
+                    }
+                },
+            )
+            .advise_maybe(
+                self.prepared.spec.init.as_ref().map(|_| "is --init the init of this version?".into()),
+            )),
+        }
+    }
+}

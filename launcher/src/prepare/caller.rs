@@ -1,0 +1,87 @@
+//! Who is asking, and what the kernel lets them do.
+
+use std::fs;
+
+use crate::error::Error;
+use crate::spec::idmap::{IdRange, Inside, Outside};
+use crate::sys::process;
+
+const CAP_SETGID: u32 = 6;
+const CAP_SETUID: u32 = 7;
+const CAP_SYS_ADMIN: u32 = 21;
+
+/// The launcher's own identity. Capabilities decide, not the uid: root in a container without
+/// CAP_SYS_ADMIN is an ordinary user who may map ids.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub uid: u32,
+    pub gid: u32,
+    /// CAP_SYS_ADMIN: may clone mounts before the container has a namespace of its own.
+    pub can_mount: bool,
+    /// CAP_SETUID and CAP_SETGID: may map any id that it has itself.
+    pub can_map: bool,
+    /// The user ids that exist in our own user namespace.
+    pub own_uids: Vec<IdRange>,
+    /// The group ids.
+    pub own_gids: Vec<IdRange>,
+}
+
+impl Caller {
+    /// Asks the kernel.
+    pub fn look() -> Result<Caller, Error> {
+        let caps = process::effective_capabilities()
+            .map_err(|errno| Error::at("Capabilities", "read our own capabilities", errno))?;
+        let has = |cap: u32| caps & 1 << cap != 0;
+        Ok(Caller {
+            uid: process::effective_uid(),
+            gid: process::effective_gid(),
+            can_mount: has(CAP_SYS_ADMIN),
+            can_map: has(CAP_SETUID) && has(CAP_SETGID),
+            own_uids: read_map("/proc/self/uid_map"),
+            own_gids: read_map("/proc/self/gid_map"),
+        })
+    }
+
+    /// Whether a range of ids exists for us to hand on, as uids and as gids.
+    pub fn owns(&self, start: u32, count: u32) -> bool {
+        let within = |ranges: &[IdRange]| {
+            ranges.iter().any(|r| {
+                start >= r.inside.0
+                    && u64::from(start) + u64::from(count)
+                        <= u64::from(r.inside.0) + u64::from(r.count)
+            })
+        };
+        within(&self.own_uids) && within(&self.own_gids)
+    }
+}
+
+/// Our own map. Without one to read (no /proc) we take it that every id exists.
+fn read_map(path: &str) -> Vec<IdRange> {
+    let all = IdRange { inside: Inside(0), outside: Outside(0), count: u32::MAX };
+    match fs::read_to_string(path) {
+        Ok(text) => parse_map(&text),
+        Err(_) => vec![all],
+    }
+}
+
+fn parse_map(text: &str) -> Vec<IdRange> {
+    text.lines()
+        .filter_map(|line| {
+            let mut numbers = line.split_whitespace().map(|word| word.parse::<u32>().ok());
+            let mut next = || numbers.next().flatten();
+            Some(IdRange { inside: Inside(next()?), outside: Outside(next()?), count: next()? })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_columns_are_read() {
+        let ranges = parse_map("         0       1000          1\n         1     100000      65536\n");
+        assert_eq!(ranges.len(), 2);
+        assert_eq!(ranges[1], IdRange { inside: Inside(1), outside: Outside(100000), count: 65536 });
+    }
+}

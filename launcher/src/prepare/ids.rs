@@ -1,0 +1,289 @@
+//! The decision how ids are mapped. It is taken once per start, and `--verbose` shows it.
+
+use std::fmt;
+use std::fs;
+
+use super::range::{self, HeldRange};
+use super::rootfs::Rootfs;
+use super::subid::{self, Tools};
+use super::Caller;
+use crate::error::{Error, show_errno};
+use crate::spec::idmap::{IdMap, IdRange, Outside};
+use crate::spec::{Spec, Userns};
+use crate::sys::{Errno, file};
+
+/// What was decided.
+#[derive(Debug)]
+pub struct IdPlan {
+    /// The mode's name, as `--userns` has it.
+    pub mode: &'static str,
+    pub uid: IdMap,
+    pub gid: IdMap,
+    pub writer: Writer,
+    /// Whether setgroups(2) works inside.
+    pub can_set_groups: bool,
+    /// What to do about the owners of the rootfs's files.
+    pub rootfs_ids: RootfsIds,
+    /// Container root is the host's root: /proc has to be masked.
+    pub mask_proc: bool,
+    /// What the user should know.
+    pub warning: Option<String>,
+    /// Keeps the range ours.
+    _range: Option<HeldRange>,
+}
+
+/// Who writes the maps.
+#[derive(Clone, Debug)]
+pub enum Writer {
+    /// The parent, by capability or because it is one id.
+    Parent,
+    /// The setuid tools.
+    Tools(Tools),
+}
+
+/// How the files of the rootfs come to belong to the container's ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RootfsIds {
+    /// They do, or it cannot be helped.
+    AsTheyAre,
+    /// By an idmapped mount; if the file system has none, the container gets the host's ids.
+    MapOrIdentity,
+    /// By an idmapped mount, or not at all.
+    MapOrFail,
+}
+
+/// Decides.
+pub fn plan(userns: &Userns, caller: &Caller, rootfs: &Rootfs) -> Result<IdPlan, Error> {
+    match userns {
+        Userns::Auto if caller.can_map && caller.can_mount => auto_for_root(caller, rootfs),
+        Userns::Auto if caller.can_map => Ok(identity(caller)),
+        Userns::Auto => auto_for_user(caller, rootfs),
+        Userns::Single => Ok(single(caller)),
+        Userns::Subid => subordinate(caller, rootfs),
+        Userns::Range => own_range(caller, rootfs, RootfsIds::MapOrFail),
+        Userns::Identity if caller.can_map => Ok(identity(caller)),
+        Userns::Identity => Err(Error::refused(
+            "PlanIds",
+            "--userns identity needs CAP_SETUID and CAP_SETGID, which this user has not",
+        )
+        .advise("use --userns single or subid, or be root")),
+        Userns::Explicit { uid, gid } => explicit(uid, gid, caller, rootfs),
+    }
+}
+
+/// When the kernel has refused to map a rootfs: the host's ids, and a word about it.
+pub fn identity_instead(caller: &Caller, spec: &Spec, errno: Errno) -> Result<IdPlan, Error> {
+    let mut plan = identity(caller);
+    plan.warning = Some(format!(
+        "{} cannot be idmapped: {}; container root is the host's root, with /proc masked \
+         (a rootfs on ext4, xfs, btrfs or tmpfs can; --userns identity says that this is meant)",
+        spec.rootfs.to_string_lossy(),
+        show_errno(errno),
+    ));
+    Ok(plan)
+}
+
+fn auto_for_root(caller: &Caller, rootfs: &Rootfs) -> Result<IdPlan, Error> {
+    if range::exist(caller) {
+        own_range(caller, rootfs, RootfsIds::MapOrIdentity)
+    } else {
+        // Root of a user namespace whose ids are a range already: they are harmless outside.
+        Ok(identity(caller))
+    }
+}
+
+fn auto_for_user(caller: &Caller, rootfs: &Rootfs) -> Result<IdPlan, Error> {
+    // Missing tools or lines are no fault: one id is what most machines give a user.
+    match subordinate(caller, rootfs) {
+        Ok(plan) => Ok(plan),
+        Err(_) => Ok(single(caller)),
+    }
+}
+
+fn single(caller: &Caller) -> IdPlan {
+    let uid = IdMap::single(Outside(caller.uid));
+    IdPlan {
+        mode: "single",
+        gid: IdMap::single(Outside(caller.gid)),
+        writer: Writer::Parent,
+        can_set_groups: caller.can_map,
+        rootfs_ids: RootfsIds::AsTheyAre,
+        mask_proc: reaches_host_root(&uid),
+        uid,
+        warning: None,
+        _range: None,
+    }
+}
+
+fn identity(caller: &Caller) -> IdPlan {
+    // Every id that we have, as itself. A range is written as our namespace counts it.
+    let as_itself = |ranges: &[IdRange]| {
+        let to_itself = |r: &IdRange| IdRange { outside: Outside(r.inside.0), ..*r };
+        IdMap::from_ranges(ranges.iter().map(to_itself).collect())
+    };
+    let uid = as_itself(&caller.own_uids);
+    IdPlan {
+        mode: "identity",
+        gid: as_itself(&caller.own_gids),
+        writer: Writer::Parent,
+        can_set_groups: setgroups_is_allowed(),
+        rootfs_ids: RootfsIds::AsTheyAre,
+        mask_proc: reaches_host_root(&uid),
+        uid,
+        warning: None,
+        _range: None,
+    }
+}
+
+fn own_range(
+    caller: &Caller,
+    rootfs: &Rootfs,
+    rootfs_ids: RootfsIds,
+) -> Result<IdPlan, Error> {
+    if !(caller.can_map && caller.can_mount) {
+        return Err(Error::refused("PlanIds", "--userns range needs root")
+            .advise("an ordinary user has --userns subid and single"));
+    }
+    if !range::exist(caller) {
+        return Err(Error::refused(
+            "PlanIds",
+            "--userns range: this user namespace does not have the ids of any range",
+        )
+        .advise("use --userns identity, which is harmless in here"));
+    }
+    let stat = rootfs.stat();
+    let (start, rootfs_ids, held) = if range::is_start(stat.uid, stat.gid) {
+        // Shifted already: the owner of the files says which range it is.
+        (Outside(stat.uid), RootfsIds::AsTheyAre, None)
+    } else {
+        let held = range::take(caller, stat.dev.rotate_left(32) ^ stat.ino)?;
+        (held.start, rootfs_ids, Some(held))
+    };
+    let map = IdMap::range(start, range::COUNT);
+    Ok(IdPlan {
+        mode: "range",
+        uid: map.clone(),
+        gid: map,
+        writer: Writer::Parent,
+        can_set_groups: true,
+        rootfs_ids,
+        mask_proc: false,
+        warning: None,
+        _range: held,
+    })
+}
+
+fn subordinate(caller: &Caller, rootfs: &Rootfs) -> Result<IdPlan, Error> {
+    let name = subid::user_name(caller.uid);
+    let shown = name.clone().unwrap_or_else(|| caller.uid.to_string());
+    let read = |path: &'static str| {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        let ranges = subid::ranges_of(&text, caller.uid, name.as_deref());
+        if ranges.is_empty() {
+            return Err(Error::refused(
+                "PlanIds",
+                format!("--userns subid: {path} has no line for {shown}"),
+            )
+            .advise(format!("add one, such as {shown}:100000:65536, or use --userns single")));
+        }
+        Ok(ranges)
+    };
+    let (uids, gids) = (read("/etc/subuid")?, read("/etc/subgid")?);
+    if caller.can_map {
+        let (uid, gid) = (subid::map_of(None, &uids), subid::map_of(None, &gids));
+        let rootfs_ids = if_foreign(&uid, caller, rootfs);
+        return Ok(direct("subid", uid, gid, rootfs_ids));
+    }
+    let tools = Tools::find().map_err(|tool| {
+        Error::refused("PlanIds", format!("--userns subid needs {tool}, which is not on PATH"))
+            .advise("install it (Debian: uidmap), or use --userns single")
+    })?;
+    Ok(IdPlan {
+        writer: Writer::Tools(tools),
+        ..direct(
+            "subid",
+            subid::map_of(Some(Outside(caller.uid)), &uids),
+            subid::map_of(Some(Outside(caller.gid)), &gids),
+            RootfsIds::AsTheyAre,
+        )
+    })
+}
+
+fn explicit(
+    uid: &IdMap,
+    gid: &IdMap,
+    caller: &Caller,
+    rootfs: &Rootfs,
+) -> Result<IdPlan, Error> {
+    let (uid, gid) = (uid.clone(), gid.clone());
+    if caller.can_map {
+        let rootfs_ids = if_foreign(&uid, caller, rootfs);
+        return Ok(direct("explicit", uid, gid, rootfs_ids));
+    }
+    if uid == IdMap::single(Outside(caller.uid)) && gid == IdMap::single(Outside(caller.gid)) {
+        return Ok(single(caller));
+    }
+    let tools = Tools::find().map_err(|tool| {
+        Error::refused("PlanIds", format!("--uid-map needs {tool}, which is not on PATH"))
+            .advise("install it (Debian: uidmap); without it a user maps only 0 to itself")
+    })?;
+    Ok(IdPlan {
+        writer: Writer::Tools(tools),
+        ..direct("explicit", uid, gid, RootfsIds::AsTheyAre)
+    })
+}
+
+fn direct(mode: &'static str, uid: IdMap, gid: IdMap, rootfs_ids: RootfsIds) -> IdPlan {
+    IdPlan {
+        mode,
+        writer: Writer::Parent,
+        can_set_groups: setgroups_is_allowed(),
+        rootfs_ids,
+        mask_proc: reaches_host_root(&uid),
+        uid,
+        gid,
+        warning: None,
+        _range: None,
+    }
+}
+
+/// Maps the rootfs too where its owner is nobody inside.
+fn if_foreign(uid: &IdMap, caller: &Caller, rootfs: &Rootfs) -> RootfsIds {
+    if caller.can_mount && !uid.has_outside(Outside(rootfs.stat().uid)) {
+        RootfsIds::MapOrFail
+    } else {
+        RootfsIds::AsTheyAre
+    }
+}
+
+/// Whether the container gets the id that owns the kernel's settings: /proc/sys belongs to the
+/// initial namespace's root, whatever number that has here.
+fn reaches_host_root(uid: &IdMap) -> bool {
+    /// What an id looks like that our namespace does not have (fs.overflowuid's default).
+    const OVERFLOW: u32 = 65534;
+    match file::stat_path(c"/proc/sys/kernel") {
+        Ok(stat) => stat.uid != OVERFLOW && uid.has_outside(Outside(stat.uid)),
+        Err(_) => uid.has_outside(Outside(0)),
+    }
+}
+
+/// setgroups(2) denied in our own user namespace stays denied in every one below.
+fn setgroups_is_allowed() -> bool {
+    !fs::read_to_string("/proc/self/setgroups").is_ok_and(|text| text.trim() == "deny")
+}
+
+impl fmt::Display for IdPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, uid {}, gid {}", self.mode, self.uid, self.gid)?;
+        if self.rootfs_ids != RootfsIds::AsTheyAre {
+            f.write_str(", rootfs idmapped")?;
+        }
+        if self.mask_proc {
+            f.write_str(", /proc masked")?;
+        }
+        if !self.can_set_groups {
+            f.write_str(", setgroups denied")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,210 @@
+//! From what was asked for to what can be done: the host is looked at and opened here, and
+//! nothing is changed on it.
+//!
+//! Runs in the launcher before clone3. What the child will need afterwards is held in
+//! [`Prepared`] as open descriptors and finished strings, so that the child allocates nothing.
+
+mod account;
+mod caller;
+mod command;
+pub mod ids;
+mod program;
+mod range;
+mod rootfs;
+mod subid;
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+
+use init::args::{Ids, Options};
+
+use crate::error::Error;
+use crate::log::Log;
+use crate::spec::Spec;
+use crate::spec::environment::value_of;
+use crate::sys::file::{self, At};
+use crate::sys::process::Words;
+use crate::sys::signal::SignalSet;
+use crate::sys::{Errno, mount, terminal};
+use account::Account;
+pub use caller::Caller;
+use ids::IdPlan;
+pub use rootfs::Rootfs;
+
+/// podman's default set, by number (capabilities(7)): enough for package managers and daemons
+/// inside, and without CAP_SYS_ADMIN, which could clear read-only and nodev from the mounts.
+pub const DEFAULT_CAPABILITIES: u64 = 1 << 0 // CHOWN
+    | 1 << 1 // DAC_OVERRIDE
+    | 1 << 3 // FOWNER
+    | 1 << 4 // FSETID
+    | 1 << 5 // KILL
+    | 1 << 6 // SETGID
+    | 1 << 7 // SETUID
+    | 1 << 8 // SETPCAP
+    | 1 << 10 // NET_BIND_SERVICE
+    | 1 << 18 // SYS_CHROOT
+    | 1 << 31; // SETFCAP
+
+/// A device node that every container has.
+pub struct Device {
+    pub name: &'static CStr,
+    pub host_path: &'static CStr,
+    /// A detached clone of the node's mount; None if the child has to make it.
+    pub mount: Option<OwnedFd>,
+}
+
+const DEVICES: [(&CStr, &CStr); 6] = [
+    (c"null", c"/dev/null"),
+    (c"zero", c"/dev/zero"),
+    (c"full", c"/dev/full"),
+    (c"random", c"/dev/random"),
+    (c"urandom", c"/dev/urandom"),
+    (c"tty", c"/dev/tty"),
+];
+
+/// Everything a start needs, opened and decided.
+pub struct Prepared<'a> {
+    pub spec: &'a Spec,
+    pub caller: Caller,
+    pub rootfs: Rootfs,
+    pub ids: IdPlan,
+    pub devices: Vec<Device>,
+    /// Where the command can be, in the order of PATH.
+    pub candidates: Vec<CString>,
+    /// init, sealed.
+    pub program: OwnedFd,
+    pub environment: Words,
+    pub account: Account,
+    /// The descriptors that the command inherits.
+    pub keep_fds: Vec<BorrowedFd<'static>>,
+    /// The container gets a terminal of its own, because the caller has one.
+    pub terminal: bool,
+    /// Standard error is one too, and goes there.
+    pub stderr_is_terminal: bool,
+    /// The signal mask that the caller had, and the command gets.
+    pub callers_mask: SignalSet,
+}
+
+/// Looks at the host and opens what will be needed.
+pub fn prepare<'a>(
+    spec: &'a Spec,
+    callers_mask: SignalSet,
+    log: &mut Log,
+) -> Result<Prepared<'a>, Error> {
+    let caller = Caller::look()?;
+    let keep_fds = spec.keep_fds.iter().map(|&fd| borrow(fd)).collect::<Result<_, _>>()?;
+    let rootfs = Rootfs::open(&spec.rootfs, &caller)?;
+    log.step(format_args!("open rootfs {}", spec.rootfs.to_string_lossy()));
+
+    let ids = ids::plan(&spec.userns, &caller, &rootfs)?;
+    log.note(format_args!("ids: {ids}"));
+    if let Some(warning) = &ids.warning {
+        log.warn(warning);
+    }
+    let account = Account::look_up(&spec.user, rootfs.dir(), &ids)?;
+
+    let callers_env = std::env::vars_os()
+        .map(|(name, value)| [name.into_vec(), value.into_vec()].join(&b'='))
+        .collect::<Vec<_>>();
+    let environment = spec.environment.build(&callers_env, &account.home);
+    let search_path = value_of(&environment, b"PATH").unwrap_or_default();
+    let candidates = command::candidates(&spec.command[0], search_path, &spec.workdir);
+
+    let devices = open_devices(&caller)?;
+    let program = program::open(spec.init.as_deref())?;
+    log.step("prepare init and devices");
+
+    let is_terminal = |fd: i32| file::borrow_inherited(fd).and_then(terminal::modes).is_ok();
+    let may_take = |fd: i32| file::borrow_inherited(fd).is_ok_and(terminal::is_foreground);
+    Ok(Prepared {
+        spec,
+        caller,
+        rootfs,
+        ids,
+        devices,
+        candidates,
+        program,
+        environment: Words::new(environment),
+        account,
+        keep_fds,
+        terminal: is_terminal(0) && is_terminal(1) && may_take(0),
+        stderr_is_terminal: is_terminal(2),
+        callers_mask,
+    })
+}
+
+impl Prepared<'_> {
+    /// What is left when the rootfs turned out not to be mappable: the host's own ids.
+    pub fn fall_back_to_identity(&mut self, errno: Errno, log: &mut Log) -> Result<(), Error> {
+        self.ids = ids::identity_instead(&self.caller, self.spec, errno)?;
+        log.note(format_args!("ids: {}", self.ids));
+        if let Some(warning) = &self.ids.warning {
+            log.warn(warning);
+        }
+        Ok(())
+    }
+
+    /// init's argv, the command at its end. `report` is the number of the child's end of the
+    /// channel.
+    pub fn init_argv(&self, report: i32) -> Words {
+        let groups = self.account.groups.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+        let options = Options {
+            report: Some(report),
+            steps: self.spec.verbose,
+            mount_proc: true,
+            mask_proc: self.ids.mask_proc,
+            cut_root: true,
+            session: true,
+            terminal: self.terminal,
+            ids: Some(Ids { uid: self.account.uid, gid: self.account.gid }),
+            groups: self.ids.can_set_groups.then_some(groups.as_bytes()),
+            caps: Some(DEFAULT_CAPABILITIES),
+            no_new_privs: true,
+            workdir: Some(&self.spec.workdir),
+            sigmask: Some(self.callers_mask),
+            grace_ms: self.spec.grace_ms,
+        };
+        let mut words = vec![c"init".to_owned()];
+        let mut paths = Vec::new();
+        options.write_words(
+            |word| words.extend(CString::new(word.to_string())),
+            |name, path| paths.extend(CString::new([name.as_bytes(), path.to_bytes()].concat())),
+        );
+        words.append(&mut paths);
+        words.push(c"--".to_owned());
+        words.extend(self.spec.command.iter().cloned());
+        Words::new(words)
+    }
+}
+
+fn borrow(number: i32) -> Result<BorrowedFd<'static>, Error> {
+    file::borrow_inherited(number).map_err(|errno| {
+        Error::at("KeepFd", format_args!("keep descriptor {number}"), errno)
+            .advise("it is not open in the launcher")
+    })
+}
+
+/// Root clones the nodes here: detached mounts need no path afterwards. An ordinary user can do
+/// so only inside the new mount namespace, so there the child does.
+fn open_devices(caller: &Caller) -> Result<Vec<Device>, Error> {
+    let open = |(name, host_path): (&'static CStr, &'static CStr)| {
+        let mount = caller
+            .can_mount
+            .then(|| mount::clone_tree(At::Cwd, host_path, false))
+            .transpose()
+            .map_err(|errno| {
+                let path = host_path.to_string_lossy();
+                Error::at("CloneDevice", format_args!("clone the host's {path}"), errno)
+            })?;
+        Ok(Device { name, host_path, mount })
+    };
+    DEVICES.into_iter().map(open).collect()
+}
+
+impl Device {
+    /// The mount, if it was made before clone3.
+    pub fn ready(&self) -> Option<BorrowedFd<'_>> {
+        self.mount.as_ref().map(OwnedFd::as_fd)
+    }
+}

@@ -1,0 +1,107 @@
+//! A uid range of the container's own.
+//!
+//! Two containers must not share one at the same time, or the one's root could reach into the
+//! other. The kernel has no notion of that, so launchers agree by a lock: one byte per range, on
+//! a file that exists once on every machine and that only root may open for writing, /dev/kmsg.
+//! Nothing is written to it. The lock belongs to the open file (fcntl(2), "Open file description
+//! locks"): it goes when its holder ends, however that comes about, and leaves no file behind.
+
+use std::fs;
+use std::os::fd::{AsFd, OwnedFd};
+
+use super::Caller;
+use super::subid;
+use crate::error::Error;
+use crate::spec::idmap::Outside;
+use crate::sys::Errno;
+use crate::sys::file::{self, At};
+
+/// Ids of a range: all that 16-bit software knows.
+pub const COUNT: u32 = 65536;
+
+/// Where ranges lie: what systemd sets aside for containers (its UIDS-GIDS.md), so that nobody
+/// hands them out to users.
+const FIRST: u32 = 0x0008_0000;
+const LAST: u32 = 0x6FFF_0000;
+
+/// A range that is ours while this value lives.
+#[derive(Debug)]
+pub struct HeldRange {
+    pub start: Outside,
+    _lock: OwnedFd,
+}
+
+/// Takes a free range, beginning to look at one that depends on `seed`: the same rootfs mostly
+/// gets the same range again.
+pub fn take(caller: &Caller, seed: u64) -> Result<HeldRange, Error> {
+    let lock = file::open(At::Cwd, c"/dev/kmsg", libc::O_WRONLY | libc::O_NOCTTY).map_err(|errno| {
+        Error::at("TakeRange", "open /dev/kmsg, on which launchers agree about uid ranges", errno)
+            .advise("give a range by --uid-map, or --userns identity")
+    })?;
+    let taken = taken_on_this_host();
+    let slots = (LAST - FIRST) / COUNT + 1;
+    let first = (seed % u64::from(slots)) as u32;
+    for offset in 0..slots {
+        let start = FIRST + (first + offset) % slots * COUNT;
+        if !caller.owns(start, COUNT) || taken.iter().any(|&(id, n)| overlaps(start, id, n)) {
+            continue;
+        }
+        match file::try_lock_byte(lock.as_fd(), u64::from(start / COUNT)) {
+            Ok(()) => return Ok(HeldRange { start: Outside(start), _lock: lock }),
+            Err(Errno::EAGAIN | Errno::EACCES) => {}
+            Err(errno) => return Err(Error::at("TakeRange", "lock a uid range on /dev/kmsg", errno)),
+        }
+    }
+    Err(Error::refused("TakeRange", "no uid range is free")
+        .advise("give one by --uid-map, or --userns identity"))
+}
+
+/// Whether ranges can be had at all: our own user namespace must have the ids.
+pub fn exist(caller: &Caller) -> bool {
+    caller.owns(FIRST, COUNT)
+}
+
+/// Whether the owner of a rootfs says that it was shifted to a range, as systemd-nspawn does it.
+pub fn is_start(uid: u32, gid: u32) -> bool {
+    uid >= COUNT && uid % COUNT == 0 && uid == gid
+}
+
+fn overlaps(start: u32, other: u32, count: u32) -> bool {
+    u64::from(start) < u64::from(other) + u64::from(count)
+        && u64::from(other) < u64::from(start) + u64::from(COUNT)
+}
+
+/// Subordinate ranges, and the ids of users and groups.
+fn taken_on_this_host() -> Vec<(u32, u32)> {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let mut taken = Vec::new();
+    for path in ["/etc/subuid", "/etc/subgid"] {
+        taken.extend(subid::lines(&read(path)).map(|(_, start, count)| (start.0, count)));
+    }
+    for path in ["/etc/passwd", "/etc/group"] {
+        let text = read(path);
+        taken.extend(text.lines().filter_map(|l| l.split(':').nth(2)?.parse().ok()).map(|id| (id, 1)));
+    }
+    taken.retain(|&(id, count)| u64::from(id) + u64::from(count) > u64::from(FIRST));
+    taken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shifted_owners_are_multiples_of_the_count() {
+        assert!(is_start(65536, 65536) && is_start(1 << 20, 1 << 20));
+        assert!(!is_start(0, 0) && !is_start(1000, 1000) && !is_start(65536, 0));
+        assert!(!is_start(65537, 65537));
+    }
+
+    #[test]
+    fn overlap_is_half_open() {
+        assert!(overlaps(FIRST, FIRST + 65535, 1));
+        assert!(!overlaps(FIRST, FIRST + 65536, 1));
+        assert!(overlaps(FIRST, FIRST - 10, 11));
+        assert!(!overlaps(FIRST, FIRST - 10, 10));
+    }
+}

@@ -1,0 +1,83 @@
+//! clone3: one process becomes two sides.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use crate::error::Error;
+use crate::prepare::{Prepared, Rootfs};
+use crate::spec::Shared;
+use crate::sys::process::{Forked, Words};
+use crate::sys::{Errno, file, process, socket};
+
+/// Which side we are on.
+pub enum Side {
+    /// The host's: the child's pid, and our end of the channel.
+    Parent { pid: i32, channel: OwnedFd },
+    /// The container's: the child's end, and what init is to be executed with.
+    Child { channel: OwnedFd, argv: Words },
+}
+
+// CLONE_NEW* of linux/sched.h. CLONE_NEWTIME shares its bit with the exit signal of the old
+// clone(2), so it needs clone3.
+const NEWTIME: u64 = 0x0000_0080;
+const NEWNS: u64 = 0x0002_0000;
+const NEWCGROUP: u64 = 0x0200_0000;
+const NEWUTS: u64 = 0x0400_0000;
+const NEWIPC: u64 = 0x0800_0000;
+const NEWUSER: u64 = 0x1000_0000;
+const NEWPID: u64 = 0x2000_0000;
+const NEWNET: u64 = 0x4000_0000;
+
+/// Clones the child into its namespaces, all made in this one call.
+pub fn spawn(prepared: &Prepared<'_>) -> Result<Side, Error> {
+    let (parent_end, child_end) = socket::pair()
+        .map_err(|errno| Error::at("Channel", "create the channel to the child", errno))?;
+    // Before the clone, so that the child allocates nothing.
+    let argv = prepared.init_argv(child_end.as_raw_fd());
+    if let Rootfs::Directory(dir, _) = &prepared.rootfs {
+        file::enter_dir(dir.as_fd()).map_err(|errno| {
+            let shown = prepared.spec.rootfs.to_string_lossy();
+            Error::at("EnterRoot", format_args!("change into rootfs {shown}"), errno)
+        })?;
+    }
+    match process::clone3(flags(prepared.spec.share)) {
+        // Each side closes the other's end: that is how it sees the other one die.
+        Ok(Forked::Child) => Ok(Side::Child { channel: child_end, argv }),
+        Ok(Forked::Parent(pid)) => Ok(Side::Parent { pid, channel: parent_end }),
+        Err(errno) => Err(Error::at("Clone", "create the container's namespaces", errno)
+            .advise_maybe(advice(errno))),
+    }
+}
+
+fn flags(share: Shared) -> u64 {
+    let unless = |shared: bool, flag| if shared { 0 } else { flag };
+    NEWUSER
+        | NEWNS
+        | NEWPID
+        | unless(share.net, NEWNET)
+        | unless(share.uts, NEWUTS)
+        | unless(share.ipc, NEWIPC)
+        | unless(share.cgroup, NEWCGROUP)
+        | unless(share.time, NEWTIME)
+}
+
+fn advice(errno: Errno) -> Option<String> {
+    Some(
+        match errno {
+            Errno::EPERM => {
+                "user namespaces are forbidden here: by the sysctl kernel.unprivileged_userns_clone \
+                 (Debian) or user.max_user_namespaces, by a chroot, or by an outer container's seccomp"
+            }
+            Errno::ENOSPC | Errno::EUSERS => {
+                "a limit on namespaces is reached: see the sysctls user.max_*_namespaces"
+            }
+            Errno::EINVAL => {
+                "this kernel lacks a namespace (CONFIG_USER_NS, CONFIG_TIME_NS …); those other than \
+                 user, mount and pid can be left out with --share"
+            }
+            Errno::ENOSYS => "clone3 needs Linux 5.3, and an outer container's seccomp to allow it",
+            Errno::EAGAIN => "a limit on processes is reached: ulimit -u, or the cgroup's pids.max",
+            _ => return None,
+        }
+        .into(),
+    )
+}

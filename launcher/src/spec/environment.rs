@@ -1,0 +1,117 @@
+//! The command's environment.
+
+use std::ffi::CString;
+
+use crate::error::Error;
+use crate::words::Word;
+
+/// What `--env` and `--keep-env` ask for.
+#[derive(Debug)]
+pub struct Environment {
+    keep: bool,
+    changes: Vec<Change>,
+}
+
+#[derive(Debug)]
+enum Change {
+    /// `K=V`.
+    Set(Vec<u8>),
+    /// `K`: the caller's, if there is one.
+    Pass(Vec<u8>),
+}
+
+/// What podman gives a container.
+const PATH: &[u8] = b"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+impl Environment {
+    /// Checks the words of `--env`.
+    pub fn parse(words: &[Word], keep: bool) -> Result<Environment, Error> {
+        let changes = words
+            .iter()
+            .map(|word| match word.0.iter().position(|&b| b == b'=') {
+                Some(0) => Err(Error::misuse(format!("--env {} has no name", word.show()))),
+                Some(_) => Ok(Change::Set(word.0.clone())),
+                None if word.0.is_empty() => Err(Error::misuse("--env is empty")),
+                None => Ok(Change::Pass(word.0.clone())),
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Environment { keep, changes })
+    }
+
+    /// The environment as execve(2) takes it, from the caller's and the user's home directory.
+    pub fn build(&self, callers: &[Vec<u8>], home: &[u8]) -> Vec<CString> {
+        let of_caller = |name: &[u8]| callers.iter().find(|entry| name_of(entry) == name).cloned();
+        let mut entries = if self.keep { callers.to_vec() } else { Vec::new() };
+        if !self.keep {
+            entries.push(PATH.to_vec());
+            entries.push([b"HOME=", home].concat());
+            entries.extend(of_caller(b"TERM"));
+        }
+        for change in &self.changes {
+            let entry = match change {
+                Change::Set(entry) => Some(entry.clone()),
+                Change::Pass(name) => of_caller(name),
+            };
+            if let Some(entry) = entry {
+                entries.retain(|old| name_of(old) != name_of(&entry));
+                entries.push(entry);
+            }
+        }
+        entries.into_iter().filter_map(|entry| CString::new(entry).ok()).collect()
+    }
+}
+
+fn name_of(entry: &[u8]) -> &[u8] {
+    entry.split(|&b| b == b'=').next().unwrap_or(entry)
+}
+
+/// The value of a variable.
+pub fn value_of<'a>(environment: &'a [CString], name: &[u8]) -> Option<&'a [u8]> {
+    environment
+        .iter()
+        .map(|entry| entry.to_bytes())
+        .find(|entry| name_of(entry) == name)
+        .and_then(|entry| entry.get(name.len() + 1..))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn build(words: &[&str], keep: bool) -> Vec<String> {
+        let words = words.iter().map(|w| Word(w.as_bytes().to_vec())).collect::<Vec<_>>();
+        let callers = [b"TERM=vt100".to_vec(), b"SECRET=1".to_vec(), b"odd".to_vec()];
+        Environment::parse(&words, keep)
+            .unwrap()
+            .build(&callers, b"/root")
+            .into_iter()
+            .map(|entry| entry.into_string().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn by_default_nothing_of_the_callers_comes_through_but_term() {
+        assert_eq!(
+            build(&[], false),
+            [std::str::from_utf8(PATH).unwrap(), "HOME=/root", "TERM=vt100"]
+        );
+    }
+
+    #[test]
+    fn later_words_win_and_a_bare_name_passes_the_callers_value() {
+        let env = build(&["A=1", "A=2", "SECRET", "HOME=/x", "MISSING"], false);
+        assert_eq!(env[1..], ["TERM=vt100", "A=2", "SECRET=1", "HOME=/x"]);
+    }
+
+    #[test]
+    fn keep_env_keeps_everything() {
+        assert_eq!(build(&["A="], true), ["TERM=vt100", "SECRET=1", "odd", "A="]);
+    }
+
+    #[test]
+    fn a_word_without_a_name_is_refused() {
+        for word in ["", "=x"] {
+            assert!(Environment::parse(&[Word(word.as_bytes().to_vec())], false).is_err());
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! The spec: a container as it was asked for, valid and pure.
+//!
+//! No system call and no look at a file system happens here; everything that can be refused by
+//! looking at the words alone is refused here. The command line is one way to make a [`Spec`];
+//! nothing behind this module knows it.
+
+pub mod environment;
+pub mod idmap;
+pub mod user;
+
+use std::ffi::CString;
+
+use crate::args::Args;
+use crate::error::Error;
+use crate::words::{Word, nearest};
+use environment::Environment;
+use idmap::IdMap;
+use user::UserSpec;
+
+/// A container as asked for.
+#[derive(Debug)]
+pub struct Spec {
+    /// The directory that becomes `/`.
+    pub rootfs: CString,
+    /// The command and its arguments; never empty.
+    pub command: Vec<CString>,
+    pub environment: Environment,
+    pub hostname: CString,
+    /// Where the command starts.
+    pub workdir: CString,
+    pub user: UserSpec,
+    pub userns: Userns,
+    /// Namespaces to keep the host's of.
+    pub share: Shared,
+    /// Inherited descriptors for the command.
+    pub keep_fds: Vec<i32>,
+    /// PID 1 instead of the built-in init.
+    pub init: Option<CString>,
+    pub grace_ms: u32,
+    pub die_by_signal: bool,
+    pub pid_file: Option<CString>,
+    pub status_fd: Option<i32>,
+    pub verbose: bool,
+}
+
+/// How ids inside relate to ids outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Userns {
+    /// The best that can be had here.
+    Auto,
+    /// One id: the container's root is the caller.
+    Single,
+    /// The caller's ranges of /etc/subuid and /etc/subgid.
+    Subid,
+    /// A range of the container's own.
+    Range,
+    /// Every id is itself.
+    Identity,
+    /// As given.
+    Explicit { uid: IdMap, gid: IdMap },
+}
+
+/// Namespaces that are the host's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shared {
+    pub net: bool,
+    pub uts: bool,
+    pub ipc: bool,
+    pub cgroup: bool,
+    pub time: bool,
+}
+
+impl Spec {
+    /// Makes sense of what was typed.
+    pub fn new(args: &Args) -> Result<Spec, Error> {
+        if args.rootfs.0.is_empty() {
+            return Err(Error::misuse("no ROOTFS given"));
+        }
+        let command = match args.command.as_slice() {
+            [] => vec![c"/bin/sh".to_owned()],
+            [first, ..] if first.0.is_empty() => {
+                return Err(Error::misuse("COMMAND is an empty word"));
+            }
+            words => words.iter().map(Word::to_c_string).collect(),
+        };
+        let share = parse_share(&args.share)?;
+        if share.uts && args.hostname.is_some() {
+            return Err(Error::misuse("--hostname would set the host's name with --share uts"));
+        }
+        Ok(Spec {
+            rootfs: args.rootfs.to_c_string(),
+            command,
+            environment: Environment::parse(&args.env, args.keep_env)?,
+            hostname: parse_hostname(args.hostname.as_ref())?,
+            workdir: parse_workdir(args.workdir.as_ref())?,
+            user: UserSpec::parse(args.user.as_ref())?,
+            userns: parse_userns(args)?,
+            share,
+            keep_fds: args
+                .keep_fd
+                .iter()
+                .map(|word| parse_fd("--keep-fd", word))
+                .collect::<Result<_, _>>()?,
+            init: parse_path("--init", args.init.as_ref())?,
+            grace_ms: parse_grace(args.grace.as_ref())?,
+            die_by_signal: args.die_by_signal,
+            pid_file: parse_path("--pid-file", args.pid_file.as_ref())?,
+            status_fd: args
+                .status_fd
+                .as_ref()
+                .map(|word| parse_fd("--status-fd", word))
+                .transpose()?,
+            verbose: args.verbose,
+        })
+    }
+}
+
+fn parse_hostname(word: Option<&Word>) -> Result<CString, Error> {
+    /// __NEW_UTS_LEN of linux/utsname.h.
+    const MAX: usize = 64;
+    let Some(word) = word else { return Ok(c"container".to_owned()) };
+    match word.0.len() {
+        1..=MAX => Ok(word.to_c_string()),
+        0 => Err(Error::misuse("--hostname is empty")),
+        length => Err(Error::misuse(format!("--hostname has {length} bytes; the kernel takes {MAX}"))),
+    }
+}
+
+fn parse_workdir(word: Option<&Word>) -> Result<CString, Error> {
+    match word {
+        None => Ok(c"/".to_owned()),
+        Some(word) if word.0.first() == Some(&b'/') => Ok(word.to_c_string()),
+        Some(word) => Err(Error::misuse(format!(
+            "--workdir {} is not absolute: it is a path inside the container",
+            word.show()
+        ))),
+    }
+}
+
+fn parse_path(option: &str, word: Option<&Word>) -> Result<Option<CString>, Error> {
+    match word {
+        Some(word) if word.0.is_empty() => Err(Error::misuse(format!("{option} is empty"))),
+        word => Ok(word.map(Word::to_c_string)),
+    }
+}
+
+fn parse_fd(option: &str, word: &Word) -> Result<i32, Error> {
+    std::str::from_utf8(&word.0)
+        .ok()
+        .filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
+        .and_then(|digits| digits.parse().ok())
+        .ok_or_else(|| Error::misuse(format!("{option} {} is not a descriptor's number", word.show())))
+}
+
+/// Seconds, with or without a fraction, to milliseconds.
+fn parse_grace(word: Option<&Word>) -> Result<u32, Error> {
+    const MAX_SECONDS: f64 = 1_000_000.0;
+    let Some(word) = word else { return Ok(0) };
+    std::str::from_utf8(&word.0)
+        .ok()
+        .and_then(|text| text.parse::<f64>().ok())
+        .filter(|seconds| (0.0..=MAX_SECONDS).contains(seconds))
+        .map(|seconds| (seconds * 1000.0).ceil() as u32)
+        .ok_or_else(|| {
+            Error::misuse(format!("--grace {} is not a number of seconds", word.show()))
+        })
+}
+
+fn parse_share(words: &[Word]) -> Result<Shared, Error> {
+    let mut shared = Shared::default();
+    for word in words {
+        match word.0.as_slice() {
+            b"net" => shared.net = true,
+            b"uts" => shared.uts = true,
+            b"ipc" => shared.ipc = true,
+            b"cgroup" => shared.cgroup = true,
+            b"time" => shared.time = true,
+            b"user" | b"mnt" | b"mount" | b"pid" => {
+                return Err(Error::misuse(format!(
+                    "--share {}: a container without its own user, mount and pid namespace is none",
+                    word.show()
+                )));
+            }
+            _ => return Err(unknown_value("--share", word, &["net", "uts", "ipc", "cgroup", "time"])),
+        }
+    }
+    Ok(shared)
+}
+
+fn parse_userns(args: &Args) -> Result<Userns, Error> {
+    if !args.uid_map.is_empty() || !args.gid_map.is_empty() {
+        if args.userns.is_some() {
+            return Err(Error::misuse("--userns and --uid-map or --gid-map exclude each other"));
+        }
+        if args.uid_map.is_empty() {
+            return Err(Error::misuse("--gid-map needs a --uid-map beside it"));
+        }
+        let uid = IdMap::parse("--uid-map", &args.uid_map)?;
+        let gid = match args.gid_map.as_slice() {
+            [] => uid.clone(),
+            words => IdMap::parse("--gid-map", words)?,
+        };
+        return Ok(Userns::Explicit { uid, gid });
+    }
+    let Some(word) = &args.userns else { return Ok(Userns::Auto) };
+    match word.0.as_slice() {
+        b"auto" => Ok(Userns::Auto),
+        b"single" => Ok(Userns::Single),
+        b"subid" => Ok(Userns::Subid),
+        b"range" => Ok(Userns::Range),
+        b"identity" => Ok(Userns::Identity),
+        _ => Err(unknown_value("--userns", word, &["auto", "single", "subid", "range", "identity"])),
+    }
+}
+
+fn unknown_value(option: &str, word: &Word, known: &[&str]) -> Error {
+    let shown = word.show();
+    let hint = match nearest(&shown, known.iter().copied()) {
+        Some(near) => format!("; did you mean {near}?"),
+        None => format!(": it is one of {}", known.join(", ")),
+    };
+    Error::misuse(format!("{option} {shown} is unknown{hint}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::words::{Request, parse};
+
+    fn spec(words: &[&str]) -> Result<Spec, Error> {
+        let argv = [&["launcher"], words].concat();
+        let argv = argv.into_iter().map(|w| CString::new(w).unwrap()).collect::<Vec<_>>();
+        match parse(&argv)? {
+            Request::Start(args) => Spec::new(&args),
+            Request::Print(text) => panic!("{text}"),
+        }
+    }
+
+    #[test]
+    fn the_command_defaults_to_the_shell_of_the_rootfs() {
+        assert_eq!(spec(&["r"]).unwrap().command, [c"/bin/sh".to_owned()]);
+        assert_eq!(spec(&["r", "a", "b"]).unwrap().command, [c"a".to_owned(), c"b".to_owned()]);
+    }
+
+    #[test]
+    fn grace_is_seconds() {
+        assert_eq!(spec(&["--grace", "1.5", "r"]).unwrap().grace_ms, 1500);
+        assert_eq!(spec(&["--grace", "0.0001", "r"]).unwrap().grace_ms, 1);
+        assert_eq!(spec(&["r"]).unwrap().grace_ms, 0);
+    }
+
+    #[test]
+    fn words_that_make_no_sense_are_refused_and_named() {
+        for (words, part) in [
+            (&[][..], "no ROOTFS"),
+            (&[""], "no ROOTFS"),
+            (&["r", ""], "COMMAND is an empty word"),
+            (&["--hostname=", "r"], "--hostname"),
+            (&["--workdir", "x", "r"], "not absolute"),
+            (&["--grace", "-1", "r"], "--grace -1"),
+            (&["--grace", "inf", "r"], "--grace inf"),
+            (&["--grace", "nan", "r"], "--grace nan"),
+            (&["--keep-fd", "+3", "r"], "--keep-fd +3"),
+            (&["--keep-fd", "99999999999", "r"], "--keep-fd"),
+            (&["--status-fd", "x", "r"], "--status-fd x"),
+            (&["--share", "nt", "r"], "did you mean net?"),
+            (&["--share", "pid", "r"], "is none"),
+            (&["--userns", "ranges", "r"], "did you mean range?"),
+            (&["--userns", "zzzzzzzzz", "r"], "it is one of auto"),
+            (&["--userns", "auto", "--uid-map", "0:0:1", "r"], "exclude"),
+            (&["--gid-map", "0:0:1", "r"], "--uid-map"),
+            (&["--share", "uts", "--hostname", "x", "r"], "--share uts"),
+            (&["--init", "", "r"], "--init is empty"),
+        ] {
+            let text = spec(words).unwrap_err().to_string();
+            assert!(text.contains(part), "{words:?}: {text}");
+        }
+    }
+}

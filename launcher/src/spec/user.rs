@@ -1,0 +1,74 @@
+//! `--user`: whom to run the command as, in the container's terms.
+
+use crate::error::Error;
+use crate::words::Word;
+
+/// An id, or a name that only the container's /etc/passwd or /etc/group knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IdOrName {
+    Id(u32),
+    Name(Vec<u8>),
+}
+
+/// The user and, if given, the group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserSpec {
+    pub user: IdOrName,
+    pub group: Option<IdOrName>,
+}
+
+impl UserSpec {
+    /// `UID[:GID]`, `NAME[:GROUP]` or a mixture; the container's root without the option.
+    pub fn parse(word: Option<&Word>) -> Result<UserSpec, Error> {
+        let Some(word) = word else { return Ok(UserSpec { user: IdOrName::Id(0), group: None }) };
+        let mut parts = word.0.split(|&b| b == b':');
+        let user = IdOrName::parse(parts.next().unwrap_or(&[]));
+        let group = parts.next().map(IdOrName::parse);
+        match (user, group, parts.next()) {
+            (Some(user), None, None) => Ok(UserSpec { user, group: None }),
+            (Some(user), Some(Some(group)), None) => Ok(UserSpec { user, group: Some(group) }),
+            _ => Err(Error::misuse(format!(
+                "--user {} is neither UID[:GID] nor NAME[:GROUP]",
+                word.show()
+            ))),
+        }
+    }
+}
+
+impl IdOrName {
+    fn parse(part: &[u8]) -> Option<IdOrName> {
+        if part.is_empty() {
+            return None;
+        }
+        if !part.iter().all(u8::is_ascii_digit) {
+            return Some(IdOrName::Name(part.to_vec()));
+        }
+        // All digits, but too large: no name either. -1 is no id.
+        let id = std::str::from_utf8(part).ok()?.parse::<u32>().ok()?;
+        (id != u32::MAX).then_some(IdOrName::Id(id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(word: &str) -> Result<UserSpec, Error> {
+        UserSpec::parse(Some(&Word(word.as_bytes().to_vec())))
+    }
+
+    #[test]
+    fn ids_and_names_mix() {
+        assert_eq!(parse("5").unwrap(), UserSpec { user: IdOrName::Id(5), group: None });
+        let mixed = parse("www:33").unwrap();
+        assert_eq!(mixed.user, IdOrName::Name(b"www".to_vec()));
+        assert_eq!(mixed.group, Some(IdOrName::Id(33)));
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for word in ["", ":", "a:", ":b", "a:b:c", "4294967295", "99999999999"] {
+            assert!(parse(word).is_err(), "{word}");
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Files and descriptors.
+
+use std::ffi::CStr;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use syscalls::{Sysno, syscall};
+
+use super::{Result, own};
+
+/// The directory that relative paths start from.
+#[derive(Clone, Copy)]
+pub enum At<'a> {
+    /// The current directory.
+    Cwd,
+    /// This one.
+    Dir(BorrowedFd<'a>),
+}
+
+impl At<'_> {
+    pub(super) fn raw(self) -> RawFd {
+        match self {
+            At::Cwd => libc::AT_FDCWD,
+            At::Dir(fd) => fd.as_raw_fd(),
+        }
+    }
+}
+
+/// openat(2).
+pub fn open(at: At<'_>, path: &CStr, flags: i32) -> Result<OwnedFd> {
+    // SAFETY: the path ends with NUL.
+    unsafe { syscall!(Sysno::openat, at.raw(), path.as_ptr(), flags | libc::O_CLOEXEC, 0) }.map(own)
+}
+
+/// Creates an empty file for a mount to cover; it must not exist.
+pub fn create_empty(dir: BorrowedFd<'_>, name: &CStr) -> Result<()> {
+    let flags = libc::O_CREAT | libc::O_EXCL | libc::O_WRONLY | libc::O_CLOEXEC | libc::O_NOFOLLOW;
+    // SAFETY: the path ends with NUL.
+    unsafe { syscall!(Sysno::openat, dir.as_raw_fd(), name.as_ptr(), flags, 0o666) }.map(own).map(drop)
+}
+
+/// struct open_how of linux/openat2.h.
+#[repr(C)]
+struct OpenHow {
+    flags: u64,
+    mode: u64,
+    resolve: u64,
+}
+
+/// openat2(2) that treats `root` as the root: neither a symbolic link nor `..` leads out of it,
+/// and the magic links of a /proc lead nowhere.
+pub fn open_in_root(root: BorrowedFd<'_>, path: &CStr, flags: i32) -> Result<OwnedFd> {
+    const RESOLVE_NO_MAGICLINKS: u64 = 0x02;
+    const RESOLVE_IN_ROOT: u64 = 0x10;
+    let how = OpenHow {
+        flags: (flags | libc::O_CLOEXEC) as u64,
+        mode: 0,
+        resolve: RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+    };
+    // SAFETY: the path ends with NUL; `how` is of the size that is given.
+    unsafe {
+        syscall!(Sysno::openat2, root.as_raw_fd(), path.as_ptr(), &raw const how, size_of::<OpenHow>())
+    }
+    .map(own)
+}
+
+/// What stat(2) tells, as far as it is asked here.
+#[derive(Clone, Copy, Debug)]
+pub struct Stat {
+    pub mode: u32,
+    pub uid: u32,
+    pub gid: u32,
+    pub dev: u64,
+    pub ino: u64,
+    pub size: u64,
+}
+
+impl Stat {
+    pub fn is_regular(&self) -> bool {
+        self.mode & libc::S_IFMT == libc::S_IFREG
+    }
+
+    /// Any of the three execute bits.
+    pub fn is_executable(&self) -> bool {
+        self.mode & 0o111 != 0
+    }
+}
+
+/// statx(2), which is the same on every architecture.
+fn statx(at: RawFd, path: &CStr, flags: i32) -> Result<Stat> {
+    // SAFETY: statx is plain data, for which all zero is a value.
+    let mut stat: libc::statx = unsafe { std::mem::zeroed() };
+    let wanted = libc::STATX_BASIC_STATS;
+    // SAFETY: the path ends with NUL; the kernel fills one struct statx.
+    unsafe { syscall!(Sysno::statx, at, path.as_ptr(), flags, wanted, &raw mut stat) }?;
+    Ok(Stat {
+        mode: u32::from(stat.stx_mode),
+        uid: stat.stx_uid,
+        gid: stat.stx_gid,
+        dev: u64::from(stat.stx_dev_major) << 32 | u64::from(stat.stx_dev_minor),
+        ino: stat.stx_ino,
+        size: stat.stx_size,
+    })
+}
+
+/// Of an open file.
+pub fn stat_fd(fd: BorrowedFd<'_>) -> Result<Stat> {
+    statx(fd.as_raw_fd(), c"", libc::AT_EMPTY_PATH)
+}
+
+/// Of a path.
+pub fn stat_path(path: &CStr) -> Result<Stat> {
+    statx(libc::AT_FDCWD, path, 0)
+}
+
+/// mkdirat(2).
+pub fn make_dir(at: At<'_>, path: &CStr, mode: u32) -> Result<()> {
+    // SAFETY: the path ends with NUL.
+    unsafe { syscall!(Sysno::mkdirat, at.raw(), path.as_ptr(), mode) }.map(drop)
+}
+
+/// symlinkat(2).
+pub fn make_symlink(target: &CStr, dir: BorrowedFd<'_>, name: &CStr) -> Result<()> {
+    // SAFETY: both end with NUL.
+    unsafe { syscall!(Sysno::symlinkat, target.as_ptr(), dir.as_raw_fd(), name.as_ptr()) }.map(drop)
+}
+
+/// fchownat(2) of an open file, the user only.
+pub fn change_owner(file: BorrowedFd<'_>, uid: u32) -> Result<()> {
+    let (keep, flags) = (u32::MAX, libc::AT_EMPTY_PATH);
+    // SAFETY: the path ends with NUL.
+    unsafe { syscall!(Sysno::fchownat, file.as_raw_fd(), c"".as_ptr(), uid, keep, flags) }.map(drop)
+}
+
+/// fchdir(2).
+pub fn enter_dir(dir: BorrowedFd<'_>) -> Result<()> {
+    // SAFETY: it takes no memory.
+    unsafe { syscall!(Sysno::fchdir, dir.as_raw_fd()) }.map(drop)
+}
+
+/// Sets the file mode creation mask; returns the one before. It cannot fail.
+pub fn set_umask(mask: u32) -> u32 {
+    // SAFETY: it takes no memory.
+    unsafe { syscall!(Sysno::umask, mask) }.map_or(0, |old| old as u32)
+}
+
+/// write(2), once.
+pub fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> Result<usize> {
+    // SAFETY: pointer and length are of one slice, which is only read.
+    unsafe { syscall!(Sysno::write, fd.as_raw_fd(), bytes.as_ptr(), bytes.len()) }
+}
+
+/// read(2), once.
+pub fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize> {
+    // SAFETY: pointer and length are of one slice, which is ours to write.
+    unsafe { syscall!(Sysno::read, fd.as_raw_fd(), buffer.as_mut_ptr(), buffer.len()) }
+}
+
+/// A descriptor that the caller of the launcher left open, by number.
+pub fn borrow_inherited(number: RawFd) -> Result<BorrowedFd<'static>> {
+    // SAFETY: it takes no memory.
+    unsafe { syscall!(Sysno::fcntl, number, libc::F_GETFD) }?;
+    // SAFETY: it is open, and nothing in this program owns or closes a descriptor that it was
+    // started with.
+    Ok(unsafe { BorrowedFd::borrow_raw(number) })
+}
+
+/// Lets a descriptor survive execve(2).
+pub fn keep_on_exec(number: RawFd) -> Result<()> {
+    // SAFETY: it takes no memory.
+    unsafe { syscall!(Sysno::fcntl, number, libc::F_SETFD, 0) }.map(drop)
+}
+
+/// Makes reads and writes return EAGAIN where they would wait.
+pub fn set_nonblocking(fd: BorrowedFd<'_>) -> Result<()> {
+    // SAFETY: it takes no memory.
+    let flags = unsafe { syscall!(Sysno::fcntl, fd.as_raw_fd(), libc::F_GETFL) }?;
+    let flags = flags as i32 | libc::O_NONBLOCK;
+    // SAFETY: it takes no memory.
+    unsafe { syscall!(Sysno::fcntl, fd.as_raw_fd(), libc::F_SETFL, flags) }.map(drop)
+}
+
+/// Marks every descriptor from `first` on close-on-exec (close_range(2), Linux 5.11 for the flag).
+pub fn close_on_exec_from(first: u32) -> Result<()> {
+    const CLOSE_RANGE_CLOEXEC: u32 = 1 << 2;
+    // SAFETY: it takes no memory.
+    unsafe { syscall!(Sysno::close_range, first, u32::MAX, CLOSE_RANGE_CLOEXEC) }.map(drop)
+}
+
+/// dup3(2) without close-on-exec: puts a file on a standard descriptor.
+pub fn duplicate_onto(fd: BorrowedFd<'_>, number: RawFd) -> Result<()> {
+    // SAFETY: it takes no memory; the target is a standard descriptor, which nothing owns.
+    unsafe { syscall!(Sysno::dup3, fd.as_raw_fd(), number, 0) }.map(drop)
+}
+
+/// memfd_create(2) for a program: executable, sealable.
+pub fn create_program(name: &CStr) -> Result<OwnedFd> {
+    /// Since 6.3, where vm.memfd_noexec may otherwise make it unexecutable.
+    const MFD_EXEC: u32 = 0x10;
+    let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
+    // SAFETY: the name ends with NUL.
+    let create = |flags| unsafe { syscall!(Sysno::memfd_create, name.as_ptr(), flags) };
+    match create(flags | MFD_EXEC) {
+        Err(super::Errno::EINVAL) => create(flags),
+        other => other,
+    }
+    .map(own)
+}
+
+/// Seals a memfd for good: nobody can write, grow or shrink it.
+pub fn seal(fd: BorrowedFd<'_>) -> Result<()> {
+    let seals =
+        libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
+    // SAFETY: it takes no memory.
+    unsafe { syscall!(Sysno::fcntl, fd.as_raw_fd(), libc::F_ADD_SEALS, seals) }.map(drop)
+}
+
+/// Takes a write lock on one byte of a file, if nobody has it. It belongs to the open file
+/// description: it goes with the last descriptor of it, however the holder ends.
+pub fn try_lock_byte(fd: BorrowedFd<'_>, offset: u64) -> Result<()> {
+    // SAFETY: flock is plain data, for which all zero is a value.
+    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+    lock.l_type = libc::F_WRLCK as _;
+    lock.l_whence = libc::SEEK_SET as _;
+    lock.l_start = offset as _;
+    lock.l_len = 1;
+    // SAFETY: the kernel reads one struct flock (the 64-bit one: off_t is 64 bits in musl).
+    unsafe { syscall!(Sysno::fcntl, fd.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) }.map(drop)
+}

@@ -1,0 +1,28 @@
+//! The launcher's only `unsafe`: one typed wrapper per system call.
+//!
+//! Raw calls by the `syscalls` crate, never libc's: they return the errno instead of leaving it
+//! in memory, so they are right in the child as well, before exec, whoever's memory it runs in.
+//! Descriptors come out as `OwnedFd` and go in borrowed; strings are `&CStr`.
+#![allow(unsafe_code)]
+
+pub mod entry;
+pub mod file;
+pub mod mount;
+pub mod network;
+pub mod process;
+pub mod signal;
+pub mod socket;
+pub mod terminal;
+
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+
+pub use syscalls::Errno;
+
+/// What a system call gives.
+pub type Result<T> = std::result::Result<T, Errno>;
+
+/// Takes ownership of a descriptor that a system call has just made.
+fn own(fd: usize) -> OwnedFd {
+    // SAFETY: the kernel returned this descriptor to this call alone, so nobody else owns it.
+    unsafe { OwnedFd::from_raw_fd(fd as RawFd) }
+}

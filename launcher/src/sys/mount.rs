@@ -1,0 +1,112 @@
+//! Mounts.
+
+use std::ffi::CStr;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::ptr;
+
+use syscalls::{Sysno, syscall};
+
+use super::file::At;
+use super::{Result, own};
+
+/// Flags of one mount (MOUNT_ATTR_*, linux/mount.h).
+pub mod attr {
+    pub const RDONLY: u64 = 0x01;
+    pub const NOSUID: u64 = 0x02;
+    pub const NODEV: u64 = 0x04;
+    pub const NOEXEC: u64 = 0x08;
+}
+
+/// open_tree(2) with OPEN_TREE_CLONE: a detached copy of the mount at `path`.
+pub fn clone_tree(at: At<'_>, path: &CStr, recursive: bool) -> Result<OwnedFd> {
+    const OPEN_TREE_CLONE: i32 = 1;
+    const AT_RECURSIVE: i32 = 0x8000;
+    let recursive = if recursive { AT_RECURSIVE } else { 0 };
+    let flags = OPEN_TREE_CLONE | libc::O_CLOEXEC | libc::AT_EMPTY_PATH | recursive;
+    // SAFETY: the path ends with NUL.
+    unsafe { syscall!(Sysno::open_tree, at.raw(), path.as_ptr(), flags) }.map(own)
+}
+
+/// move_mount(2) of a detached mount onto a path.
+pub fn attach(mount: BorrowedFd<'_>, at: At<'_>, path: &CStr) -> Result<()> {
+    const MOVE_MOUNT_F_EMPTY_PATH: u32 = 0x04;
+    const MOVE_MOUNT_T_EMPTY_PATH: u32 = 0x40;
+    let flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
+    // SAFETY: both paths end with NUL.
+    unsafe {
+        syscall!(Sysno::move_mount, mount.as_raw_fd(), c"".as_ptr(), at.raw(), path.as_ptr(), flags)
+    }
+    .map(drop)
+}
+
+/// struct mount_attr of linux/mount.h.
+#[repr(C)]
+struct MountAttr {
+    set: u64,
+    clear: u64,
+    propagation: u64,
+    userns_fd: u64,
+}
+
+fn set_attr(mount: BorrowedFd<'_>, attr: &MountAttr) -> Result<()> {
+    const AT_RECURSIVE: i32 = 0x8000;
+    let flags = libc::AT_EMPTY_PATH | AT_RECURSIVE;
+    // SAFETY: the path ends with NUL; `attr` is of the size that is given.
+    unsafe {
+        syscall!(
+            Sysno::mount_setattr,
+            mount.as_raw_fd(),
+            c"".as_ptr(),
+            flags,
+            ptr::from_ref(attr),
+            size_of::<MountAttr>()
+        )
+    }
+    .map(drop)
+}
+
+/// mount_setattr(2), recursive: adds flags to every mount of a tree.
+pub fn restrict(mount: BorrowedFd<'_>, flags: u64) -> Result<()> {
+    set_attr(mount, &MountAttr { set: flags, clear: 0, propagation: 0, userns_fd: 0 })
+}
+
+/// mount_setattr(2), recursive: maps the ids of a detached tree as a user namespace does.
+pub fn map_ids(mount: BorrowedFd<'_>, userns: BorrowedFd<'_>) -> Result<()> {
+    const MOUNT_ATTR_IDMAP: u64 = 0x0010_0000;
+    let userns_fd = userns.as_raw_fd() as u64;
+    set_attr(mount, &MountAttr { set: MOUNT_ATTR_IDMAP, clear: 0, propagation: 0, userns_fd })
+}
+
+/// fsopen, fsconfig and fsmount: a new, detached file system.
+pub fn create(kind: &CStr, options: &[(&CStr, &CStr)], flags: u64) -> Result<OwnedFd> {
+    const FSOPEN_CLOEXEC: u32 = 1;
+    const FSMOUNT_CLOEXEC: u32 = 1;
+    const FSCONFIG_SET_STRING: u32 = 1;
+    const FSCONFIG_CMD_CREATE: u32 = 6;
+    // SAFETY: the kind ends with NUL.
+    let context = unsafe { syscall!(Sysno::fsopen, kind.as_ptr(), FSOPEN_CLOEXEC) }.map(own)?;
+    let fd = context.as_raw_fd();
+    for (key, value) in options {
+        // SAFETY: both end with NUL.
+        unsafe {
+            syscall!(Sysno::fsconfig, fd, FSCONFIG_SET_STRING, key.as_ptr(), value.as_ptr(), 0)
+        }?;
+    }
+    // SAFETY: this command takes no memory.
+    unsafe { syscall!(Sysno::fsconfig, fd, FSCONFIG_CMD_CREATE, 0, 0, 0) }?;
+    // SAFETY: it takes no memory.
+    unsafe { syscall!(Sysno::fsmount, fd, FSMOUNT_CLOEXEC, flags) }.map(own)
+}
+
+/// Makes every mount of this namespace private: nothing propagates from or to the host.
+pub fn make_private() -> Result<()> {
+    let flags = libc::MS_REC | libc::MS_PRIVATE;
+    // SAFETY: the target ends with NUL; source, type and data are not used.
+    unsafe { syscall!(Sysno::mount, 0, c"/".as_ptr(), 0, flags, 0) }.map(drop)
+}
+
+/// pivot_root(".", "."): the current directory becomes the root, with the old root over it.
+pub fn pivot_here() -> Result<()> {
+    // SAFETY: both paths end with NUL.
+    unsafe { syscall!(Sysno::pivot_root, c".".as_ptr(), c".".as_ptr()) }.map(drop)
+}

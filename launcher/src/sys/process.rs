@@ -1,0 +1,157 @@
+//! Processes and their identity.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use syscalls::{Sysno, syscall};
+
+use super::Result;
+
+/// struct clone_args, first version (CLONE_ARGS_SIZE_VER0, Linux 5.3).
+#[repr(C)]
+#[derive(Default)]
+struct CloneArgs {
+    flags: u64,
+    pidfd: u64,
+    child_tid: u64,
+    parent_tid: u64,
+    exit_signal: u64,
+    stack: u64,
+    stack_size: u64,
+    tls: u64,
+}
+
+/// The two processes after [`clone3`].
+pub enum Forked {
+    /// The caller; the new process's pid.
+    Parent(i32),
+    /// The new process, with a copy of everything.
+    Child,
+}
+
+/// clone3(2) as a fork with these CLONE_NEW* flags.
+pub fn clone3(flags: u64) -> Result<Forked> {
+    let args = CloneArgs { flags, exit_signal: libc::SIGCHLD as u64, ..CloneArgs::default() };
+    // SAFETY: `args` is of the size that is given. The launcher has one thread, so the child's
+    // copy of memory is consistent.
+    let pid = unsafe { syscall!(Sysno::clone3, &raw const args, size_of::<CloneArgs>()) }?;
+    Ok(if pid == 0 { Forked::Child } else { Forked::Parent(pid as i32) })
+}
+
+/// wait4(2) for one child, until it has ended: its status word.
+pub fn wait(pid: i32) -> Result<u32> {
+    let mut status = 0u32;
+    loop {
+        // SAFETY: the kernel writes one int to `status`, which is one.
+        match unsafe { syscall!(Sysno::wait4, pid, &raw mut status, 0, 0) } {
+            Err(super::Errno::EINTR) => {}
+            other => return other.map(|_| status),
+        }
+    }
+}
+
+/// Whether this child has ended: its status word.
+pub fn try_wait(pid: i32) -> Result<Option<u32>> {
+    let mut status = 0u32;
+    // SAFETY: the kernel writes one int to `status`, which is one.
+    let got = unsafe { syscall!(Sysno::wait4, pid, &raw mut status, libc::WNOHANG, 0) }?;
+    Ok((got != 0).then_some(status))
+}
+
+/// exit_group(2): at once, without running anything of the C library's.
+pub fn exit(code: u8) -> ! {
+    loop {
+        // SAFETY: it takes no memory and does not return.
+        unsafe { syscall!(Sysno::exit_group, code) }.ok();
+    }
+}
+
+/// Words for execve(2): owned strings, and the NULL-terminated array of pointers to them.
+pub struct Words {
+    pointers: Vec<*const libc::c_char>,
+    /// What the pointers point into: a CString keeps its text on the heap, wherever it moves.
+    _words: Vec<CString>,
+}
+
+impl Words {
+    pub fn new(words: Vec<CString>) -> Self {
+        let mut pointers = words.iter().map(|word| word.as_ptr()).collect::<Vec<_>>();
+        pointers.push(std::ptr::null());
+        Words { pointers, _words: words }
+    }
+}
+
+/// execveat(2) of an open file. Returns only to fail.
+pub fn execute(program: BorrowedFd<'_>, argv: &Words, env: &Words) -> super::Errno {
+    // SAFETY: the path ends with NUL; both arrays are NULL-terminated and hold words that end
+    // with NUL, as Words::new made them. On success this does not return.
+    let result = unsafe {
+        syscall!(
+            Sysno::execveat,
+            program.as_raw_fd(),
+            c"".as_ptr(),
+            argv.pointers.as_ptr(),
+            env.pointers.as_ptr(),
+            libc::AT_EMPTY_PATH
+        )
+    };
+    result.err().unwrap_or(super::Errno::EINVAL)
+}
+
+/// The effective user id.
+pub fn effective_uid() -> u32 {
+    // SAFETY: it takes no memory and cannot fail.
+    unsafe { syscall!(Sysno::geteuid) }.map_or(u32::MAX, |id| id as u32)
+}
+
+/// The effective group id.
+pub fn effective_gid() -> u32 {
+    // SAFETY: it takes no memory and cannot fail.
+    unsafe { syscall!(Sysno::getegid) }.map_or(u32::MAX, |id| id as u32)
+}
+
+/// The effective capabilities of this process.
+pub fn effective_capabilities() -> Result<u64> {
+    const VERSION_3: u32 = 0x2008_0522;
+    let header = [VERSION_3, 0];
+    let mut data = [0u32; 6];
+    // SAFETY: a version 3 header is followed by two data structs of three words.
+    unsafe { syscall!(Sysno::capget, header.as_ptr(), data.as_mut_ptr()) }?;
+    Ok(u64::from(data[0]) | u64::from(data[3]) << 32)
+}
+
+/// setgroups(2) to none.
+pub fn clear_groups() -> Result<()> {
+    // SAFETY: no element is read.
+    unsafe { syscall!(Sysno::setgroups, 0, 0) }.map(drop)
+}
+
+/// setresuid(2) to one id.
+pub fn set_uid(uid: u32) -> Result<()> {
+    // SAFETY: it takes no memory.
+    unsafe { syscall!(Sysno::setresuid, uid, uid, uid) }.map(drop)
+}
+
+/// setresgid(2) to one id.
+pub fn set_gid(gid: u32) -> Result<()> {
+    // SAFETY: it takes no memory.
+    unsafe { syscall!(Sysno::setresgid, gid, gid, gid) }.map(drop)
+}
+
+/// Asks for a signal when the parent dies.
+pub fn die_with_parent(signal: i32) -> Result<()> {
+    // SAFETY: this option takes a number.
+    unsafe { syscall!(Sysno::prctl, libc::PR_SET_PDEATHSIG, signal, 0, 0, 0) }.map(drop)
+}
+
+/// sethostname(2).
+pub fn set_hostname(name: &CStr) -> Result<()> {
+    // SAFETY: pointer and length are of one string.
+    unsafe { syscall!(Sysno::sethostname, name.as_ptr(), name.count_bytes()) }.map(drop)
+}
+
+/// Leaves no core file behind when this process dies by a signal that would.
+pub fn forbid_core() -> Result<()> {
+    // SAFETY: this option takes a number.
+    unsafe { syscall!(Sysno::prctl, libc::PR_SET_DUMPABLE, 0, 0, 0, 0) }.map(drop)
+}

@@ -1,0 +1,120 @@
+//! Signals.
+
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+
+use syscalls::{Sysno, syscall};
+
+use super::{Result, own};
+
+/// A set of signals, bit N-1 for signal N, as the kernel keeps it.
+pub type SignalSet = u64;
+const SET_BYTES: usize = size_of::<SignalSet>();
+
+/// Every signal, the C library's own (32, 33) included.
+pub const ALL: SignalSet = u64::MAX;
+
+/// Sets the signal mask; returns the one before.
+pub fn set_mask(mask: SignalSet) -> Result<SignalSet> {
+    let mut old: SignalSet = 0;
+    // SAFETY: both point to sets of the size that is given.
+    unsafe {
+        syscall!(
+            Sysno::rt_sigprocmask,
+            libc::SIG_SETMASK,
+            &raw const mask,
+            &raw mut old,
+            SET_BYTES
+        )
+    }?;
+    Ok(old)
+}
+
+/// Gives a signal its default action.
+pub fn set_default(signal: i32) -> Result<()> {
+    // struct kernel_sigaction of any 64-bit architecture: all zero is SIG_DFL.
+    let action = [0usize; 4];
+    // SAFETY: `action` has the size of the kernel's struct; the old one is not asked for.
+    unsafe { syscall!(Sysno::rt_sigaction, signal, action.as_ptr(), 0, SET_BYTES) }.map(drop)
+}
+
+/// A descriptor that every (blocked) signal can be read from.
+pub fn open_queue() -> Result<OwnedFd> {
+    let set = ALL;
+    let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
+    // SAFETY: `set` is of the size that is given.
+    unsafe { syscall!(Sysno::signalfd4, -1i32, &raw const set, SET_BYTES, flags) }.map(own)
+}
+
+/// A signal that has arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrived {
+    pub signal: i32,
+    /// si_code: 0 or less from a process, more from the kernel.
+    pub code: i32,
+    /// The sender, if it was a process.
+    pub pid: u32,
+    pub uid: u32,
+    /// What sigqueue(3) was given.
+    pub value: u64,
+}
+
+/// Takes the next signal off the queue; None when there is none.
+pub fn take(queue: BorrowedFd<'_>) -> Result<Option<Arrived>> {
+    // SAFETY: signalfd_siginfo is plain data, for which all zero is a value.
+    let mut info: libc::signalfd_siginfo = unsafe { std::mem::zeroed() };
+    let size = size_of::<libc::signalfd_siginfo>();
+    // SAFETY: the kernel writes at most `size` bytes into one struct of that size.
+    match unsafe { syscall!(Sysno::read, queue.as_raw_fd(), &raw mut info, size) } {
+        Ok(_) => Ok(Some(Arrived {
+            signal: info.ssi_signo as i32,
+            code: info.ssi_code,
+            pid: info.ssi_pid,
+            uid: info.ssi_uid,
+            value: info.ssi_ptr,
+        })),
+        Err(super::Errno::EAGAIN) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// kill(2).
+pub fn send(pid: i32, signal: i32) -> Result<()> {
+    // SAFETY: it takes no memory.
+    unsafe { syscall!(Sysno::kill, pid, signal) }.map(drop)
+}
+
+/// The head of the kernel's siginfo_t, as rt_sigqueueinfo(2) takes it on 64-bit machines.
+#[repr(C)]
+struct QueuedInfo {
+    signal: i32,
+    errno: i32,
+    code: i32,
+    padding: i32,
+    pid: u32,
+    uid: u32,
+    value: u64,
+    rest: [u64; 12],
+}
+
+/// rt_sigqueueinfo(2): a signal with a code and a payload. The code must be negative.
+pub fn queue(pid: i32, arrived: &Arrived, code: i32) -> Result<()> {
+    let info = QueuedInfo {
+        signal: arrived.signal,
+        errno: 0,
+        code,
+        padding: 0,
+        pid: arrived.pid,
+        uid: arrived.uid,
+        value: arrived.value,
+        rest: [0; 12],
+    };
+    const { assert!(size_of::<QueuedInfo>() == 128) };
+    // SAFETY: `info` has the 128 bytes of siginfo_t and is only read.
+    unsafe { syscall!(Sysno::rt_sigqueueinfo, pid, arrived.signal, &raw const info) }.map(drop)
+}
+
+/// Our own pid.
+pub fn own_pid() -> i32 {
+    // SAFETY: it takes no memory and cannot fail.
+    unsafe { syscall!(Sysno::getpid) }.map_or(0, |pid| pid as i32)
+}

@@ -1,0 +1,98 @@
+//! The channel between parent and child: a pair of sockets that keep packets apart.
+
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+
+use syscalls::{Sysno, syscall};
+
+use super::{Result, own};
+
+/// socketpair(2), SOCK_SEQPACKET: every write is one read, and the end of one side is seen by
+/// the other.
+pub fn pair() -> Result<(OwnedFd, OwnedFd)> {
+    let mut fds = [0i32; 2];
+    let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC;
+    // SAFETY: the kernel writes two descriptors.
+    unsafe { syscall!(Sysno::socketpair, libc::AF_UNIX, kind, 0, fds.as_mut_ptr()) }?;
+    Ok((own(fds[0] as usize), own(fds[1] as usize)))
+}
+
+/// Room for one descriptor in ancillary data: CMSG_SPACE(sizeof(int)) is 24 bytes on 64-bit.
+#[repr(C, align(8))]
+struct Ancillary {
+    length: usize,
+    level: i32,
+    kind: i32,
+    fd: i32,
+    padding: i32,
+}
+
+/// CMSG_LEN(sizeof(int)).
+const ONE_FD: usize = 20;
+
+/// Sends a packet with a descriptor.
+pub fn send_with_fd(socket: BorrowedFd<'_>, bytes: &[u8], fd: BorrowedFd<'_>) -> Result<()> {
+    let mut ancillary = Ancillary {
+        length: ONE_FD,
+        level: libc::SOL_SOCKET,
+        kind: libc::SCM_RIGHTS,
+        fd: fd.as_raw_fd(),
+        padding: 0,
+    };
+    let mut part =
+        libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    // SAFETY: msghdr is plain data, for which all zero is a value.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = &raw mut part;
+    message.msg_iovlen = 1;
+    message.msg_control = (&raw mut ancillary).cast();
+    message.msg_controllen = size_of::<Ancillary>() as _;
+    // SAFETY: every pointer in `message` is to a live local of the stated length; the kernel
+    // only reads them.
+    unsafe {
+        syscall!(Sysno::sendmsg, socket.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL)
+    }
+    .map(drop)
+}
+
+/// Receives a packet without waiting, and the descriptor that may come with it. No bytes: the
+/// other side is gone.
+pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<(usize, Option<OwnedFd>)> {
+    let mut ancillary = Ancillary { length: 0, level: 0, kind: 0, fd: -1, padding: 0 };
+    let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    // SAFETY: msghdr is plain data, for which all zero is a value.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = &raw mut part;
+    message.msg_iovlen = 1;
+    message.msg_control = (&raw mut ancillary).cast();
+    message.msg_controllen = size_of::<Ancillary>() as _;
+    let flags = libc::MSG_CMSG_CLOEXEC | libc::MSG_DONTWAIT;
+    // SAFETY: every pointer in `message` is to a live local of the stated length, ours to write.
+    let count =
+        unsafe { syscall!(Sysno::recvmsg, socket.as_raw_fd(), &raw mut message, flags) }?;
+    let has_fd = message.msg_controllen as usize >= ONE_FD
+        && ancillary.length == ONE_FD
+        && ancillary.level == libc::SOL_SOCKET
+        && ancillary.kind == libc::SCM_RIGHTS;
+    Ok((count, has_fd.then(|| own(ancillary.fd as usize))))
+}
+
+/// What to wait for on a descriptor, and what came.
+pub use libc::pollfd;
+
+/// ppoll(2) without a time limit or a change of mask.
+pub fn poll(fds: &mut [pollfd]) -> Result<()> {
+    // SAFETY: pointer and length are of one slice; no timeout and no mask are given.
+    match unsafe { syscall!(Sysno::ppoll, fds.as_mut_ptr(), fds.len(), 0, 0, 0) } {
+        Err(super::Errno::EINTR) => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+/// Whether the other side is gone already.
+pub fn is_hung_up(socket: BorrowedFd<'_>) -> Result<bool> {
+    let mut fd = pollfd { fd: socket.as_raw_fd(), events: 0, revents: 0 };
+    let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: one pollfd and one timespec, both live.
+    unsafe { syscall!(Sysno::ppoll, &raw mut fd, 1, &raw const now, 0, 0) }?;
+    Ok(fd.revents & libc::POLLHUP != 0)
+}

@@ -1,0 +1,221 @@
+//! From the words of argv to [`Args`].
+//!
+//! A Unix argv is bytes, argh wants UTF-8. Each byte travels as the character of the same number
+//! (U+0000 to U+00FF), which is a string for argh and loses nothing; ASCII, all that an option's
+//! name can be, looks the same. Options end at the first word that is none: what follows ROOTFS
+//! is the command's own and never reaches argh.
+
+use std::ffi::{CStr, CString};
+
+use argh::{ArgsInfo, FlagInfoKind, FromArgValue, FromArgs};
+
+use crate::args::Args;
+use crate::error::Error;
+
+/// A word that was typed, byte for byte. It cannot hold a NUL, as it comes from argv.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Word(pub Vec<u8>);
+
+impl FromArgValue for Word {
+    fn from_arg_value(value: &str) -> Result<Self, String> {
+        Ok(Word(to_bytes(value)))
+    }
+}
+
+impl Word {
+    /// For system calls.
+    pub fn to_c_string(&self) -> CString {
+        CString::new(self.0.clone()).unwrap_or_default()
+    }
+
+    /// For messages.
+    pub fn show(&self) -> String {
+        String::from_utf8_lossy(&self.0).into_owned()
+    }
+}
+
+/// What the words ask for.
+pub enum Request {
+    /// Start a container.
+    Start(Box<Args>),
+    /// Print this and leave.
+    Print(String),
+}
+
+/// Reads argv, its zeroth word included.
+pub fn parse(argv: &[CString]) -> Result<Request, Error> {
+    let (options, rest) = split(argv.get(1..).unwrap_or(&[]))?;
+    // Behind "--" argh takes every word as it is. A missing ROOTFS is an empty one, which the
+    // spec refuses: --version needs none.
+    let rest = if rest.is_empty() { &[CString::default()] } else { rest };
+    let rest = rest.iter().map(|word| from_bytes(word.to_bytes()));
+    let words = options.iter().map(|word| from_bytes(word)).chain(["--".into()]).chain(rest);
+    let words = words.collect::<Vec<_>>();
+    let words = words.iter().map(String::as_str).collect::<Vec<_>>();
+    match Args::from_args(&["launcher"], &words) {
+        Ok(args) if args.version => {
+            Ok(Request::Print(format!("launcher {}\n", env!("CARGO_PKG_VERSION"))))
+        }
+        Ok(args) => Ok(Request::Start(Box::new(args))),
+        Err(early) if early.status.is_ok() => Ok(Request::Print(early.output)),
+        Err(early) => {
+            let line = early.output.split_whitespace().collect::<Vec<_>>().join(" ");
+            Err(Error::misuse(String::from_utf8_lossy(&to_bytes(&line)).into_owned()))
+        }
+    }
+}
+
+/// Divides the words into the launcher's options (`--name=value` as two) and what follows them.
+fn split(typed: &[CString]) -> Result<(Vec<Vec<u8>>, &[CString]), Error> {
+    let known = Args::get_args_info();
+    let mut options = Vec::new();
+    let mut at = 0;
+    while let Some(word) = typed.get(at).map(|word| word.as_c_str()) {
+        let bytes = word.to_bytes();
+        if bytes == b"--" {
+            return Ok((options, &typed[at + 1..]));
+        }
+        if bytes.first() != Some(&b'-') || bytes.len() == 1 {
+            break;
+        }
+        at += 1;
+        if bytes == b"-h" || bytes == b"--help" {
+            return Ok((vec![b"--help".to_vec()], &[]));
+        }
+        let equals = bytes.iter().position(|&b| b == b'=');
+        let name = &bytes[..equals.unwrap_or(bytes.len())];
+        let Some(flag) = known.flags.iter().find(|flag| flag.long.as_bytes() == name) else {
+            return Err(unknown_option(word, name, known.flags.iter().map(|flag| flag.long)));
+        };
+        options.push(name.to_vec());
+        let takes_value = !matches!(flag.kind, FlagInfoKind::Switch);
+        match (takes_value, equals) {
+            (true, Some(equals)) => options.push(bytes[equals + 1..].to_vec()),
+            (true, None) => {
+                let value = typed.get(at).ok_or_else(|| {
+                    Error::misuse(format!("option {} needs a value", flag.long))
+                })?;
+                options.push(value.to_bytes().to_vec());
+                at += 1;
+            }
+            (false, Some(_)) => {
+                return Err(Error::misuse(format!("option {} takes no value", flag.long)));
+            }
+            (false, None) => {}
+        }
+    }
+    Ok((options, &typed[at..]))
+}
+
+fn unknown_option<'a>(
+    word: &CStr,
+    name: &[u8],
+    known: impl Iterator<Item = &'a str>,
+) -> Error {
+    let word = word.to_string_lossy();
+    Error::misuse(match nearest(&String::from_utf8_lossy(name), known) {
+        Some(near) => format!("unknown option {word}; did you mean {near}?"),
+        None => format!("unknown option {word}"),
+    })
+}
+
+/// The candidate that is fewest edits away, if it is near enough to be meant.
+pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .map(|candidate| (distance(word.as_bytes(), candidate.as_bytes()), candidate))
+        .min()
+        .filter(|&(edits, candidate)| edits <= 2.max(candidate.len() / 3))
+        .map(|(_, candidate)| candidate)
+}
+
+/// Levenshtein's distance, by rows.
+fn distance(a: &[u8], b: &[u8]) -> usize {
+    let mut row = (0..=b.len()).collect::<Vec<_>>();
+    for (i, &x) in a.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, &y) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+fn from_bytes(bytes: &[u8]) -> String {
+    bytes.iter().map(|&byte| char::from(byte)).collect()
+}
+
+fn to_bytes(text: &str) -> Vec<u8> {
+    // A character above U+00FF can only come from argh's own text.
+    text.chars().map(|c| u8::try_from(c).unwrap_or(b'?')).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn argv(words: &[&[u8]]) -> Vec<CString> {
+        let all = [&[&b"launcher"[..]], words].concat();
+        all.into_iter().map(|word| CString::new(word).unwrap()).collect()
+    }
+
+    fn start(words: &[&[u8]]) -> Args {
+        match parse(&argv(words)) {
+            Ok(Request::Start(args)) => *args,
+            Ok(Request::Print(text)) => panic!("printed {text}"),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn refused(words: &[&[u8]]) -> String {
+        match parse(&argv(words)) {
+            Err(error) => error.to_string(),
+            Ok(_) => panic!("accepted"),
+        }
+    }
+
+    #[test]
+    fn options_end_at_rootfs() {
+        let args = start(&[b"--verbose", b"./rootfs", b"sh", b"--verbose", b"-c", b"x", b"--help"]);
+        assert!(args.verbose);
+        assert_eq!(args.rootfs, Word(b"./rootfs".to_vec()));
+        assert_eq!(args.command.len(), 5);
+    }
+
+    #[test]
+    fn a_rootfs_may_be_called_help_or_begin_with_a_dash() {
+        assert_eq!(start(&[b"help"]).rootfs, Word(b"help".to_vec()));
+        let args = start(&[b"--", b"-odd", b"--", b"x"]);
+        assert_eq!(args.rootfs, Word(b"-odd".to_vec()));
+        assert_eq!(args.command, [Word(b"--".to_vec()), Word(b"x".to_vec())]);
+    }
+
+    #[test]
+    fn values_come_after_a_space_or_an_equals_sign_and_keep_their_bytes() {
+        let args = start(&[b"--env=A=\xff\xfe", b"--env", b"--x", b"--hostname=", b"r"]);
+        assert_eq!(args.env, [Word(b"A=\xff\xfe".to_vec()), Word(b"--x".to_vec())]);
+        assert_eq!(args.hostname, Some(Word(Vec::new())));
+    }
+
+    #[test]
+    fn wrong_use_is_one_line_that_names_the_word() {
+        assert!(refused(&[b"--hostnme", b"x", b"r"]).contains("did you mean --hostname?"));
+        assert!(refused(&[b"--zzzzzzzzzzzz"]).ends_with("unknown option --zzzzzzzzzzzz; see launcher --help"));
+        assert!(refused(&[b"--hostname"]).contains("needs a value"));
+        assert!(refused(&[b"--verbose=1", b"r"]).contains("takes no value"));
+        assert!(refused(&[b"--grace=1", b"--grace=2", b"r"]).contains("--grace"));
+        for words in [&[&b"--\xff"[..]][..], &[b"-x"], &[b"--user"]] {
+            assert_eq!(refused(words).lines().count(), 1);
+        }
+    }
+
+    #[test]
+    fn help_and_version_are_printed() {
+        for word in [&b"--help"[..], b"-h"] {
+            assert!(matches!(parse(&argv(&[b"--verbose", word])), Ok(Request::Print(text)) if text.contains("--hostname")));
+        }
+        assert!(matches!(parse(&argv(&[b"--version"])), Ok(Request::Print(text)) if text.starts_with("launcher ")));
+    }
+}

@@ -1,0 +1,107 @@
+//! `cargo xtask build`: the release binaries, static, for this machine's architecture.
+//!
+//! Run by a developer, and by `run` and `test` before they start anything.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use argh::FromArgs;
+
+use crate::cargo_json;
+use crate::console;
+use crate::failure::Error;
+use crate::program;
+use crate::workspace;
+
+/// Build launcher and init (release, static) and print where they are.
+#[derive(FromArgs)]
+#[argh(subcommand, name = "build")]
+pub struct Build {}
+
+impl Build {
+    /// Runs the task.
+    pub fn run(self) -> Result<(), Error> {
+        console::print(&launcher()?.to_string_lossy())?;
+        console::print(&init()?.to_string_lossy())
+    }
+}
+
+/// Builds `launcher`, which builds and embeds its own init.
+pub fn launcher() -> Result<PathBuf, Error> {
+    let mut command = static_cargo("build", &workspace::target_dir())?;
+    executable(command.args(["-p", "launcher", "--bin", "launcher"]), "launcher")
+}
+
+/// Builds `init` alone. It is run from init/ to pick up the link flags of init/.cargo, in a target
+/// folder of its own: other flags in the shared one would rebuild everything each time.
+pub fn init() -> Result<PathBuf, Error> {
+    let mut command = static_cargo("build", &workspace::target_dir().join("init"))?;
+    command.current_dir(workspace::root().join("init"));
+    executable(command.args(["--bin", "init"]), "init")
+}
+
+/// Builds the container tests without running them.
+pub fn suite() -> Result<PathBuf, Error> {
+    let mut command = static_cargo("test", &workspace::target_dir())?;
+    executable(command.args(["--no-run", "-p", "tests", "--test", "suite"]), "suite")
+}
+
+/// Builds the program the container tests run inside.
+pub fn probe() -> Result<PathBuf, Error> {
+    let mut command = static_cargo("build", &workspace::target_dir())?;
+    executable(command.args(["-p", "tests", "--bin", "probe"]), "probe")
+}
+
+/// A nested cargo in the workspace. The caller's rustflags would replace the ones that make the
+/// binaries static, so they are not handed on.
+pub fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(workspace::root());
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        let flags = text.starts_with("CARGO_") && text.ends_with("RUSTFLAGS");
+        if flags || text == "RUSTFLAGS" || text == "CARGO_BUILD_TARGET" {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
+fn static_cargo(verb: &str, target_dir: &Path) -> Result<Command, Error> {
+    let target = workspace::target()?;
+    ensure_target(target)?;
+    let mut command = cargo();
+    command.args([verb, "--release", "--target", target]).arg("--target-dir").arg(target_dir);
+    Ok(command)
+}
+
+fn executable(command: &mut Command, name: &str) -> Result<PathBuf, Error> {
+    console::progress(&format!("building {name}"));
+    let messages = program::read(command.arg("--message-format=json-render-diagnostics"))?;
+    let messages = String::from_utf8_lossy(&messages);
+    cargo_json::executable(&messages, name).map(PathBuf::from).ok_or_else(|| Error::Missing {
+        what: format!("cargo built no executable named {name}"),
+        advice: format!("see `{}`", program::shown(command)),
+    })
+}
+
+/// Asks rustc, not rustup, what is installed: it answers in milliseconds, and a toolchain from
+/// elsewhere has no rustup.
+fn ensure_target(target: &str) -> Result<(), Error> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let mut question = Command::new(rustc);
+    question.current_dir(workspace::root());
+    let answer = program::read(question.args(["--print", "target-libdir", "--target", target]))?;
+    if Path::new(String::from_utf8_lossy(&answer).trim_end()).is_dir() {
+        return Ok(());
+    }
+    if program::find("rustup").is_none() {
+        return Err(Error::Missing {
+            what: format!("the Rust standard library for {target} is not installed"),
+            advice: format!("with rustup it would be `rustup target add {target}`"),
+        });
+    }
+    console::progress(&format!("installing the Rust standard library for {target}"));
+    let mut rustup = Command::new("rustup");
+    program::run(rustup.current_dir(workspace::root()).args(["target", "add", target]))
+}

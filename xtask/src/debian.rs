@@ -1,0 +1,108 @@
+//! Files out of Debian packages, for a machine where they are not installed.
+//!
+//! Needs no root and installs nothing: `apt-get download` and `dpkg-deb -x` into the cache folder.
+//! apt checks the package against the archive's signature.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::console;
+use crate::failure::{At, Error};
+use crate::program;
+use crate::workspace;
+
+/// The folder into which `package` is unpacked, at once if it is there already.
+pub fn unpacked(package: &str) -> Result<PathBuf, Error> {
+    let cache = workspace::cache().join("debian");
+    let place = cache.join(package);
+    if place.is_dir() {
+        return Ok(place);
+    }
+    for tool in ["apt-get", "dpkg-deb"] {
+        if program::find(tool).is_none() {
+            return Err(Error::Missing {
+                what: format!(
+                    "{package} is not installed, and without {tool} it cannot be fetched"
+                ),
+                advice: format!("install the package that your system calls {package}"),
+            });
+        }
+    }
+    console::progress(&format!("fetching the Debian package {package}"));
+    let download = cache.join(format!("{package}.download"));
+    recreate(&download)?;
+    fetch(package, &download, &cache.join("apt"))?;
+
+    // Renamed when complete, so an interrupted run leaves nothing that looks finished.
+    let partial = cache.join(format!("{package}.partial"));
+    recreate(&partial)?;
+    let archive = find_archive(&download)?;
+    program::run_quietly(Command::new("dpkg-deb").arg("-x").arg(archive).arg(&partial))?;
+    fs::rename(&partial, &place).at("create", &place)?;
+    fs::remove_dir_all(&download).at("remove", &download)?;
+    Ok(place)
+}
+
+/// By the system's package lists, and if those are empty or too old, by private ones.
+fn fetch(package: &str, into: &Path, private: &Path) -> Result<(), Error> {
+    if program::run_quietly(apt_get(&[]).current_dir(into).args(["download", package])).is_ok() {
+        return Ok(());
+    }
+    for folder in ["lists/partial", "cache/archives/partial"] {
+        let folder = private.join(folder);
+        fs::create_dir_all(&folder).at("create", &folder)?;
+    }
+    let options = [
+        option("Dir::State::lists", &private.join("lists")),
+        option("Dir::Cache", &private.join("cache")),
+        option("Dir::Cache::archives", &private.join("cache/archives")),
+    ];
+    console::progress("reading the package lists of this system's Debian mirror");
+    // One of several mirrors may fail and the package still be had; if not, that was the reason.
+    let mut update = apt_get(&options);
+    let update = program::run_quietly(update.args(["-o", "APT::Update::Error-Mode=any", "update"]));
+    let mut download = apt_get(&options);
+    let download = program::run_quietly(download.current_dir(into).args(["download", package]));
+    download.map_err(|error| Error::Missing {
+        what: format!(
+            "{package} is not installed and could not be fetched: {}",
+            update.err().unwrap_or(error)
+        ),
+        advice: format!("install it: apt-get update && apt-get install {package}"),
+    })
+}
+
+/// apt drops root for the download, to a user who may not be able to reach our folder.
+fn apt_get(options: &[String]) -> Command {
+    let mut command = Command::new("apt-get");
+    command.args(["-q", "-o", "APT::Sandbox::User=root"]).env("LC_ALL", "C.UTF-8");
+    for option in options {
+        command.args(["-o", option]);
+    }
+    command
+}
+
+fn option(name: &str, folder: &Path) -> String {
+    format!("{name}={}", folder.display())
+}
+
+fn find_archive(download: &Path) -> Result<PathBuf, Error> {
+    for entry in fs::read_dir(download).at("read", download)? {
+        let path = entry.at("read", download)?.path();
+        if path.extension().is_some_and(|extension| extension == "deb") {
+            return Ok(path);
+        }
+    }
+    Err(Error::Missing {
+        what: format!("apt-get left no package in {}", download.display()),
+        advice: "run it again".into(),
+    })
+}
+
+fn recreate(folder: &Path) -> Result<(), Error> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).at("remove", folder)?;
+    }
+    fs::create_dir_all(folder).at("create", folder)
+}

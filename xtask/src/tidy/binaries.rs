@@ -1,0 +1,61 @@
+//! The rules for what was built: static, and small.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use super::Violation;
+use crate::elf;
+use crate::failure::{At, Error};
+
+/// A binary below the target folder and how large it may be. A size is a promise of the README,
+/// with some air for other versions of the compiler.
+struct Budget {
+    /// Between the target folder and the target triple.
+    below: &'static str,
+    name: &'static str,
+    bytes: u64,
+}
+
+const BUDGETS: &[Budget] = &[
+    Budget { below: "", name: "launcher", bytes: 600 * 1024 },
+    Budget { below: "init", name: "init", bytes: 8 * 1024 },
+];
+
+/// Looks at the release binaries that exist.
+pub fn violations(target_dir: &Path, target: &str) -> Result<Vec<Violation>, Error> {
+    let mut found = Vec::new();
+    for Budget { below, name, bytes } in BUDGETS {
+        let path = target_dir.join(below).join(target).join("release").join(name);
+        let file = match fs::read(&path) {
+            Err(cause) if cause.kind() == ErrorKind::NotFound => continue,
+            file => file.at("read", &path)?,
+        };
+        let mut add = |text| found.push(Violation { file: path.clone(), line: 0, text });
+        if elf::kind(&file) != elf::Kind::Static {
+            add("not a static executable".to_string());
+        }
+        if file.len() as u64 > *bytes {
+            add(format!("{} bytes, {bytes} are allowed", file.len()));
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn binary_has_to_be_static_and_small() {
+        let target_dir =
+            std::env::temp_dir().join(format!("xtask-binaries-{}", std::process::id()));
+        let folder = target_dir.join("init/any/release");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("init"), vec![0; 8 * 1024 + 1]).unwrap();
+        let found = violations(&target_dir, "any");
+        fs::remove_dir_all(&target_dir).unwrap();
+        let texts: Vec<_> = found.unwrap().into_iter().map(|violation| violation.text).collect();
+        assert_eq!(texts, ["not a static executable", "8193 bytes, 8192 are allowed"]);
+    }
+}
