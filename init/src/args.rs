@@ -292,8 +292,18 @@ mod tests {
     #[test]
     fn bad_words_are_refused() {
         for word in [
-            "--nonsense", "--report=", "--report=x", "--report=99999999999", "--ids=1", "--ids=1:",
-            "--groups=1,,2", "--groups=a", "--caps=g", "--steps=1", "--workdir", "-x",
+            "--nonsense",
+            "--report=",
+            "--report=x",
+            "--report=99999999999",
+            "--ids=1",
+            "--ids=1:",
+            "--groups=1,,2",
+            "--groups=a",
+            "--caps=g",
+            "--steps=1",
+            "--workdir",
+            "-x",
         ] {
             let list = words(&["init", word, "--", "sh"]);
             assert_eq!(run(&list), Err(Misuse::BadOption(&list[1])), "{word}");

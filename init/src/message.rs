@@ -6,8 +6,8 @@ use init::args::Misuse;
 use init::exit;
 use init::stage::Stage;
 
-use crate::sys::{self, Errno};
 use crate::Failure;
+use crate::sys::{self, Errno};
 
 const STDOUT: i32 = 1;
 const STDERR: i32 = 2;
@@ -27,12 +27,15 @@ pub fn help() -> u8 {
 /// A command line that makes no sense.
 pub fn misuse(misuse: Misuse<'_>) -> u8 {
     match misuse {
-        Misuse::NoCommand => say(STDERR, &[b"init: no command given; usage: init [--] COMMAND [ARG...]\n"]),
+        Misuse::NoCommand => {
+            say(STDERR, &[b"init: no command given; usage: init [--] COMMAND [ARG...]\n"]);
+        }
         Misuse::BadOption(word) => {
-            say(STDERR, &[b"init: unknown option or bad value: ", word.to_bytes(), b"; see init --help\n"]);
+            let word = word.to_bytes();
+            say(STDERR, &[b"init: unknown option or bad value: ", word, b"; see init --help\n"]);
         }
         Misuse::WrongVersion => {
-            say(STDERR, &[b"init: the launcher is of another version; use the init that was built with it\n"]);
+            say(STDERR, &[b"init: the launcher is of another version; use its own init\n"]);
         }
     }
     exit::FAILED

@@ -8,9 +8,9 @@ use core::ffi::CStr;
 use init::args::Options;
 use init::stage::Stage;
 
+use crate::Failure;
 use crate::reporter::Reporter;
 use crate::sys::{self, Errno, MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REMOUNT};
-use crate::Failure;
 
 const RESTRICTED: usize = MS_NOSUID | MS_NODEV | MS_NOEXEC;
 

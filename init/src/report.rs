@@ -98,8 +98,7 @@ mod tests {
 
     #[test]
     fn every_record_round_trips() {
-        let mut records =
-            vec![Report::Terminal, Report::Started, Report::Ended(Ending::Code(200))];
+        let mut records = vec![Report::Terminal, Report::Started, Report::Ended(Ending::Code(200))];
         records.push(Report::Ended(Ending::Signal { signal: 11, core: true }));
         for &stage in Stage::ALL {
             records.push(Report::Failed { stage, errno: 133, object: 65535 });

@@ -4,7 +4,7 @@ use init::args::Options;
 use init::report::Report;
 use init::stage::Stage;
 
-use crate::{sys, Failure};
+use crate::{Failure, sys};
 
 /// Sends records, and measures steps when asked to.
 pub struct Reporter {

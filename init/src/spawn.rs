@@ -10,8 +10,8 @@ use init::args::{Groups, Ids, Options};
 use init::exit;
 use init::stage::Stage;
 
-use crate::sys::{self, Errno, Process, SignalSet};
 use crate::Failure;
+use crate::sys::{self, Errno, Process, SignalSet};
 
 /// Where to look when there is no PATH.
 const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -4,10 +4,10 @@
 //! which the kernel otherwise shields from signals that it does not handle. Nothing here can
 //! fail in a way that ends init: after the spawn only the command's end does.
 
-use init::exit::Ending;
 use init::SI_FROM_TERMINAL;
+use init::exit::Ending;
 
-use crate::sys::{self, Errno, SignalInfo, SIGCHLD, SIGCONT, SIGTERM};
+use crate::sys::{self, Errno, SIGCHLD, SIGCONT, SIGTERM, SignalInfo};
 
 /// Serves until the command has ended, then gives the rest `grace_ms` to end too.
 pub fn until_end(command: i32, grace_ms: u32) -> Ending {
@@ -47,8 +47,9 @@ fn forward(command: i32, info: &SignalInfo) {
     match info.code {
         // What a terminal sent concerns the whole group; the command leads one if it leads a
         // session. Otherwise there is no such group, and it is for the command alone.
-        SI_FROM_TERMINAL => sys::kill(-command, info.signal)
-            .or_else(|_| sys::kill(command, info.signal)),
+        SI_FROM_TERMINAL => {
+            sys::kill(-command, info.signal).or_else(|_| sys::kill(command, info.signal))
+        }
         // Queued by a process: the kernel lets us pass the payload on.
         code if code < 0 => sys::queue(command, info),
         _ => sys::kill(command, info.signal),
@@ -70,10 +71,10 @@ fn wait_for_the_rest(grace_ms: u32) {
         if now >= deadline {
             return;
         }
-        if let Ok(info) = sys::wait_signal(Some(deadline - now)) {
-            if info.signal == SIGTERM {
-                return;
-            }
+        if let Ok(info) = sys::wait_signal(Some(deadline - now))
+            && info.signal == SIGTERM
+        {
+            return;
         }
     }
 }

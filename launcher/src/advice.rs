@@ -19,7 +19,10 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
     let rootfs = spec.rootfs.to_string_lossy();
     let command = spec.command[0].to_string_lossy();
     let account = &prepared.account;
-    let device = prepared.devices.get(object).map_or("a device", |d| d.host_path.to_str().unwrap_or("a device"));
+    let device = prepared
+        .devices
+        .get(object)
+        .map_or("a device", |d| d.host_path.to_str().unwrap_or("a device"));
     match stage {
         Stage::WaitGate => "wait for the parent".into(),
         Stage::ClearGroups => "drop the caller's groups".into(),

@@ -3,7 +3,9 @@
 //! argv → Args → Spec → Prepared → clone3 → parent | child. The parent supervises and gives the
 //! exit code; the child assembles the root and becomes init, which runs the command.
 
-#![no_main]
+#![cfg_attr(not(test), no_main)]
+// The test harness brings its own main, so from `run` on nothing is called.
+#![cfg_attr(test, allow(dead_code))]
 
 mod advice;
 mod args;
@@ -32,8 +34,8 @@ use sys::{process, signal};
 use words::Request;
 
 /// Called by the C runtime's entry; the only place that prints an error.
-fn run(argv: Vec<CString>) -> u8 {
-    let spec = match words::parse(&argv) {
+fn run(argv: &[CString]) -> u8 {
+    let spec = match words::parse(argv) {
         Ok(Request::Print(text)) => return print(&text),
         Ok(Request::Start(args)) => Spec::new(&args),
         Err(error) => Err(error),
@@ -74,7 +76,7 @@ fn start_and_wait(spec: &Spec, status: &mut Status) -> Result<Ending, Error> {
     let mut prepared = prepare(spec, callers_mask, &mut log)?;
     loop {
         let (pid, channel) = match spawn(&prepared)? {
-            Side::Child { channel, argv } => child::enter(&prepared, channel, &argv),
+            Side::Child { channel, argv } => child::enter(&prepared, &channel, &argv),
             Side::Parent { pid, channel } => (pid, channel),
         };
         match parent::admit(&prepared, pid, channel, &mut log) {

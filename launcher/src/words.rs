@@ -92,9 +92,9 @@ fn split(typed: &[CString]) -> Result<(Vec<Vec<u8>>, &[CString]), Error> {
         match (takes_value, equals) {
             (true, Some(equals)) => options.push(bytes[equals + 1..].to_vec()),
             (true, None) => {
-                let value = typed.get(at).ok_or_else(|| {
-                    Error::misuse(format!("option {} needs a value", flag.long))
-                })?;
+                let value = typed
+                    .get(at)
+                    .ok_or_else(|| Error::misuse(format!("option {} needs a value", flag.long)))?;
                 options.push(value.to_bytes().to_vec());
                 at += 1;
             }
@@ -107,11 +107,7 @@ fn split(typed: &[CString]) -> Result<(Vec<Vec<u8>>, &[CString]), Error> {
     Ok((options, &typed[at..]))
 }
 
-fn unknown_option<'a>(
-    word: &CStr,
-    name: &[u8],
-    known: impl Iterator<Item = &'a str>,
-) -> Error {
+fn unknown_option<'a>(word: &CStr, name: &[u8], known: impl Iterator<Item = &'a str>) -> Error {
     let word = word.to_string_lossy();
     Error::misuse(match nearest(&String::from_utf8_lossy(name), known) {
         Some(near) => format!("unknown option {word}; did you mean {near}?"),
@@ -202,7 +198,10 @@ mod tests {
     #[test]
     fn wrong_use_is_one_line_that_names_the_word() {
         assert!(refused(&[b"--hostnme", b"x", b"r"]).contains("did you mean --hostname?"));
-        assert!(refused(&[b"--zzzzzzzzzzzz"]).ends_with("unknown option --zzzzzzzzzzzz; see launcher --help"));
+        assert!(
+            refused(&[b"--zzzzzzzzzzzz"])
+                .ends_with("unknown option --zzzzzzzzzzzz; see launcher --help")
+        );
         assert!(refused(&[b"--hostname"]).contains("needs a value"));
         assert!(refused(&[b"--verbose=1", b"r"]).contains("takes no value"));
         assert!(refused(&[b"--grace=1", b"--grace=2", b"r"]).contains("--grace"));
@@ -214,8 +213,12 @@ mod tests {
     #[test]
     fn help_and_version_are_printed() {
         for word in [&b"--help"[..], b"-h"] {
-            assert!(matches!(parse(&argv(&[b"--verbose", word])), Ok(Request::Print(text)) if text.contains("--hostname")));
+            assert!(
+                matches!(parse(&argv(&[b"--verbose", word])), Ok(Request::Print(text)) if text.contains("--hostname"))
+            );
         }
-        assert!(matches!(parse(&argv(&[b"--version"])), Ok(Request::Print(text)) if text.starts_with("launcher ")));
+        assert!(
+            matches!(parse(&argv(&[b"--version"])), Ok(Request::Print(text)) if text.starts_with("launcher "))
+        );
     }
 }

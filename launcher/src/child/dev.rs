@@ -93,11 +93,7 @@ fn mount_shm(sources: &Sources, dev: BorrowedFd<'_>) -> SysResult<()> {
     mount::attach(shm.as_fd(), At::Dir(dev), c"shm")
 }
 
-fn mount_mqueue(
-    prepared: &Prepared<'_>,
-    sources: &Sources,
-    dev: BorrowedFd<'_>,
-) -> SysResult<()> {
+fn mount_mqueue(prepared: &Prepared<'_>, sources: &Sources, dev: BorrowedFd<'_>) -> SysResult<()> {
     if prepared.spec.share.ipc {
         // A new mount would show the queues of a namespace that is not ours: EPERM.
         return match &sources.mqueue {

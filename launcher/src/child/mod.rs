@@ -23,7 +23,7 @@ use reporter::{At as _, Failure, Reporter};
 pub use root::MOUNT_POINTS;
 
 /// Goes through the steps; does not come back.
-pub fn enter(prepared: &Prepared<'_>, channel: OwnedFd, argv: &Words) -> ! {
+pub fn enter(prepared: &Prepared<'_>, channel: &OwnedFd, argv: &Words) -> ! {
     let mut reporter = Reporter::new(channel.as_fd(), prepared.spec.verbose);
     let Err(failure) = steps(prepared, channel.as_fd(), argv, &mut reporter);
     reporter.fail(failure);

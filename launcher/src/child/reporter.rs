@@ -9,6 +9,7 @@ use init::stage::Stage;
 use crate::sys::{Errno, Result as SysResult, file};
 
 /// A step that failed.
+#[derive(Clone, Copy)]
 pub struct Failure {
     pub stage: Stage,
     pub errno: Errno,

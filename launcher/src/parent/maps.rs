@@ -62,7 +62,8 @@ fn open(path: &str, flags: i32) -> SysResult<OwnedFd> {
 }
 
 fn no_proc(errno: Errno) -> Option<String> {
-    (errno == Errno::ENOENT).then(|| "the host's /proc is not mounted; mount -t proc proc /proc".into())
+    (errno == Errno::ENOENT)
+        .then(|| "the host's /proc is not mounted; mount -t proc proc /proc".into())
 }
 
 fn advice(errno: Errno) -> Option<String> {
@@ -87,7 +88,12 @@ fn run_tool(tool: &Path, pid: i32, map: &IdMap) -> Result<(), Error> {
     let shown = tool.display();
     let output = Command::new(tool)
         .arg(pid.to_string())
-        .args(map.ranges().iter().flat_map(|r| [r.inside.0, r.outside.0, r.count]).map(|n| n.to_string()))
+        .args(
+            map.ranges()
+                .iter()
+                .flat_map(|r| [r.inside.0, r.outside.0, r.count])
+                .map(|n| n.to_string()),
+        )
         .stdin(Stdio::null())
         .output()
         .map_err(|error| {

@@ -55,7 +55,11 @@ impl Relay {
     /// What to wait for: standard input, the master, standard output. A side that still has
     /// something to take is not asked for more: that is the flow control.
     pub fn interests(&self) -> [pollfd; 3] {
-        let entry = |fd: i32, events: i16| pollfd { fd: if events == 0 { -1 } else { fd }, events, revents: 0 };
+        let entry = |fd: i32, events: i16| pollfd {
+            fd: if events == 0 { -1 } else { fd },
+            events,
+            revents: 0,
+        };
         let when = |wanted: bool, event: i16| if wanted { event } else { 0 };
         let read_input = self.input_open && self.to_container.is_empty();
         let read_master = self.master_open && self.to_caller.is_empty();

@@ -39,8 +39,8 @@ pub fn until_end(
     status: &mut Status,
     log: &mut Log,
 ) -> Result<Ending, Error> {
-    let signals = signal::open_queue()
-        .map_err(|errno| Error::at("Supervise", "open a signalfd", errno))?;
+    let signals =
+        signal::open_queue().map_err(|errno| Error::at("Supervise", "open a signalfd", errno))?;
     let pid_file = prepared.spec.pid_file.as_deref().map(PidFile::new).transpose()?;
     let mut watch = Watch {
         container,

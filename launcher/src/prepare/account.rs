@@ -32,7 +32,11 @@ impl Account {
         let root_only = user.user == IdOrName::Id(0);
         let passwd = read(rootfs, "/etc/passwd");
         // Root's groups are of no use to root: only another user's are read.
-        let group = if root_only && user.group.is_none() { Ok(Vec::new()) } else { read(rootfs, "/etc/group") };
+        let group = if root_only && user.group.is_none() {
+            Ok(Vec::new())
+        } else {
+            read(rootfs, "/etc/group")
+        };
         let mut account = resolve(user, passwd, group)?;
         for (what, map, id) in [("uid", &ids.uid, account.uid), ("gid", &ids.gid, account.gid)] {
             if !map.has_inside(id) {
@@ -68,7 +72,8 @@ fn resolve(
     });
     let (uid, own_gid, home, name) = match (&user.user, &entry) {
         (_, Some(entry)) => {
-            let bad = || unknown("user in the container's /etc/passwd: bad line for", &user.user, None);
+            let bad =
+                || unknown("user in the container's /etc/passwd: bad line for", &user.user, None);
             let uid = entry.number(2).ok_or_else(bad)?;
             let gid = entry.number(3).ok_or_else(bad)?;
             (uid, gid, entry.field(5).to_vec(), Some(entry.field(0)))
@@ -89,7 +94,11 @@ fn resolve(
             match gid {
                 Some(gid) => (gid, Vec::new()),
                 None => {
-                    return Err(unknown("group in the container's /etc/group:", wanted, group.err()));
+                    return Err(unknown(
+                        "group in the container's /etc/group:",
+                        wanted,
+                        group.err(),
+                    ));
                 }
             }
         }
@@ -116,8 +125,10 @@ fn unknown(what: &str, wanted: &IdOrName, errno: Option<Errno>) -> Error {
         IdOrName::Name(name) => String::from_utf8_lossy(name).into_owned(),
     };
     match errno {
-        Some(errno) => Error::at("User", format_args!("find --user {shown}: read the container's file"), errno)
-            .advise("give numbers, which need no file"),
+        Some(errno) => {
+            Error::at("User", format_args!("find --user {shown}: read the container's file"), errno)
+                .advise("give numbers, which need no file")
+        }
         None => Error::refused("User", format!("--user: no {what} {shown}"))
             .advise("give numbers, which need no entry"),
     }
@@ -171,7 +182,8 @@ impl<'a> Entry<'a> {
 mod tests {
     use super::*;
 
-    const PASSWD: &[u8] = b"root:x:0:0:root:/root:/bin/sh\nbroken\nwww:x:33:34::/var/www:/x\nbad:x:y:1::/:/\n";
+    const PASSWD: &[u8] =
+        b"root:x:0:0:root:/root:/bin/sh\nbroken\nwww:x:33:34::/var/www:/x\nbad:x:y:1::/:/\n";
     const GROUP: &[u8] = b"root:x:0:\nweb:x:34:\nextra:x:50:a,www\nmore:x:51:www\nno:x:52:wwww\n";
 
     fn resolve_user(user: IdOrName, group: Option<IdOrName>) -> Result<Account, Error> {
@@ -208,9 +220,8 @@ mod tests {
         ] {
             assert!(text.starts_with("--user: no "), "{text}");
         }
-        let missing = resolve(
-            &UserSpec { user: name("x"), group: None }, Err(Errno::ENOENT), Ok(Vec::new()),
-        );
+        let missing =
+            resolve(&UserSpec { user: name("x"), group: None }, Err(Errno::ENOENT), Ok(Vec::new()));
         assert!(missing.unwrap_err().to_string().contains("ENOENT"));
     }
 }

@@ -80,8 +80,12 @@ mod tests {
 
     #[test]
     fn the_kernels_columns_are_read() {
-        let ranges = parse_map("         0       1000          1\n         1     100000      65536\n");
+        let ranges =
+            parse_map("         0       1000          1\n         1     100000      65536\n");
         assert_eq!(ranges.len(), 2);
-        assert_eq!(ranges[1], IdRange { inside: Inside(1), outside: Outside(100000), count: 65536 });
+        assert_eq!(
+            ranges[1],
+            IdRange { inside: Inside(1), outside: Outside(100000), count: 65536 }
+        );
     }
 }

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::fs;
 
+use super::Caller;
 use super::range::{self, HeldRange};
 use super::rootfs::Rootfs;
 use super::subid::{self, Tools};
-use super::Caller;
 use crate::error::{Error, show_errno};
 use crate::spec::idmap::{IdMap, IdRange, Outside};
 use crate::spec::{Spec, Userns};
@@ -135,11 +135,7 @@ fn identity(caller: &Caller) -> IdPlan {
     }
 }
 
-fn own_range(
-    caller: &Caller,
-    rootfs: &Rootfs,
-    rootfs_ids: RootfsIds,
-) -> Result<IdPlan, Error> {
+fn own_range(caller: &Caller, rootfs: &Rootfs, rootfs_ids: RootfsIds) -> Result<IdPlan, Error> {
     if !(caller.can_map && caller.can_mount) {
         return Err(Error::refused("PlanIds", "--userns range needs root")
             .advise("an ordinary user has --userns subid and single"));
@@ -209,12 +205,7 @@ fn subordinate(caller: &Caller, rootfs: &Rootfs) -> Result<IdPlan, Error> {
     })
 }
 
-fn explicit(
-    uid: &IdMap,
-    gid: &IdMap,
-    caller: &Caller,
-    rootfs: &Rootfs,
-) -> Result<IdPlan, Error> {
+fn explicit(uid: &IdMap, gid: &IdMap, caller: &Caller, rootfs: &Rootfs) -> Result<IdPlan, Error> {
     let (uid, gid) = (uid.clone(), gid.clone());
     if caller.can_map {
         let rootfs_ids = if_foreign(&uid, caller, rootfs);

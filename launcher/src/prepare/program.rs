@@ -27,13 +27,17 @@ pub fn open(path: Option<&CStr>) -> Result<OwnedFd, Error> {
             .map_err(|errno| Error::at("PrepareInit", "write init to its memfd", errno))?,
         Some(path) => {
             let shown = path.to_string_lossy();
-            let source = file::open(At::Cwd, path, libc::O_RDONLY | libc::O_NONBLOCK)
-                .map_err(|errno| Error::at("PrepareInit", format_args!("open --init {shown}"), errno))?;
-            copy(source.as_fd(), memfd.as_fd())
-                .map_err(|errno| Error::at("PrepareInit", format_args!("copy --init {shown}"), errno))?;
+            let source =
+                file::open(At::Cwd, path, libc::O_RDONLY | libc::O_NONBLOCK).map_err(|errno| {
+                    Error::at("PrepareInit", format_args!("open --init {shown}"), errno)
+                })?;
+            copy(source.as_fd(), memfd.as_fd()).map_err(|errno| {
+                Error::at("PrepareInit", format_args!("copy --init {shown}"), errno)
+            })?;
         }
     }
-    file::seal(memfd.as_fd()).map_err(|errno| Error::at("PrepareInit", "seal init's memfd", errno))?;
+    file::seal(memfd.as_fd())
+        .map_err(|errno| Error::at("PrepareInit", "seal init's memfd", errno))?;
     Ok(memfd)
 }
 

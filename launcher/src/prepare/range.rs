@@ -34,10 +34,15 @@ pub struct HeldRange {
 /// Takes a free range, beginning to look at one that depends on `seed`: the same rootfs mostly
 /// gets the same range again.
 pub fn take(caller: &Caller, seed: u64) -> Result<HeldRange, Error> {
-    let lock = file::open(At::Cwd, c"/dev/kmsg", libc::O_WRONLY | libc::O_NOCTTY).map_err(|errno| {
-        Error::at("TakeRange", "open /dev/kmsg, on which launchers agree about uid ranges", errno)
+    let lock =
+        file::open(At::Cwd, c"/dev/kmsg", libc::O_WRONLY | libc::O_NOCTTY).map_err(|errno| {
+            Error::at(
+                "TakeRange",
+                "open /dev/kmsg, on which launchers agree about uid ranges",
+                errno,
+            )
             .advise("give a range by --uid-map, or --userns identity")
-    })?;
+        })?;
     let taken = taken_on_this_host();
     let slots = (LAST - FIRST) / COUNT + 1;
     let first = (seed % u64::from(slots)) as u32;
@@ -49,7 +54,9 @@ pub fn take(caller: &Caller, seed: u64) -> Result<HeldRange, Error> {
         match file::try_lock_byte(lock.as_fd(), u64::from(start / COUNT)) {
             Ok(()) => return Ok(HeldRange { start: Outside(start), _lock: lock }),
             Err(Errno::EAGAIN | Errno::EACCES) => {}
-            Err(errno) => return Err(Error::at("TakeRange", "lock a uid range on /dev/kmsg", errno)),
+            Err(errno) => {
+                return Err(Error::at("TakeRange", "lock a uid range on /dev/kmsg", errno));
+            }
         }
     }
     Err(Error::refused("TakeRange", "no uid range is free")
@@ -63,7 +70,7 @@ pub fn exist(caller: &Caller) -> bool {
 
 /// Whether the owner of a rootfs says that it was shifted to a range, as systemd-nspawn does it.
 pub fn is_start(uid: u32, gid: u32) -> bool {
-    uid >= COUNT && uid % COUNT == 0 && uid == gid
+    uid >= COUNT && uid.is_multiple_of(COUNT) && uid == gid
 }
 
 fn overlaps(start: u32, other: u32, count: u32) -> bool {
@@ -80,7 +87,9 @@ fn taken_on_this_host() -> Vec<(u32, u32)> {
     }
     for path in ["/etc/passwd", "/etc/group"] {
         let text = read(path);
-        taken.extend(text.lines().filter_map(|l| l.split(':').nth(2)?.parse().ok()).map(|id| (id, 1)));
+        taken.extend(
+            text.lines().filter_map(|l| l.split(':').nth(2)?.parse().ok()).map(|id| (id, 1)),
+        );
     }
     taken.retain(|&(id, count)| u64::from(id) + u64::from(count) > u64::from(FIRST));
     taken

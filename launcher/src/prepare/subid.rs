@@ -75,7 +75,8 @@ pub fn map_of(own: Option<Outside>, ranges: &[(Outside, u32)]) -> IdMap {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "# no line\nann:100000:65536\nbob:200000:65536\n1000:300000:10\nann:400000:5\nann:1:0\n";
+    const TEXT: &str =
+        "# no line\nann:100000:65536\nbob:200000:65536\n1000:300000:10\nann:400000:5\nann:1:0\n";
 
     #[test]
     fn lines_of_a_user_by_name_and_number() {

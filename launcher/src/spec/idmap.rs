@@ -76,7 +76,8 @@ impl IdMap {
         };
         for (index, a) in ranges.iter().enumerate() {
             for b in &ranges[..index] {
-                if overlap(a.inside.0, b.inside.0, a, b) || overlap(a.outside.0, b.outside.0, a, b) {
+                if overlap(a.inside.0, b.inside.0, a, b) || overlap(a.outside.0, b.outside.0, a, b)
+                {
                     return Err(Error::misuse(format!("{option} {a} and {b} overlap")));
                 }
             }
@@ -107,10 +108,7 @@ impl IdMap {
 
     /// The text that the kernel takes.
     pub fn to_lines(&self) -> String {
-        self.0
-            .iter()
-            .map(|r| format!("{} {} {}\n", r.inside.0, r.outside.0, r.count))
-            .collect()
+        self.0.iter().map(|r| format!("{} {} {}\n", r.inside.0, r.outside.0, r.count)).collect()
     }
 }
 
@@ -168,8 +166,16 @@ mod tests {
     #[test]
     fn nonsense_is_refused() {
         for words in [
-            &["0:0"][..], &["0:0:0"], &["0:0:1:1"], &["a:0:1"], &["0:0:4294967296"], &[""],
-            &["+0:0:1"], &["0:4294967295:1"], &["1:1000:1"], &["0:0:10", "5:100:1"],
+            &["0:0"][..],
+            &["0:0:0"],
+            &["0:0:1:1"],
+            &["a:0:1"],
+            &["0:0:4294967296"],
+            &[""],
+            &["+0:0:1"],
+            &["0:4294967295:1"],
+            &["1:1000:1"],
+            &["0:0:10", "5:100:1"],
             &["0:0:10", "10:9:1"],
         ] {
             assert!(parse(words).is_err(), "{words:?}");

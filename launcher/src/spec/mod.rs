@@ -122,7 +122,9 @@ fn parse_hostname(word: Option<&Word>) -> Result<CString, Error> {
     match word.0.len() {
         1..=MAX => Ok(word.to_c_string()),
         0 => Err(Error::misuse("--hostname is empty")),
-        length => Err(Error::misuse(format!("--hostname has {length} bytes; the kernel takes {MAX}"))),
+        length => {
+            Err(Error::misuse(format!("--hostname has {length} bytes; the kernel takes {MAX}")))
+        }
     }
 }
 
@@ -149,7 +151,9 @@ fn parse_fd(option: &str, word: &Word) -> Result<i32, Error> {
         .ok()
         .filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
         .and_then(|digits| digits.parse().ok())
-        .ok_or_else(|| Error::misuse(format!("{option} {} is not a descriptor's number", word.show())))
+        .ok_or_else(|| {
+            Error::misuse(format!("{option} {} is not a descriptor's number", word.show()))
+        })
 }
 
 /// Seconds, with or without a fraction, to milliseconds.
@@ -161,9 +165,7 @@ fn parse_grace(word: Option<&Word>) -> Result<u32, Error> {
         .and_then(|text| text.parse::<f64>().ok())
         .filter(|seconds| (0.0..=MAX_SECONDS).contains(seconds))
         .map(|seconds| (seconds * 1000.0).ceil() as u32)
-        .ok_or_else(|| {
-            Error::misuse(format!("--grace {} is not a number of seconds", word.show()))
-        })
+        .ok_or_else(|| Error::misuse(format!("--grace {} is not a number of seconds", word.show())))
 }
 
 fn parse_share(words: &[Word]) -> Result<Shared, Error> {
@@ -181,7 +183,13 @@ fn parse_share(words: &[Word]) -> Result<Shared, Error> {
                     word.show()
                 )));
             }
-            _ => return Err(unknown_value("--share", word, &["net", "uts", "ipc", "cgroup", "time"])),
+            _ => {
+                return Err(unknown_value(
+                    "--share",
+                    word,
+                    &["net", "uts", "ipc", "cgroup", "time"],
+                ));
+            }
         }
     }
     Ok(shared)
@@ -209,7 +217,9 @@ fn parse_userns(args: &Args) -> Result<Userns, Error> {
         b"subid" => Ok(Userns::Subid),
         b"range" => Ok(Userns::Range),
         b"identity" => Ok(Userns::Identity),
-        _ => Err(unknown_value("--userns", word, &["auto", "single", "subid", "range", "identity"])),
+        _ => {
+            Err(unknown_value("--userns", word, &["auto", "single", "subid", "range", "identity"]))
+        }
     }
 }
 

@@ -12,5 +12,5 @@ extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
         // SAFETY: argv holds argc pointers to strings that end with NUL and are never freed.
         .map(|index| unsafe { CStr::from_ptr(*argv.add(index)) }.to_owned())
         .collect::<Vec<CString>>();
-    c_int::from(crate::run(words))
+    c_int::from(crate::run(&words))
 }

@@ -35,7 +35,9 @@ pub fn open(at: At<'_>, path: &CStr, flags: i32) -> Result<OwnedFd> {
 pub fn create_empty(dir: BorrowedFd<'_>, name: &CStr) -> Result<()> {
     let flags = libc::O_CREAT | libc::O_EXCL | libc::O_WRONLY | libc::O_CLOEXEC | libc::O_NOFOLLOW;
     // SAFETY: the path ends with NUL.
-    unsafe { syscall!(Sysno::openat, dir.as_raw_fd(), name.as_ptr(), flags, 0o666) }.map(own).map(drop)
+    unsafe { syscall!(Sysno::openat, dir.as_raw_fd(), name.as_ptr(), flags, 0o666) }
+        .map(own)
+        .map(drop)
 }
 
 /// struct open_how of linux/openat2.h.
@@ -58,7 +60,13 @@ pub fn open_in_root(root: BorrowedFd<'_>, path: &CStr, flags: i32) -> Result<Own
     };
     // SAFETY: the path ends with NUL; `how` is of the size that is given.
     unsafe {
-        syscall!(Sysno::openat2, root.as_raw_fd(), path.as_ptr(), &raw const how, size_of::<OpenHow>())
+        syscall!(
+            Sysno::openat2,
+            root.as_raw_fd(),
+            path.as_ptr(),
+            &raw const how,
+            size_of::<OpenHow>()
+        )
     }
     .map(own)
 }
@@ -208,8 +216,7 @@ pub fn create_program(name: &CStr) -> Result<OwnedFd> {
 
 /// Seals a memfd for good: nobody can write, grow or shrink it.
 pub fn seal(fd: BorrowedFd<'_>) -> Result<()> {
-    let seals =
-        libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
+    let seals = libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
     // SAFETY: it takes no memory.
     unsafe { syscall!(Sysno::fcntl, fd.as_raw_fd(), libc::F_ADD_SEALS, seals) }.map(drop)
 }

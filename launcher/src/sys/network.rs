@@ -23,8 +23,6 @@ pub fn raise_loopback() -> Result<()> {
     request.name[..2].copy_from_slice(b"lo");
     request.flags = (libc::IFF_UP | libc::IFF_RUNNING) as i16;
     // SAFETY: the kernel reads one struct ifreq.
-    unsafe {
-        syscall!(Sysno::ioctl, socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request)
-    }
-    .map(drop)
+    unsafe { syscall!(Sysno::ioctl, socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) }
+        .map(drop)
 }

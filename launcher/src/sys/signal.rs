@@ -18,13 +18,7 @@ pub fn set_mask(mask: SignalSet) -> Result<SignalSet> {
     let mut old: SignalSet = 0;
     // SAFETY: both point to sets of the size that is given.
     unsafe {
-        syscall!(
-            Sysno::rt_sigprocmask,
-            libc::SIG_SETMASK,
-            &raw const mask,
-            &raw mut old,
-            SET_BYTES
-        )
+        syscall!(Sysno::rt_sigprocmask, libc::SIG_SETMASK, &raw const mask, &raw mut old, SET_BYTES)
     }?;
     Ok(old)
 }

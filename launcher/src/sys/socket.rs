@@ -38,8 +38,7 @@ pub fn send_with_fd(socket: BorrowedFd<'_>, bytes: &[u8], fd: BorrowedFd<'_>) ->
         fd: fd.as_raw_fd(),
         padding: 0,
     };
-    let mut part =
-        libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    let mut part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
     // SAFETY: msghdr is plain data, for which all zero is a value.
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
     message.msg_iov = &raw mut part;
@@ -48,10 +47,8 @@ pub fn send_with_fd(socket: BorrowedFd<'_>, bytes: &[u8], fd: BorrowedFd<'_>) ->
     message.msg_controllen = size_of::<Ancillary>() as _;
     // SAFETY: every pointer in `message` is to a live local of the stated length; the kernel
     // only reads them.
-    unsafe {
-        syscall!(Sysno::sendmsg, socket.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL)
-    }
-    .map(drop)
+    unsafe { syscall!(Sysno::sendmsg, socket.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL) }
+        .map(drop)
 }
 
 /// Receives a packet without waiting, and the descriptor that may come with it. No bytes: the
@@ -67,8 +64,7 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<(usize, Opti
     message.msg_controllen = size_of::<Ancillary>() as _;
     let flags = libc::MSG_CMSG_CLOEXEC | libc::MSG_DONTWAIT;
     // SAFETY: every pointer in `message` is to a live local of the stated length, ours to write.
-    let count =
-        unsafe { syscall!(Sysno::recvmsg, socket.as_raw_fd(), &raw mut message, flags) }?;
+    let count = unsafe { syscall!(Sysno::recvmsg, socket.as_raw_fd(), &raw mut message, flags) }?;
     let has_fd = message.msg_controllen as usize >= ONE_FD
         && ancillary.length == ONE_FD
         && ancillary.level == libc::SOL_SOCKET

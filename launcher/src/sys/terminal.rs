@@ -33,7 +33,8 @@ const TCSETSW: u32 = 0x5403;
 
 /// The modes of a terminal; ENOTTY if it is none.
 pub fn modes(fd: BorrowedFd<'_>) -> Result<Modes> {
-    let mut modes = Modes { input: 0, output: 0, control: 0, local: 0, line: 0, characters: [0; 19] };
+    let mut modes =
+        Modes { input: 0, output: 0, control: 0, local: 0, line: 0, characters: [0; 19] };
     // SAFETY: the kernel writes one struct termios.
     unsafe { syscall!(Sysno::ioctl, fd.as_raw_fd(), TCGETS, &raw mut modes) }?;
     Ok(modes)

@@ -1,0 +1,103 @@
+//! Files, mounts and descriptors.
+
+use core::ffi::CStr;
+
+use sc::syscall;
+
+use super::{Result, decode, decode_unit};
+
+const AT_FDCWD: isize = -100;
+
+/// Changes into a directory that is no symbolic link in its last component.
+pub fn change_directory_nofollow(path: &CStr) -> Result<()> {
+    const O_PATH_DIRECTORY_NOFOLLOW_CLOEXEC: usize =
+        O_PATH | O_DIRECTORY | O_NOFOLLOW | 0o2_000_000;
+    const O_PATH: usize = 0o10_000_000;
+    #[cfg(target_arch = "x86_64")]
+    const O_DIRECTORY: usize = 0o200_000;
+    #[cfg(target_arch = "x86_64")]
+    const O_NOFOLLOW: usize = 0o400_000;
+    #[cfg(target_arch = "aarch64")]
+    const O_DIRECTORY: usize = 0o40_000;
+    #[cfg(target_arch = "aarch64")]
+    const O_NOFOLLOW: usize = 0o100_000;
+    // SAFETY: the path ends with NUL.
+    let fd = decode(unsafe {
+        syscall!(OPENAT, AT_FDCWD, path.as_ptr(), O_PATH_DIRECTORY_NOFOLLOW_CLOEXEC, 0)
+    })?;
+    // SAFETY: the fd is ours and closed right after.
+    unsafe {
+        let result = decode_unit(syscall!(FCHDIR, fd));
+        syscall!(CLOSE, fd);
+        result
+    }
+}
+
+/// chdir(2).
+pub fn change_directory(path: &CStr) -> Result<()> {
+    // SAFETY: the path ends with NUL.
+    decode_unit(unsafe { syscall!(CHDIR, path.as_ptr()) })
+}
+
+pub const MS_RDONLY: usize = 1;
+pub const MS_NOSUID: usize = 2;
+pub const MS_NODEV: usize = 4;
+pub const MS_NOEXEC: usize = 8;
+pub const MS_REMOUNT: usize = 32;
+pub const MS_BIND: usize = 4096;
+
+/// mount(2); the type doubles as the source's name.
+pub fn mount(source: &CStr, target: &CStr, kind: &CStr, flags: usize) -> Result<()> {
+    // SAFETY: all three end with NUL; there is no data.
+    decode_unit(unsafe {
+        syscall!(MOUNT, source.as_ptr(), target.as_ptr(), kind.as_ptr(), flags, 0)
+    })
+}
+
+/// umount2(2) with MNT_DETACH.
+pub fn detach(target: &CStr) -> Result<()> {
+    const MNT_DETACH: usize = 2;
+    // SAFETY: the path ends with NUL.
+    decode_unit(unsafe { syscall!(UMOUNT2, target.as_ptr(), MNT_DETACH) })
+}
+
+/// write(2); how much went out does not matter to any caller (a record is one packet).
+pub fn write(fd: i32, bytes: &[u8]) -> Result<()> {
+    // SAFETY: pointer and length are of one slice, which is only read.
+    decode_unit(unsafe { syscall!(WRITE, fd, bytes.as_ptr(), bytes.len()) })
+}
+
+/// The first bytes of a file.
+pub fn read_head(path: &CStr, buffer: &mut [u8]) -> Result<usize> {
+    const O_CLOEXEC_NONBLOCK: usize = 0o2_004_000;
+    // SAFETY: the path ends with NUL; the buffer is writable for its length; the fd is ours.
+    unsafe {
+        let fd = decode(syscall!(OPENAT, AT_FDCWD, path.as_ptr(), O_CLOEXEC_NONBLOCK, 0))?;
+        let count = decode(syscall!(READ, fd, buffer.as_mut_ptr(), buffer.len()));
+        syscall!(CLOSE, fd);
+        count
+    }
+}
+
+/// Sets close-on-exec.
+pub fn close_on_exec(fd: i32) -> Result<()> {
+    const F_SETFD: usize = 2;
+    const FD_CLOEXEC: usize = 1;
+    // SAFETY: it takes no memory.
+    decode_unit(unsafe { syscall!(FCNTL, fd, F_SETFD, FD_CLOEXEC) })
+}
+
+/// close_range(2), both ends included.
+pub fn close_range(first: u32, last: u32) -> Result<()> {
+    // SAFETY: nothing in this process owns an fd in the ranges that are closed.
+    decode_unit(unsafe { syscall!(CLOSE_RANGE, first, last, 0) })
+}
+
+/// The monotonic clock in microseconds.
+pub fn now_micros() -> u64 {
+    const CLOCK_MONOTONIC: usize = 1;
+    let mut time = [0u64; 2];
+    // SAFETY: the kernel writes one 64-bit timespec.
+    unsafe { syscall!(CLOCK_GETTIME, CLOCK_MONOTONIC, time.as_mut_ptr()) };
+    time[0] * 1_000_000 + time[1] / 1000
+}

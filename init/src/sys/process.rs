@@ -1,0 +1,126 @@
+//! Processes and their identity.
+
+use core::ffi::CStr;
+use core::mem::MaybeUninit;
+use core::ptr;
+
+use sc::syscall;
+
+use super::{Result, decode, decode_unit, start};
+
+/// exit_group(2).
+pub fn exit(code: u8) -> ! {
+    loop {
+        // SAFETY: it takes no memory and does not return.
+        unsafe { syscall!(EXIT_GROUP, code) };
+    }
+}
+
+const CLONE_VM: usize = 0x100;
+const CLONE_VFORK: usize = 0x4000;
+const SIGCHLD_NUMBER: usize = 17;
+
+/// vfork(2) on a stack of its own: `child` runs in this memory while we sleep, until it has
+/// executed something or has left. Returns its pid.
+pub fn spawn<T>(context: &T, child: extern "C" fn(usize) -> !) -> Result<i32> {
+    // Enough for PATH_MAX twice and the frames above; only the touched pages exist.
+    let mut stack = MaybeUninit::<[u8; 16384]>::uninit();
+    let end = stack.as_mut_ptr().wrapping_add(1).cast::<u8>();
+    let top = end.wrapping_sub(end as usize % 16);
+    // SAFETY: CLONE_VFORK suspends us until the child has left this memory, so the stack and
+    // `context` outlive it, and nobody writes `context` meanwhile but the child, through
+    // Cell-like fields that it is lent. `child` does not return.
+    let pid = unsafe {
+        start::run_on_stack(
+            CLONE_VM | CLONE_VFORK | SIGCHLD_NUMBER,
+            top,
+            child,
+            ptr::from_ref(context) as usize,
+        )
+    };
+    decode(pid as usize).map(|pid| pid as i32)
+}
+
+/// The context that [`spawn`] lent to its child.
+///
+/// `argument` must be what the child function was called with, and `T` what spawn was given;
+/// there is one caller.
+pub fn context<'a, T>(argument: usize) -> &'a T {
+    // SAFETY: spawn passes a `&T` that lives until the child has left; see there.
+    unsafe { &*(argument as *const T) }
+}
+
+/// wait4(2) for any child that has ended: its pid and status, or None while all are alive.
+pub fn reap() -> Result<Option<(i32, u32)>> {
+    const WNOHANG: usize = 1;
+    const WALL: usize = 0x4000_0000;
+    let mut status = 0u32;
+    // SAFETY: the kernel writes one int to `status`, which is one.
+    let pid = unsafe { syscall!(WAIT4, -1isize, &raw mut status, WNOHANG | WALL, 0) };
+    decode(pid).map(|pid| (pid != 0).then_some((pid as i32, status)))
+}
+
+/// prctl(2) with plain numbers.
+fn prctl(option: usize, argument: usize) -> Result<()> {
+    // SAFETY: the options used here take no memory.
+    decode_unit(unsafe { syscall!(PRCTL, option, argument, 0, 0, 0) })
+}
+
+/// Sets the name that ps shows.
+pub fn set_name(name: &CStr) -> Result<()> {
+    const PR_SET_NAME: usize = 15;
+    prctl(PR_SET_NAME, name.as_ptr() as usize)
+}
+
+/// Removes a capability from the bounding set; EINVAL for a number the kernel does not know.
+pub fn drop_bounding(capability: usize) -> Result<()> {
+    const PR_CAPBSET_DROP: usize = 24;
+    prctl(PR_CAPBSET_DROP, capability)
+}
+
+/// Sets no_new_privs.
+pub fn set_no_new_privs() -> Result<()> {
+    const PR_SET_NO_NEW_PRIVS: usize = 38;
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+}
+
+/// Sets the permitted and effective capabilities; the inheritable ones are cleared.
+pub fn set_capabilities(set: u64) -> Result<()> {
+    const VERSION_3: u32 = 0x2008_0522;
+    let header = [VERSION_3, 0];
+    let (low, high) = (set as u32, (set >> 32) as u32);
+    let data = [low, low, 0, high, high, 0];
+    // SAFETY: a version 3 header is followed by two data structs of three words.
+    decode_unit(unsafe { syscall!(CAPSET, header.as_ptr(), data.as_ptr()) })
+}
+
+/// setresuid(2) to one id.
+pub fn set_uid(uid: u32) -> Result<()> {
+    // SAFETY: it takes no memory.
+    decode_unit(unsafe { syscall!(SETRESUID, uid, uid, uid) })
+}
+
+/// setresgid(2) to one id.
+pub fn set_gid(gid: u32) -> Result<()> {
+    // SAFETY: it takes no memory.
+    decode_unit(unsafe { syscall!(SETRESGID, gid, gid, gid) })
+}
+
+/// setgroups(2).
+pub fn set_groups(groups: &[u32]) -> Result<()> {
+    // SAFETY: pointer and length are of one slice, which is only read.
+    decode_unit(unsafe { syscall!(SETGROUPS, groups.len(), groups.as_ptr()) })
+}
+
+/// setsid(2).
+pub fn start_session() -> Result<()> {
+    // SAFETY: it takes no memory.
+    decode_unit(unsafe { syscall!(SETSID) })
+}
+
+/// Makes standard input the session's controlling terminal.
+pub fn take_terminal() -> Result<()> {
+    const TIOCSCTTY: usize = 0x540e;
+    // SAFETY: this request takes a number.
+    decode_unit(unsafe { syscall!(IOCTL, 0, TIOCSCTTY, 0) })
+}
