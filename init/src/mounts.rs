@@ -45,10 +45,8 @@ pub fn arrange(options: &Options<'_>, reporter: &mut Reporter) -> Result<(), Fai
     }
     if options.cut_root {
         // Processes in the old root (none but us) would keep it alive; detaching needs no wait.
-        reporter.step(Stage::CutRoot, sys::detach(c"/"))?;
-    }
-    if options.mount_proc || options.cut_root {
-        reporter.step(Stage::CutRoot, sys::change_directory(c"/"))?;
+        let cut = sys::detach(c"/").and_then(|()| sys::change_directory(c"/"));
+        reporter.step(Stage::CutRoot, cut)?;
     }
     Ok(())
 }

@@ -22,7 +22,7 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
     let device = prepared
         .devices
         .get(object)
-        .map_or("a device", |d| d.host_path.to_str().unwrap_or("a device"));
+        .map_or("links and directories", |d| d.host_path.to_str().unwrap_or_default());
     match stage {
         Stage::WaitGate => "wait for the parent".into(),
         Stage::ClearGroups => "drop the caller's groups".into(),

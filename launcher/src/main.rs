@@ -26,7 +26,7 @@ use init::exit::{self, Ending};
 
 use error::Error;
 use log::Log;
-use parent::{Blocked, Status};
+use parent::{Blocked, PidFile, Status};
 use prepare::prepare;
 use spawn::{Side, spawn};
 use spec::Spec;
@@ -51,8 +51,8 @@ fn run(argv: &[CString]) -> u8 {
 
 /// From a spec to the code to exit with.
 fn run_container(spec: &Spec) -> Result<u8, Error> {
-    let mut status = Status::open(spec.status_fd)?;
-    let ending = start_and_wait(spec, &mut status);
+    let status = Status::open(spec.status_fd)?;
+    let ending = start_and_wait(spec, &status);
     match &ending {
         Ok(ending) => status.exited(*ending),
         Err(error) => status.failed(error),
@@ -64,8 +64,9 @@ fn run_container(spec: &Spec) -> Result<u8, Error> {
     Ok(ending.exit_code())
 }
 
-fn start_and_wait(spec: &Spec, status: &mut Status) -> Result<Ending, Error> {
-    let mut log = Log::new(spec.verbose || std::env::var_os("LAUNCHER_DEBUG").is_some());
+fn start_and_wait(spec: &Spec, status: &Status) -> Result<Ending, Error> {
+    let debug = std::env::var_os("LAUNCHER_DEBUG").is_some_and(|value| value != "0");
+    let mut log = Log::new(spec.verbose || debug);
     // From here on a signal waits for supervise, or in the child for init: none is lost.
     let callers_mask = signal::set_mask(signal::ALL)
         .map_err(|errno| Error::at("BlockSignals", "block signals", errno))?;
@@ -73,6 +74,7 @@ fn start_and_wait(spec: &Spec, status: &mut Status) -> Result<Ending, Error> {
     signal::set_default(libc::SIGCHLD)
         .map_err(|errno| Error::at("BlockSignals", "reset SIGCHLD", errno))?;
 
+    let mut pid_file = spec.pid_file.as_deref().map(PidFile::create).transpose()?;
     let mut prepared = prepare(spec, callers_mask, &mut log)?;
     loop {
         let (pid, channel) = match spawn(&prepared)? {
@@ -80,7 +82,9 @@ fn start_and_wait(spec: &Spec, status: &mut Status) -> Result<Ending, Error> {
             Side::Parent { pid, channel } => (pid, channel),
         };
         match parent::admit(&prepared, pid, channel, &mut log) {
-            Ok(container) => return container.supervise(&prepared, status, &mut log),
+            Ok(container) => {
+                return container.supervise(&prepared, status, pid_file.as_mut(), &log);
+            }
             Err(Blocked::NotMappable(errno)) => prepared.fall_back_to_identity(errno, &mut log)?,
             Err(Blocked::Failed(error)) => return Err(error),
         }

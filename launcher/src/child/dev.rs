@@ -21,6 +21,9 @@ const LINKS: [(&CStr, &CStr); 5] = [
     (c"ptmx", c"pts/ptmx"),
 ];
 
+/// What a report of FillDev names when it is not about a device node.
+const NO_DEVICE: usize = u16::MAX as usize;
+
 /// The group that terminals belong to (Debian's base-passwd, and every distribution since).
 const TTY_GROUP: u32 = 5;
 
@@ -50,10 +53,10 @@ pub fn assemble(
         bind_onto_new_file(source, dev.as_fd(), device.name).at_object(Stage::FillDev, index)?;
     }
     for (name, target) in LINKS {
-        file::make_symlink(target, dev.as_fd(), name).at(Stage::FillDev)?;
+        file::make_symlink(target, dev.as_fd(), name).at_object(Stage::FillDev, NO_DEVICE)?;
     }
     for name in [c"pts", c"shm", c"mqueue"] {
-        file::make_dir(At::Dir(dev.as_fd()), name, 0o755).at(Stage::FillDev)?;
+        file::make_dir(At::Dir(dev.as_fd()), name, 0o755).at_object(Stage::FillDev, NO_DEVICE)?;
     }
     reporter.done(Stage::FillDev);
 

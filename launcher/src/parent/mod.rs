@@ -51,6 +51,8 @@ pub fn admit(
 ) -> Result<Container, Blocked> {
     log.step(format_args!("clone3 into pid {pid}"));
     let container = Container { pid, channel };
+    // The child has taken its copy of the directory; ours would only keep a mount busy.
+    file::enter_root().ok();
     match container.prepare_ids(prepared, log) {
         Ok(()) => Ok(container),
         Err(blocked) => {
@@ -104,9 +106,10 @@ impl Container {
     pub fn supervise(
         self,
         prepared: &Prepared<'_>,
-        status: &mut Status,
-        log: &mut Log,
+        status: &Status,
+        pid_file: Option<&mut PidFile>,
+        log: &Log,
     ) -> Result<Ending, Error> {
-        supervise::until_end(self, prepared, status, log)
+        supervise::until_end(self, prepared, status, pid_file, log)
     }
 }

@@ -1,58 +1,59 @@
 //! `--pid-file`: the host's pid of the container's init, in a file that is whole whenever it is
 //! there, and there while the container runs.
 
-use std::ffi::CStr;
-use std::fs;
+use std::ffi::{CStr, OsStr};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::Error;
-use crate::sys::Errno;
+use crate::sys::{Errno, signal};
 
-/// The file's place; absolute, because the launcher changes directory.
+/// The file, from before the start to after the end.
 pub struct PidFile {
     path: PathBuf,
-    written: bool,
+    /// Beside it, so that a rename puts it in place.
+    unfinished: PathBuf,
+    file: File,
+    in_place: bool,
 }
 
 impl PidFile {
-    pub fn new(path: &CStr) -> Result<PidFile, Error> {
-        let path = PathBuf::from(std::ffi::OsStr::from_bytes(path.to_bytes()));
-        let absolute = std::path::absolute(&path).map_err(|error| at(&path, &error))?;
-        Ok(PidFile { path: absolute, written: false })
-    }
-
-    /// Writes it beside and renames it: a reader finds all of it or nothing.
-    pub fn write(&mut self, pid: i32) -> Result<(), Error> {
-        let mut beside = self.path.clone().into_os_string();
-        beside.push(format!(".{pid}.tmp"));
-        let beside = PathBuf::from(beside);
-        let written = fs::OpenOptions::new()
+    /// Creates it under another name: what cannot be written is known before anything starts.
+    pub fn create(path: &CStr) -> Result<PidFile, Error> {
+        let given = Path::new(OsStr::from_bytes(path.to_bytes()));
+        // The launcher changes directory later.
+        let path = std::path::absolute(given).map_err(|error| at(given, &error))?;
+        let mut unfinished = path.clone().into_os_string();
+        unfinished.push(format!(".{}.tmp", signal::own_pid()));
+        let unfinished = PathBuf::from(unfinished);
+        let file = OpenOptions::new()
             .write(true)
             .create_new(true)
-            .open(&beside)
-            .and_then(|mut file| writeln!(file, "{pid}"))
-            .and_then(|()| fs::rename(&beside, &self.path));
-        written.map_err(|error| {
-            fs::remove_file(&beside).ok();
-            at(&self.path, &error)
-        })?;
-        self.written = true;
+            .open(&unfinished)
+            .map_err(|error| at(&path, &error))?;
+        Ok(PidFile { path, unfinished, file, in_place: false })
+    }
+
+    /// Writes the pid and puts the file in its place: a reader finds all of it or nothing.
+    pub fn publish(&mut self, pid: i32) -> Result<(), Error> {
+        writeln!(self.file, "{pid}")
+            .and_then(|()| fs::rename(&self.unfinished, &self.path))
+            .map_err(|error| at(&self.path, &error))?;
+        self.in_place = true;
         Ok(())
     }
 }
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        if self.written {
-            // Somebody may have taken it away already.
-            fs::remove_file(&self.path).ok();
-        }
+        // Somebody may have taken it away already.
+        fs::remove_file(if self.in_place { &self.path } else { &self.unfinished }).ok();
     }
 }
 
-fn at(path: &std::path::Path, error: &io::Error) -> Error {
+fn at(path: &Path, error: &io::Error) -> Error {
     let errno = Errno::new(error.raw_os_error().unwrap_or(libc::EIO));
     Error::at("WritePidFile", format_args!("write --pid-file {}", path.display()), errno)
 }

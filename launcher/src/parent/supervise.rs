@@ -25,23 +25,22 @@ struct Watch<'a> {
     prepared: &'a Prepared<'a>,
     status: &'a Status,
     log: &'a Log,
-    pid_file: Option<PidFile>,
+    pid_file: Option<&'a mut PidFile>,
     relay: Option<Relay>,
     started: bool,
     failure: Option<Error>,
     ending: Option<Ending>,
 }
 
-/// Serves until init has ended. `Ok` is the command's own end.
+/// Serves until init has ended. `Ok` is the command's own end; after an `Err` nothing runs.
 pub fn until_end(
     container: Container,
     prepared: &Prepared<'_>,
-    status: &mut Status,
-    log: &mut Log,
+    status: &Status,
+    pid_file: Option<&mut PidFile>,
+    log: &Log,
 ) -> Result<Ending, Error> {
-    let signals =
-        signal::open_queue().map_err(|errno| Error::at("Supervise", "open a signalfd", errno))?;
-    let pid_file = prepared.spec.pid_file.as_deref().map(PidFile::new).transpose()?;
+    let pid = container.pid;
     let mut watch = Watch {
         container,
         prepared,
@@ -53,20 +52,35 @@ pub fn until_end(
         failure: None,
         ending: None,
     };
-    let init_status = loop {
-        if let Some(status) = watch.turn(&signals)? {
-            break status;
+    match watch.serve() {
+        Ok(init) => watch.conclude(init),
+        Err(error) => {
+            // We cannot do what was asked, so nobody else is to go on with it.
+            signal::send(pid, libc::SIGKILL).ok();
+            process::wait(pid).ok();
+            Err(error)
         }
-    };
-    // init reports before it ends, and what the command wrote is in the terminal.
-    watch.read_reports()?;
-    if let Some(relay) = &mut watch.relay {
-        relay.drain();
     }
-    watch.conclude(Ending::from_wait_status(init_status))
 }
 
 impl Watch<'_> {
+    /// Until init has ended: how.
+    fn serve(&mut self) -> Result<Ending, Error> {
+        let signals = signal::open_queue()
+            .map_err(|errno| Error::at("Supervise", "open a signalfd", errno))?;
+        let init = loop {
+            if let Some(status) = self.turn(&signals)? {
+                break Ending::from_wait_status(status);
+            }
+        };
+        // init reports before it ends, and what the command wrote is in the terminal.
+        self.read_reports()?;
+        if let Some(relay) = &mut self.relay {
+            relay.drain();
+        }
+        Ok(init)
+    }
+
     /// One round: wait until something happens, and see to it. The status word of init's end.
     fn turn(&mut self, signals: &OwnedFd) -> Result<Option<u32>, Error> {
         let readable = |fd: i32| pollfd { fd, events: libc::POLLIN, revents: 0 };
@@ -131,7 +145,7 @@ impl Watch<'_> {
             Report::Started => {
                 self.started = true;
                 if let Some(file) = &mut self.pid_file {
-                    file.write(self.container.pid)?;
+                    file.publish(self.container.pid)?;
                 }
                 self.status.started(self.container.pid);
             }
