@@ -148,14 +148,13 @@ fn own_range(caller: &Caller, rootfs: &Rootfs, rootfs_ids: RootfsIds) -> Result<
         .advise("use --userns identity, which is harmless in here"));
     }
     let stat = rootfs.stat();
-    let (start, rootfs_ids, held) = if range::is_start(stat.uid, stat.gid) {
-        // Shifted already: the owner of the files says which range it is.
-        (Outside(stat.uid), RootfsIds::AsTheyAre, None)
+    // The owner of a shifted rootfs says which range its files are of.
+    let (held, rootfs_ids) = if range::is_start(stat.uid, stat.gid) {
+        (range::take_shifted(stat.uid)?, RootfsIds::AsTheyAre)
     } else {
-        let held = range::take(caller, stat.dev.rotate_left(32) ^ stat.ino)?;
-        (held.start, rootfs_ids, Some(held))
+        (range::take(caller, stat.dev.rotate_left(32) ^ stat.ino)?, rootfs_ids)
     };
-    let map = IdMap::range(start, range::COUNT);
+    let map = IdMap::range(held.start, range::COUNT);
     Ok(IdPlan {
         mode: "range",
         uid: map.clone(),
@@ -165,7 +164,7 @@ fn own_range(caller: &Caller, rootfs: &Rootfs, rootfs_ids: RootfsIds) -> Result<
         rootfs_ids,
         mask_proc: false,
         warning: None,
-        _range: held,
+        _range: Some(held),
     })
 }
 

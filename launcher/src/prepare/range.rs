@@ -14,7 +14,7 @@ use super::subid;
 use crate::error::Error;
 use crate::spec::idmap::Outside;
 use crate::sys::Errno;
-use crate::sys::file::{self, At};
+use crate::sys::file::{self, At, Lock};
 
 /// Ids of a range: all that 16-bit software knows.
 pub const COUNT: u32 = 65536;
@@ -34,15 +34,7 @@ pub struct HeldRange {
 /// Takes a free range, beginning to look at one that depends on `seed`: the same rootfs mostly
 /// gets the same range again.
 pub fn take(caller: &Caller, seed: u64) -> Result<HeldRange, Error> {
-    let lock =
-        file::open(At::Cwd, c"/dev/kmsg", libc::O_WRONLY | libc::O_NOCTTY).map_err(|errno| {
-            Error::at(
-                "TakeRange",
-                "open /dev/kmsg, on which launchers agree about uid ranges",
-                errno,
-            )
-            .advise("give a range by --uid-map, or --userns identity")
-        })?;
+    let lock = open_lock_file(libc::O_WRONLY)?;
     let taken = taken_on_this_host();
     let slots = (LAST - FIRST) / COUNT + 1;
     let first = (seed % u64::from(slots)) as u32;
@@ -51,16 +43,42 @@ pub fn take(caller: &Caller, seed: u64) -> Result<HeldRange, Error> {
         if !caller.owns(start, COUNT) || taken.iter().any(|&(id, n)| overlaps(start, id, n)) {
             continue;
         }
-        match file::try_lock_byte(lock.as_fd(), u64::from(start / COUNT)) {
-            Ok(()) => return Ok(HeldRange { start: Outside(start), _lock: lock }),
-            Err(Errno::EAGAIN | Errno::EACCES) => {}
-            Err(errno) => {
-                return Err(Error::at("TakeRange", "lock a uid range on /dev/kmsg", errno));
-            }
+        if try_lock(&lock, start, Lock::Exclusive)? {
+            return Ok(HeldRange { start: Outside(start), _lock: lock });
         }
     }
     Err(Error::refused("TakeRange", "no uid range is free")
         .advise("give one by --uid-map, or --userns identity"))
+}
+
+/// Takes the range that the files of a shifted rootfs belong to. Containers on one such rootfs
+/// share it, as they share the files; none with a range of its own gets it meanwhile.
+pub fn take_shifted(start: u32) -> Result<HeldRange, Error> {
+    // A shared lock needs a descriptor that may read; for /dev/kmsg that is CAP_SYSLOG.
+    let lock = open_lock_file(libc::O_RDWR)?;
+    if try_lock(&lock, start, Lock::Shared)? {
+        return Ok(HeldRange { start: Outside(start), _lock: lock });
+    }
+    Err(Error::refused(
+        "TakeRange",
+        format!("the rootfs belongs to the uid range at {start}, which another container has"),
+    )
+    .advise("wait for its end, or give a range by --uid-map"))
+}
+
+fn open_lock_file(mode: i32) -> Result<OwnedFd, Error> {
+    file::open(At::Cwd, c"/dev/kmsg", mode | libc::O_NOCTTY).map_err(|errno| {
+        Error::at("TakeRange", "open /dev/kmsg, on which launchers agree about uid ranges", errno)
+            .advise("give a range by --uid-map, or --userns identity")
+    })
+}
+
+fn try_lock(lock: &OwnedFd, start: u32, kind: Lock) -> Result<bool, Error> {
+    match file::try_lock_byte(lock.as_fd(), u64::from(start / COUNT), kind) {
+        Ok(()) => Ok(true),
+        Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
+        Err(errno) => Err(Error::at("TakeRange", "lock a uid range on /dev/kmsg", errno)),
+    }
 }
 
 /// Whether ranges can be had at all: our own user namespace must have the ids.

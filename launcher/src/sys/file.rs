@@ -227,12 +227,24 @@ pub fn seal(fd: BorrowedFd<'_>) -> Result<()> {
     unsafe { syscall!(Sysno::fcntl, fd.as_raw_fd(), libc::F_ADD_SEALS, seals) }.map(drop)
 }
 
-/// Takes a write lock on one byte of a file, if nobody has it. It belongs to the open file
+/// How a lock is held.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Lock {
+    /// With others who share it; the file must be open for reading.
+    Shared,
+    /// Alone; the file must be open for writing.
+    Exclusive,
+}
+
+/// Takes a lock on one byte of a file, if nobody is in the way. It belongs to the open file
 /// description: it goes with the last descriptor of it, however the holder ends.
-pub fn try_lock_byte(fd: BorrowedFd<'_>, offset: u64) -> Result<()> {
+pub fn try_lock_byte(fd: BorrowedFd<'_>, offset: u64, kind: Lock) -> Result<()> {
     // SAFETY: flock is plain data, for which all zero is a value.
     let mut lock: libc::flock = unsafe { std::mem::zeroed() };
-    lock.l_type = libc::F_WRLCK as _;
+    lock.l_type = match kind {
+        Lock::Shared => libc::F_RDLCK as _,
+        Lock::Exclusive => libc::F_WRLCK as _,
+    };
     lock.l_whence = libc::SEEK_SET as _;
     lock.l_start = offset as _;
     lock.l_len = 1;

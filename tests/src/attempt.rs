@@ -1,0 +1,57 @@
+//! `try WHAT WORD…`: attempts, most of which a container must not let through. Each prints `ok`
+//! or the name of an errno.
+
+use std::ffi::CString;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read, Write};
+
+use crate::{Outcome, errno, number, sys, word};
+
+/// Tries it.
+pub fn run(words: &[&str]) -> Outcome {
+    let path =
+        |index| word(words, index).and_then(|text| CString::new(text).map_err(io::Error::other));
+    let result = match word(words, 0)? {
+        "read" => read(word(words, 1)?),
+        "write" => write(word(words, 1)?, words.get(2).copied().unwrap_or("x")),
+        "open" => OpenOptions::new().write(true).open(word(words, 1)?).map(drop),
+        "create" => fs::write(word(words, 1)?, words.get(2).copied().unwrap_or("")),
+        "mkdir" => fs::create_dir(word(words, 1)?),
+        "list" => fs::read_dir(word(words, 1)?).map(drop),
+        "mknod" => sys::make_null_node(&path(1)?),
+        "mount" => sys::mount_tmpfs(&path(1)?),
+        "umount" => sys::detach(&path(1)?),
+        "remount" => sys::remount_writable(&path(1)?),
+        "chroot" => sys::chroot(&path(1)?),
+        "setns" => sys::enter_namespace(&path(1)?),
+        "unshare-user" => sys::unshare(libc::CLONE_NEWUSER),
+        "unshare-mount" => sys::unshare(libc::CLONE_NEWNS),
+        "hostname" => sys::set_hostname(word(words, 1)?),
+        "setgroups" => sys::set_groups(&[number(words, 1)?]),
+        "setuid" => sys::set_uid(number(words, 1)?),
+        "kill" => sys::kill(number(words, 1)?, number(words, 2)?),
+        "ptrace" => sys::trace(number(words, 1)?),
+        "type" => sys::type_into(0, b'x'),
+        "queue" => sys::open_message_queue(&path(1)?),
+        "chown" => sys::change_owner(&path(1)?, number(words, 2)?),
+        other => Err(io::Error::other(format!("unknown attempt {other}"))),
+    };
+    errno::print(result);
+    Ok(0)
+}
+
+/// `write-fd NUMBER TEXT`: to a descriptor that was inherited.
+pub fn write_descriptor(words: &[&str]) -> Outcome {
+    let path = format!("/proc/self/fd/{}", number::<i32>(words, 0)?);
+    errno::print(write(&path, word(words, 1)?));
+    Ok(0)
+}
+
+/// One byte is enough; an empty file is as good.
+fn read(path: &str) -> io::Result<()> {
+    fs::File::open(path)?.read(&mut [0]).map(drop)
+}
+
+fn write(path: &str, text: &str) -> io::Result<()> {
+    OpenOptions::new().append(true).open(path)?.write_all(text.as_bytes())
+}
