@@ -30,11 +30,14 @@ use parent::{Blocked, PidFile, Status};
 use prepare::prepare;
 use spawn::{Side, spawn};
 use spec::Spec;
-use sys::{process, signal};
+use sys::{file, process, signal};
 use words::Request;
 
 /// Called by the C runtime's entry; the only place that prints an error.
 fn run(argv: &[CString]) -> u8 {
+    if file::fill_standard_descriptors().is_err() {
+        return exit::FAILED; // and nowhere to say why
+    }
     let spec = match words::parse(argv) {
         Ok(Request::Print(text)) => return print(&text),
         Ok(Request::Start(args)) => Spec::new(&args),

@@ -75,7 +75,7 @@ pub fn print_directory(words: &[&str]) -> Outcome {
         let kind = metadata.file_type();
         let mode = metadata.permissions().mode() & 0o7777;
         let name = entry.file_name().to_string_lossy().into_owned();
-        lines.push(if kind.is_symlink() {
+        let line = if kind.is_symlink() {
             format!("link {name} -> {}", fs::read_link(entry.path())?.display())
         } else if kind.is_dir() {
             format!("directory {mode:o} {name}")
@@ -83,10 +83,11 @@ pub fn print_directory(words: &[&str]) -> Outcome {
             format!("device {mode:o} {name}")
         } else {
             format!("file {mode:o} {name}")
-        });
+        };
+        lines.push((name, line));
     }
-    lines.sort_by_key(|line| line.rsplit(' ').next().map(String::from));
-    lines.iter().for_each(|line| println!("{line}"));
+    lines.sort_unstable();
+    lines.iter().for_each(|(_, line)| println!("{line}"));
     Ok(0)
 }
 

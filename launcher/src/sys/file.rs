@@ -178,6 +178,21 @@ pub fn borrow_inherited(number: RawFd) -> Result<BorrowedFd<'static>> {
     Ok(unsafe { BorrowedFd::borrow_raw(number) })
 }
 
+/// Opens /dev/null on each of 0, 1 and 2 that the caller left closed. Otherwise the next file that
+/// is opened would be there, and a message to standard error would go into it.
+pub fn fill_standard_descriptors() -> Result<()> {
+    for number in 0..=2 {
+        if borrow_inherited(number).is_err() {
+            // The lowest free number is this one, as those below are open by now.
+            // SAFETY: the path ends with NUL.
+            unsafe {
+                syscall!(Sysno::openat, libc::AT_FDCWD, c"/dev/null".as_ptr(), libc::O_RDWR, 0)
+            }?;
+        }
+    }
+    Ok(())
+}
+
 /// Lets a descriptor survive execve(2).
 pub fn keep_on_exec(number: RawFd) -> Result<()> {
     // SAFETY: it takes no memory.

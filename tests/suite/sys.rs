@@ -1,0 +1,95 @@
+//! The suite's system calls: what std has no word for.
+
+#![allow(unsafe_code)]
+
+pub mod before;
+pub mod idmap;
+pub mod terminal;
+
+use std::ffi::CString;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+fn check(result: i32) -> io::Result<i32> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+fn c_path(path: &Path) -> io::Result<CString> {
+    CString::new(path.as_os_str().as_bytes()).map_err(io::Error::other)
+}
+
+/// The effective user id.
+pub fn uid() -> u32 {
+    // SAFETY: takes no memory and cannot fail.
+    unsafe { libc::geteuid() }
+}
+
+/// The effective group id.
+pub fn gid() -> u32 {
+    // SAFETY: takes no memory and cannot fail.
+    unsafe { libc::getegid() }
+}
+
+/// kill(2).
+pub fn kill(pid: i32, signal: i32) -> io::Result<()> {
+    // SAFETY: takes no memory.
+    check(unsafe { libc::kill(pid, signal) }).map(drop)
+}
+
+/// sigqueue(3), for the signals too that musl keeps for itself.
+pub fn queue(pid: i32, signal: i32, value: usize) -> io::Result<()> {
+    /// The layout of siginfo_t for a queued signal (asm-generic/siginfo.h), 64-bit.
+    #[repr(C)]
+    struct Info {
+        signal: i32,
+        errno: i32,
+        code: i32,
+        padding: i32,
+        pid: i32,
+        uid: u32,
+        value: usize,
+        rest: [u64; 12],
+    }
+    const SI_QUEUE: i32 = -1;
+    let info = Info {
+        signal,
+        errno: 0,
+        code: SI_QUEUE,
+        padding: 0,
+        pid: std::process::id() as i32,
+        uid: uid(),
+        value,
+        rest: [0; 12],
+    };
+    // SAFETY: the kernel reads one siginfo_t, 128 bytes, which is the size of Info.
+    check(unsafe {
+        libc::syscall(libc::SYS_rt_sigqueueinfo, pid, signal, &raw const info) as i32
+    })
+    .map(drop)
+}
+
+/// A FIFO.
+pub fn make_fifo(path: &Path) -> io::Result<()> {
+    let path = c_path(path)?;
+    // SAFETY: the path ends with NUL.
+    check(unsafe { libc::mkfifo(path.as_ptr(), 0o666) }).map(drop)
+}
+
+/// A node of the null device.
+pub fn make_null_node(path: &Path) -> io::Result<()> {
+    let path = c_path(path)?;
+    // SAFETY: the path ends with NUL.
+    check(unsafe { libc::mknod(path.as_ptr(), libc::S_IFCHR | 0o666, libc::makedev(1, 3)) })?;
+    // mknod(2) has minded the umask.
+    // SAFETY: as above.
+    check(unsafe { libc::chmod(path.as_ptr(), 0o666) }).map(drop)
+}
+
+/// Whether a child of ours may make a user namespace.
+pub fn can_make_user_namespace() -> io::Result<()> {
+    before::in_child(|| {
+        // SAFETY: takes no memory.
+        check(unsafe { libc::unshare(libc::CLONE_NEWUSER) }).map(drop)
+    })
+}

@@ -1,0 +1,153 @@
+//! What is done between fork and exec of a program under test, in the child.
+
+#![allow(unsafe_code)]
+
+use std::ffi::CString;
+use std::fs;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+use std::ptr;
+
+use super::{c_path, check};
+
+/// A change to the process that becomes the program under test.
+pub enum Before {
+    /// Ignore a signal.
+    Ignore(i32),
+    /// Block signals; bit N-1 is signal N.
+    Block(u64),
+    /// Set the umask.
+    Umask(u32),
+    /// Set a resource limit, soft and hard.
+    Limit(i32, u64),
+    /// Have this open under that number.
+    Descriptor(OwnedFd, i32),
+    /// Close a descriptor.
+    Close(i32),
+    /// Lead a session whose terminal is standard input.
+    TakeTerminal,
+    /// In a mount namespace of its own (root), mount each source over its target; a source of
+    /// "proc" is a new proc.
+    Mounts(Vec<(CString, CString)>),
+    /// Become PID 1 of a new pid namespace, root of a new user namespace. The process that was
+    /// forked stays outside, and ends as PID 1 does.
+    PidOne,
+}
+
+impl Before {
+    /// A mount of `source` over `target`.
+    pub fn mount(source: &Path, target: &Path) -> io::Result<Before> {
+        Ok(Before::Mounts(vec![(c_path(source)?, c_path(target)?)]))
+    }
+}
+
+/// Has the changes made, in their order.
+pub fn arrange(command: &mut Command, changes: Vec<Before>) {
+    if changes.is_empty() {
+        return;
+    }
+    let ids = (super::uid(), super::gid());
+    let apply = move || changes.iter().try_for_each(|change| make(change, ids));
+    // SAFETY: the child of a program with threads may only do what a signal handler may: all
+    // changes are plain system calls, but for PidOne, which allocates; musl's malloc is usable
+    // after fork.
+    unsafe { command.pre_exec(apply) };
+}
+
+fn make(change: &Before, (uid, gid): (u32, u32)) -> io::Result<()> {
+    // SAFETY: every pointer is to a value that outlives its call, every string ends with NUL.
+    unsafe {
+        match change {
+            Before::Ignore(signal) => {
+                libc::signal(*signal, libc::SIG_IGN);
+            }
+            Before::Block(mask) => {
+                let old = ptr::null_mut::<u64>();
+                let mask = ptr::from_ref(mask);
+                libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, mask, old, 8);
+            }
+            Before::Umask(mask) => {
+                libc::umask(*mask);
+            }
+            Before::Limit(resource, value) => {
+                let limit = libc::rlimit { rlim_cur: *value, rlim_max: *value };
+                check(libc::setrlimit(*resource, &raw const limit))?;
+            }
+            Before::Descriptor(fd, number) => {
+                check(libc::dup2(fd.as_raw_fd(), *number))?;
+            }
+            Before::Close(fd) => {
+                check(libc::close(*fd))?;
+            }
+            Before::TakeTerminal => {
+                check(libc::setsid())?;
+                check(libc::ioctl(0, libc::TIOCSCTTY, 0))?;
+            }
+            Before::Mounts(mounts) => {
+                check(libc::unshare(libc::CLONE_NEWNS))?;
+                let (none, root) = (ptr::null(), c"/".as_ptr());
+                let private = libc::MS_REC | libc::MS_PRIVATE;
+                check(libc::mount(none, root, none, private, ptr::null()))?;
+                for (source, target) in mounts {
+                    let (fs, flags) = match source.to_bytes() {
+                        b"proc" => (c"proc".as_ptr(), 0),
+                        _ => (ptr::null(), libc::MS_BIND),
+                    };
+                    let nothing = ptr::null();
+                    check(libc::mount(source.as_ptr(), target.as_ptr(), fs, flags, nothing))?;
+                }
+            }
+            Before::PidOne => {
+                check(libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWPID))?;
+                fs::write("/proc/self/setgroups", "deny")?;
+                fs::write("/proc/self/uid_map", format!("0 {uid} 1"))?;
+                fs::write("/proc/self/gid_map", format!("0 {gid} 1"))?;
+                match check(libc::fork())? {
+                    0 => {
+                        check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL))?;
+                    }
+                    pid => end_as(pid),
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Ends as the child `pid` does: with its code, or 128 and its signal.
+fn end_as(pid: i32) -> ! {
+    // SAFETY: nothing of this process is used any more but the status word.
+    unsafe {
+        // Who waits for the end of these, or of a pipe to them, waits for PID 1.
+        libc::syscall(libc::SYS_close_range, 0, u32::MAX, 0);
+        let mut status = 0;
+        while libc::waitpid(pid, &raw mut status, 0) < 0 {}
+        let code = if libc::WIFEXITED(status) {
+            libc::WEXITSTATUS(status)
+        } else {
+            128 + libc::WTERMSIG(status)
+        };
+        libc::_exit(code)
+    }
+}
+
+/// Runs `work` in a child, for its result.
+pub fn in_child(work: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    // SAFETY: the child makes system calls and ends without running anything else.
+    unsafe {
+        let pid = check(libc::fork())?;
+        if pid == 0 {
+            let code = work().err().map_or(0, |error| error.raw_os_error().unwrap_or(255));
+            libc::_exit(code);
+        }
+        let mut status = 0;
+        check(libc::waitpid(pid, &raw mut status, 0))?;
+        match libc::WEXITSTATUS(status) {
+            0 if libc::WIFEXITED(status) => Ok(()),
+            errno => Err(io::Error::from_raw_os_error(errno)),
+        }
+    }
+}
