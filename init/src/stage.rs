@@ -42,10 +42,8 @@ stages! {
     MakePrivate,
     /// Clone a host device node (ordinary user: from inside the new mount namespace).
     CloneDevice,
-    /// Clone the rootfs (ordinary user).
+    /// Clone the rootfs, and make device nodes that lie in it dead (ordinary user).
     CloneRoot,
-    /// Make device nodes that lie in the rootfs dead.
-    RestrictRoot,
     /// Attach the rootfs over `/`.
     AttachRoot,
     /// Look for the command, before anything is created in the rootfs.

@@ -4,7 +4,7 @@ use init::stage::Stage;
 
 use crate::child::MOUNT_POINTS;
 use crate::error::Error;
-use crate::prepare::Prepared;
+use crate::prepare::{Prepared, clone_advice};
 use crate::sys::Errno;
 
 /// The error that a report of the child's or init's stands for.
@@ -19,10 +19,8 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
     let rootfs = spec.rootfs.to_string_lossy();
     let command = spec.command[0].to_string_lossy();
     let account = &prepared.account;
-    let device = prepared
-        .devices
-        .get(object)
-        .map_or("links and directories", |d| d.host_path.to_str().unwrap_or_default());
+    let device = prepared.sources.devices.get(object);
+    let device = device.map_or("links", |(_, d)| d.host_path.to_str().unwrap_or_default());
     match stage {
         Stage::WaitGate => "wait for the parent".into(),
         Stage::ClearGroups => "drop the caller's groups".into(),
@@ -32,7 +30,6 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
         Stage::MakePrivate => "make the mounts of / private".into(),
         Stage::CloneDevice => format!("clone the host's {device}"),
         Stage::CloneRoot => format!("clone the mounts of rootfs {rootfs}"),
-        Stage::RestrictRoot => format!("make devices in rootfs {rootfs} dead"),
         Stage::AttachRoot => format!("attach rootfs {rootfs} over /"),
         Stage::FindCommand => format!("find command {command} in rootfs {rootfs}"),
         Stage::MakeMountPoint => {
@@ -79,14 +76,11 @@ fn advice(stage: Stage, errno: Errno) -> Option<String> {
         (Stage::SetGid | Stage::SetUid, Errno::EINVAL) => {
             "the map does not have the id 0 of the container"
         }
-        (Stage::RestrictRoot, Errno::ENOSYS) => "mount_setattr needs Linux 5.12",
         (Stage::MakePrivate, Errno::EACCES | Errno::EPERM) => {
             "AppArmor may restrict user namespaces: sysctl \
              kernel.apparmor_restrict_unprivileged_userns (Ubuntu)"
         }
-        (Stage::CloneRoot, Errno::EINVAL) => {
-            "it lies below a mount that cannot be bound, or on one that is not in our namespace"
-        }
+        (Stage::CloneRoot, errno) => return clone_advice(errno),
         (Stage::FindCommand | Stage::ExecCommand, Errno::ENOENT) => {
             "is it on the container's PATH, and with it its interpreter (#!) or ELF loader?"
         }

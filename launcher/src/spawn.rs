@@ -1,9 +1,9 @@
 //! clone3: one process becomes two sides.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use crate::error::Error;
-use crate::prepare::{Prepared, Rootfs};
+use crate::prepare::Prepared;
 use crate::spec::Shared;
 use crate::sys::process::{Forked, Words};
 use crate::sys::{Errno, file, process, socket};
@@ -33,8 +33,8 @@ pub fn spawn(prepared: &Prepared<'_>) -> Result<Side, Error> {
         .map_err(|errno| Error::at("Channel", "create the channel to the child", errno))?;
     // Before the clone, so that the child allocates nothing.
     let argv = prepared.init_argv(child_end.as_raw_fd());
-    if let Rootfs::Directory(dir, _) = &prepared.rootfs {
-        file::enter_dir(dir.as_fd()).map_err(|errno| {
+    if prepared.rootfs.tree().is_none() {
+        file::enter_dir(prepared.rootfs.dir()).map_err(|errno| {
             let shown = prepared.spec.rootfs.to_string_lossy();
             Error::at("EnterRoot", format_args!("change into rootfs {shown}"), errno)
         })?;

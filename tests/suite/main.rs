@@ -1,2 +1,34 @@
-//! x
-fn main() {}
+//! The container tests: what `launcher` and `init` do, seen from outside and from inside.
+//!
+//! One static program, run as root and as an ordinary user, on a host or in a machine of its own.
+//! Each test starts the launcher as a person would, mostly with the probe as the command.
+
+mod ability;
+mod launch;
+mod output;
+mod rootfs;
+mod running;
+mod subject;
+mod sys;
+
+mod dev;
+mod environment;
+mod errors;
+mod exit_codes;
+mod grace;
+mod idmap;
+mod init_alone;
+mod isolation;
+mod lifecycle;
+mod many;
+mod mount_points;
+mod mounts;
+mod namespaces;
+mod nesting;
+mod options;
+mod root_maps;
+mod signals;
+mod start;
+mod status;
+mod terminal;
+mod user;

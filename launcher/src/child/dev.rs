@@ -7,8 +7,8 @@ use init::report::Report;
 use init::stage::Stage;
 
 use super::reporter::{At as _, Failure, Reporter};
-use super::root::{self, Sources};
-use crate::prepare::Prepared;
+use super::root;
+use crate::prepare::{Prepared, Source, Sources};
 use crate::sys::file::At;
 use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID};
 use crate::sys::{Result as SysResult, file, mount, socket, terminal};
@@ -37,7 +37,6 @@ pub struct Dev {
 pub fn assemble(
     prepared: &Prepared<'_>,
     root: BorrowedFd<'_>,
-    sources: &Sources,
     reporter: &mut Reporter<'_>,
 ) -> Result<Dev, Failure> {
     let target = root::make_mount_point(root, root::DEV)?;
@@ -47,10 +46,11 @@ pub fn assemble(
     mount::attach(dev.as_fd(), At::Dir(target.as_fd()), c"").at(Stage::MountDev)?;
     reporter.done(Stage::MountDev);
 
-    for (index, device) in prepared.devices.iter().enumerate() {
-        let source = device.ready().or(sources.devices[index].as_ref().map(OwnedFd::as_fd));
-        let Some(source) = source else { continue };
-        bind_onto_new_file(source, dev.as_fd(), device.name).at_object(Stage::FillDev, index)?;
+    let sources = &prepared.sources;
+    for (index, (name, device)) in sources.devices.iter().enumerate() {
+        if let Some(node) = device.clone() {
+            bind_onto_new_file(node, dev.as_fd(), name).at_object(Stage::FillDev, index)?;
+        }
     }
     for (name, target) in LINKS {
         file::make_symlink(target, dev.as_fd(), name).at_object(Stage::FillDev, NO_DEVICE)?;
@@ -88,8 +88,8 @@ fn mount_pts(prepared: &Prepared<'_>, dev: BorrowedFd<'_>) -> SysResult<OwnedFd>
 }
 
 fn mount_shm(sources: &Sources, dev: BorrowedFd<'_>) -> SysResult<()> {
-    if let Some(hosts) = &sources.shm {
-        return mount::attach(hosts.as_fd(), At::Dir(dev), c"shm");
+    if let Some(hosts) = sources.shm.as_ref().and_then(Source::clone) {
+        return mount::attach(hosts, At::Dir(dev), c"shm");
     }
     let options = [(c"mode", c"1777"), (c"size", c"65536k")];
     let shm = mount::create(c"tmpfs", &options, NOSUID | NODEV | NOEXEC)?;
@@ -99,8 +99,8 @@ fn mount_shm(sources: &Sources, dev: BorrowedFd<'_>) -> SysResult<()> {
 fn mount_mqueue(prepared: &Prepared<'_>, sources: &Sources, dev: BorrowedFd<'_>) -> SysResult<()> {
     if prepared.spec.share.ipc {
         // A new mount would show the queues of a namespace that is not ours: EPERM.
-        return match &sources.mqueue {
-            Some(hosts) => mount::attach(hosts.as_fd(), At::Dir(dev), c"mqueue"),
+        return match sources.mqueue.as_ref().and_then(Source::clone) {
+            Some(hosts) => mount::attach(hosts, At::Dir(dev), c"mqueue"),
             None => Ok(()),
         };
     }

@@ -51,10 +51,9 @@ fn steps(
     mount::make_private().at(Stage::MakePrivate)?;
     reporter.done(Stage::MakePrivate);
     // What comes from the host by path has to be taken while the host's tree is in sight.
-    let sources = root::take_sources(prepared)?;
-    reporter.done(Stage::CloneDevice);
-    let own_tree = root::clone_own(prepared)?;
-    let root = own_tree.as_ref().map_or(prepared.rootfs.dir(), OwnedFd::as_fd);
+    root::take_mounts(prepared)?;
+    reporter.done(Stage::CloneRoot);
+    let root = prepared.rootfs.dir();
     root::attach(root)?;
     reporter.done(Stage::AttachRoot);
 
@@ -62,8 +61,8 @@ fn steps(
     root::find_command(prepared, root)?;
     reporter.done(Stage::FindCommand);
     root::make_mount_point(root, root::PROC)?;
-    let dev = dev::assemble(prepared, root, &sources, reporter)?;
-    system::mount_sys(root, &sources, reporter)?;
+    let dev = dev::assemble(prepared, root, reporter)?;
+    system::mount_sys(prepared, root, reporter)?;
     if prepared.terminal {
         dev.open_terminal(prepared, channel)?;
         reporter.done(Stage::OpenTerminal);

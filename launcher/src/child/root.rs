@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use init::stage::Stage;
 
 use super::reporter::{At as _, Failure};
-use crate::prepare::{Prepared, Rootfs};
+use crate::prepare::Prepared;
 use crate::sys::file::At;
 use crate::sys::{Errno, Result as SysResult, file, mount};
 
@@ -16,51 +16,17 @@ pub const PROC: usize = 0;
 pub const DEV: usize = 1;
 pub const SYS: usize = 2;
 
-/// Mounts of the host that the container shares, taken while they can be named.
-pub struct Sources {
-    /// The device nodes that an ordinary user could not clone before.
-    pub devices: [Option<OwnedFd>; 6],
-    /// With the network shared: the kernel mounts no new sysfs then.
-    pub sys: Option<OwnedFd>,
-    /// With IPC shared: what its users meet at.
-    pub shm: Option<OwnedFd>,
-    pub mqueue: Option<OwnedFd>,
-}
-
-/// Clones them.
-pub fn take_sources(prepared: &Prepared<'_>) -> Result<Sources, Failure> {
-    let mut devices = [const { None }; 6];
-    for (index, device) in prepared.devices.iter().enumerate() {
-        if device.mount.is_none() {
-            let clone = mount::clone_tree(At::Cwd, device.host_path, false)
-                .at_object(Stage::CloneDevice, index)?;
-            devices[index] = Some(clone);
-        }
+/// Clones what the caller could not clone before, while it can be named.
+pub fn take_mounts(prepared: &Prepared<'_>) -> Result<(), Failure> {
+    prepared.sources.take().map_err(|(index, errno)| Failure {
+        stage: Stage::CloneDevice,
+        errno,
+        object: index as u16,
+    })?;
+    if prepared.rootfs.tree().is_none() {
+        prepared.rootfs.take(At::Cwd).at(Stage::CloneRoot)?;
     }
-    let share = prepared.spec.share;
-    let optional = |wanted: bool, path: &CStr| {
-        if wanted { mount::clone_tree(At::Cwd, path, true).ok() } else { None }
-    };
-    Ok(Sources {
-        devices,
-        sys: optional(share.net, c"/sys"),
-        shm: optional(share.ipc, c"/dev/shm"),
-        mqueue: optional(share.ipc, c"/dev/mqueue"),
-    })
-}
-
-/// The tree to attach: what root cloned before, or a clone of the directory that the launcher
-/// stood in when it cloned us.
-pub fn clone_own(prepared: &Prepared<'_>) -> Result<Option<OwnedFd>, Failure> {
-    match &prepared.rootfs {
-        Rootfs::Clone(..) => Ok(None),
-        Rootfs::Directory(..) => {
-            let tree = mount::clone_tree(At::Cwd, c"", true).at(Stage::CloneRoot)?;
-            // Device nodes that lie in the rootfs are dead from here on.
-            mount::restrict(tree.as_fd(), mount::attr::NODEV).at(Stage::RestrictRoot)?;
-            Ok(Some(tree))
-        }
-    }
+    Ok(())
 }
 
 /// Attaches the rootfs over `/` and changes into it. The process's root stays the old one until

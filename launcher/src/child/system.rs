@@ -6,7 +6,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use init::stage::Stage;
 
 use super::reporter::{Failure, Reporter};
-use super::root::{self, Sources};
+use super::root;
+use crate::prepare::{Prepared, Source};
 use crate::sys::file::At;
 use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID, RDONLY};
 use crate::sys::{Result as SysResult, mount};
@@ -15,8 +16,8 @@ const FLAGS: u64 = RDONLY | NOSUID | NODEV | NOEXEC;
 
 /// Mounts both, as far as they can be had.
 pub fn mount_sys(
+    prepared: &Prepared<'_>,
     root: BorrowedFd<'_>,
-    sources: &Sources,
     reporter: &mut Reporter<'_>,
 ) -> Result<(), Failure> {
     let target = match root::make_mount_point(root, root::SYS) {
@@ -26,9 +27,9 @@ pub fn mount_sys(
             return Ok(());
         }
     };
-    if let Some(hosts) = &sources.sys {
-        let bound = mount::restrict(hosts.as_fd(), FLAGS)
-            .and_then(|()| mount::attach(hosts.as_fd(), At::Dir(target.as_fd()), c""));
+    if let Some(hosts) = prepared.sources.sys.as_ref().and_then(Source::clone) {
+        let bound = mount::restrict(hosts, FLAGS)
+            .and_then(|()| mount::attach(hosts, At::Dir(target.as_fd()), c""));
         match bound {
             Ok(()) => reporter.done(Stage::MountSys),
             Err(errno) => reporter.skipped(Stage::MountSys, errno),

@@ -11,10 +11,11 @@ pub mod ids;
 mod program;
 mod range;
 mod rootfs;
+mod sources;
 mod subid;
 
-use std::ffi::{CStr, CString};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ffi::CString;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 
 use init::args::{Ids, Options};
@@ -23,14 +24,15 @@ use crate::error::Error;
 use crate::log::Log;
 use crate::spec::Spec;
 use crate::spec::environment::value_of;
-use crate::sys::file::{self, At};
+use crate::sys::file;
 use crate::sys::process::Words;
 use crate::sys::signal::SignalSet;
-use crate::sys::{Errno, mount, terminal};
+use crate::sys::{Errno, terminal};
 use account::Account;
 pub use caller::Caller;
 use ids::IdPlan;
-pub use rootfs::Rootfs;
+pub use rootfs::{Rootfs, clone_advice};
+pub use sources::{Source, Sources};
 
 /// podman's default set, by number (capabilities(7)): enough for package managers and daemons
 /// inside, and without CAP_SYS_ADMIN, which could clear read-only and nodev from the mounts.
@@ -46,30 +48,13 @@ pub const DEFAULT_CAPABILITIES: u64 = 1 << 0 // CHOWN
     | 1 << 18 // SYS_CHROOT
     | 1 << 31; // SETFCAP
 
-/// A device node that every container has.
-pub struct Device {
-    pub name: &'static CStr,
-    pub host_path: &'static CStr,
-    /// A detached clone of the node's mount; None if the child has to make it.
-    pub mount: Option<OwnedFd>,
-}
-
-const DEVICES: [(&CStr, &CStr); 6] = [
-    (c"null", c"/dev/null"),
-    (c"zero", c"/dev/zero"),
-    (c"full", c"/dev/full"),
-    (c"random", c"/dev/random"),
-    (c"urandom", c"/dev/urandom"),
-    (c"tty", c"/dev/tty"),
-];
-
 /// Everything a start needs, opened and decided.
 pub struct Prepared<'a> {
     pub spec: &'a Spec,
     pub caller: Caller,
     pub rootfs: Rootfs,
     pub ids: IdPlan,
-    pub devices: Vec<Device>,
+    pub sources: Sources,
     /// Where the command can be, in the order of PATH.
     pub candidates: Vec<CString>,
     /// init, sealed.
@@ -111,7 +96,13 @@ pub fn prepare<'a>(
     let search_path = value_of(&environment, b"PATH").unwrap_or_default();
     let candidates = command::candidates(&spec.command[0], search_path, &spec.workdir);
 
-    let devices = open_devices(&caller)?;
+    let sources = Sources::list(spec.share);
+    if caller.can_mount {
+        sources.take().map_err(|(index, errno)| {
+            let path = sources.devices[index].1.host_path.to_string_lossy();
+            Error::at("CloneDevice", format_args!("clone the host's {path}"), errno)
+        })?;
+    }
     let program = program::open(spec.init.as_deref())?;
     log.step("prepare init and devices");
 
@@ -122,7 +113,7 @@ pub fn prepare<'a>(
         caller,
         rootfs,
         ids,
-        devices,
+        sources,
         candidates,
         program,
         environment: Words::new(environment),
@@ -183,28 +174,4 @@ fn borrow(number: i32) -> Result<BorrowedFd<'static>, Error> {
         Error::at("KeepFd", format_args!("keep descriptor {number}"), errno)
             .advise("it is not open in the launcher")
     })
-}
-
-/// Root clones the nodes here: detached mounts need no path afterwards. An ordinary user can do
-/// so only inside the new mount namespace, so there the child does.
-fn open_devices(caller: &Caller) -> Result<Vec<Device>, Error> {
-    let open = |(name, host_path): (&'static CStr, &'static CStr)| {
-        let mount = caller
-            .can_mount
-            .then(|| mount::clone_tree(At::Cwd, host_path, false))
-            .transpose()
-            .map_err(|errno| {
-                let path = host_path.to_string_lossy();
-                Error::at("CloneDevice", format_args!("clone the host's {path}"), errno)
-            })?;
-        Ok(Device { name, host_path, mount })
-    };
-    DEVICES.into_iter().map(open).collect()
-}
-
-impl Device {
-    /// The mount, if it was made before clone3.
-    pub fn ready(&self) -> Option<BorrowedFd<'_>> {
-        self.mount.as_ref().map(OwnedFd::as_fd)
-    }
 }

@@ -1,24 +1,26 @@
 //! The directory that becomes `/`, opened once.
 
+use std::cell::OnceCell;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::Caller;
 use crate::error::Error;
 use crate::sys::file::{self, At, Stat};
-use crate::sys::{Errno, mount};
+use crate::sys::{Errno, Result as SysResult, mount};
 
 /// The opened rootfs. It is opened, not checked: there is no path to swap afterwards.
-pub enum Rootfs {
-    /// A detached clone of its mounts, which the child inherits and attaches.
-    Clone(OwnedFd, Stat),
-    /// The directory itself. A mount of the host's namespace cannot be a source in the child's;
-    /// but the kernel carries the current directory over, so the launcher stands in it while it
-    /// clones.
-    Directory(OwnedFd, Stat),
+pub struct Rootfs {
+    dir: OwnedFd,
+    stat: Stat,
+    /// A detached clone of its mounts. An ordinary user can make it only inside the new mount
+    /// namespace, where the mount of `dir` is no source; but the kernel carries the current
+    /// directory over, so the launcher stands in it while it clones, and the child takes it.
+    tree: OnceCell<OwnedFd>,
 }
 
 impl Rootfs {
+    /// Opens the directory, and clones its mounts if that is possible already.
     pub fn open(path: &CStr, caller: &Caller) -> Result<Rootfs, Error> {
         let shown = path.to_string_lossy();
         let flags = libc::O_PATH | libc::O_DIRECTORY;
@@ -26,38 +28,53 @@ impl Rootfs {
         let dir = file::open(At::Cwd, path, flags)
             .map_err(|errno| opened(errno).advise_maybe(advice(errno)))?;
         let stat = file::stat_fd(dir.as_fd()).map_err(opened)?;
-        if !caller.can_mount {
-            return Ok(Rootfs::Directory(dir, stat));
+        let rootfs = Rootfs { dir, stat, tree: OnceCell::new() };
+        if caller.can_mount {
+            rootfs.take(At::Dir(rootfs.dir.as_fd())).map_err(|errno| {
+                Error::at("CloneRoot", format_args!("clone the mounts of rootfs {shown}"), errno)
+                    .advise_maybe(clone_advice(errno))
+            })?;
         }
-        let tree = mount::clone_tree(At::Dir(dir.as_fd()), c"", true).map_err(|errno| {
-            Error::at("CloneRoot", format_args!("clone the mounts of rootfs {shown}"), errno)
-                .advise_maybe((errno == Errno::EINVAL).then(|| {
-                    "it lies on a mount of another namespace, or below an unbindable one".into()
-                }))
-        })?;
-        // Device nodes that lie in the rootfs are dead from here on, for us as well.
-        mount::restrict(tree.as_fd(), mount::attr::NODEV).map_err(|errno| {
-            Error::at("RestrictRoot", format_args!("make devices in rootfs {shown} dead"), errno)
-                .advise_maybe(
-                    (errno == Errno::ENOSYS).then(|| "mount_setattr needs Linux 5.12".into()),
-                )
-        })?;
-        Ok(Rootfs::Clone(tree, stat))
+        Ok(rootfs)
     }
 
-    /// To open files below.
+    /// Clones the mounts of the directory `at`, and makes device nodes that lie there dead from
+    /// here on, for us as well.
+    pub fn take(&self, at: At<'_>) -> SysResult<()> {
+        let tree = mount::clone_tree(at, c"", true)?;
+        mount::restrict(tree.as_fd(), mount::attr::NODEV)?;
+        self.tree.set(tree).ok(); // it was empty
+        Ok(())
+    }
+
+    /// The clone, once it has been taken.
+    pub fn tree(&self) -> Option<BorrowedFd<'_>> {
+        self.tree.get().map(AsFd::as_fd)
+    }
+
+    /// To open files below: through the clone where there is one.
     pub fn dir(&self) -> BorrowedFd<'_> {
-        match self {
-            Rootfs::Clone(fd, _) | Rootfs::Directory(fd, _) => fd.as_fd(),
-        }
+        self.tree().unwrap_or(self.dir.as_fd())
     }
 
     /// Of the directory itself.
     pub fn stat(&self) -> &Stat {
-        match self {
-            Rootfs::Clone(_, stat) | Rootfs::Directory(_, stat) => stat,
-        }
+        &self.stat
     }
+}
+
+/// What can be done about a refused clone.
+pub fn clone_advice(errno: Errno) -> Option<String> {
+    Some(
+        match errno {
+            Errno::EINVAL => {
+                "it lies below a mount that cannot be bound, or on one that is not in our namespace"
+            }
+            Errno::ENOSYS => "the mount API needs Linux 5.2, mount_setattr 5.12",
+            _ => return None,
+        }
+        .into(),
+    )
 }
 
 fn advice(errno: Errno) -> Option<String> {

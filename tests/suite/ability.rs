@@ -1,0 +1,133 @@
+//! What can be done here. A test names what it needs, and is left out where that is missing;
+//! where it runs it does not ask.
+
+use std::fs;
+use std::path::Path;
+
+use crate::rootfs::temporary_folder;
+use crate::{subject, sys};
+
+/// Why not; `Ok` if it can.
+pub type Ability = Result<(), String>;
+
+/// Ends a reason that is no neglect: nothing that can be installed would help.
+const EXCUSE: &str = "(cannot on this machine)";
+
+/// Leaves the test out, with a line that says so, unless the ability is there.
+macro_rules! require {
+    ($ability:ident) => {
+        if let Err(reason) = $crate::ability::$ability() {
+            println!("SKIP {}: {reason}", $crate::ability::own_name!());
+            return;
+        }
+    };
+}
+
+/// Leaves the test out for an ordinary user: it is about root.
+macro_rules! for_root {
+    () => {
+        if $crate::sys::uid() != 0 {
+            println!("N/A {}: for root", $crate::ability::own_name!());
+            return;
+        }
+    };
+}
+
+/// Leaves the test out for root: it is about an ordinary user.
+macro_rules! for_user {
+    () => {
+        if $crate::sys::uid() == 0 {
+            println!("N/A {}: for an ordinary user", $crate::ability::own_name!());
+            return;
+        }
+    };
+}
+
+/// The name of the test around it, also where the thread does not have it.
+macro_rules! own_name {
+    () => {{
+        fn here() {}
+        let name = std::any::type_name_of_val(&here).trim_end_matches("::here");
+        name.split_once("::").map_or(name, |(_, name)| name)
+    }};
+}
+
+pub(crate) use {for_root, for_user, own_name, require};
+
+/// Mounts that show other ids, on the file system of the temporary files.
+pub fn idmapped_mounts() -> Ability {
+    sys::idmap::try_on(&temporary_folder())
+        .map_err(|error| format!("no idmapped mounts in TMPDIR: {error} {EXCUSE}"))
+}
+
+/// Ranges of /etc/subuid and /etc/subgid, and the tools that map them.
+pub fn subordinate_ids() -> Ability {
+    for name in ["newuidmap", "newgidmap"] {
+        subject::tool(name).ok_or(format!("no {name} on PATH"))?;
+    }
+    for path in ["/etc/subuid", "/etc/subgid"] {
+        if subordinate_lines(path).is_empty() {
+            return Err(format!("no line for this user in {path}"));
+        }
+    }
+    Ok(())
+}
+
+/// Ids other than 0 inside: by a range of one's own, or subordinate ones.
+pub fn many_ids() -> Ability {
+    if sys::uid() == 0 { Ok(()) } else { subordinate_ids() }
+}
+
+/// Start and count of our lines.
+pub fn subordinate_lines(path: &str) -> Vec<(u32, u32)> {
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let uid = sys::uid().to_string();
+    let name = passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == uid).then_some(name)
+    });
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let parse = |line: &str| {
+        let mut fields = line.split(':');
+        let owner = fields.next()?;
+        let (start, count) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+        (Some(owner) == name || owner == uid).then_some((start, count))
+    };
+    text.lines().filter_map(parse).collect()
+}
+
+/// busybox, in the example root file system.
+pub fn busybox() -> Ability {
+    let path = subject::rootfs().join("bin/busybox");
+    if path.is_file() { Ok(()) } else { Err(format!("no {}", path.display())) }
+}
+
+/// bubblewrap, another launcher.
+pub fn bwrap() -> Ability {
+    subject::tool("bwrap").map(drop).ok_or("no bwrap on PATH".into())
+}
+
+/// A pty of our own.
+pub fn terminals() -> Ability {
+    sys::terminal::open().map(drop).map_err(|error| format!("cannot open a pty: {error}"))
+}
+
+/// A root file system that belongs to somebody else.
+pub fn foreign_rootfs() -> Ability {
+    use std::os::unix::fs::MetadataExt;
+    busybox()?;
+    match subject::rootfs().join("bin").metadata() {
+        Ok(metadata) if metadata.uid() != sys::uid() => Ok(()),
+        _ => Err("ROOTFS is this user's own".into()),
+    }
+}
+
+/// POSIX message queues in the kernel.
+pub fn message_queues() -> Ability {
+    if Path::new("/proc/sys/fs/mqueue").exists() {
+        Ok(())
+    } else {
+        Err(format!("the kernel has no message queues {EXCUSE}"))
+    }
+}

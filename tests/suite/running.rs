@@ -1,0 +1,152 @@
+//! A program that runs, and what it has printed so far.
+
+use std::io::Read;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::output::Output;
+use crate::rootfs::Rootfs;
+use crate::sys;
+
+/// No test waits longer for anything.
+pub const LIMIT: Duration = Duration::from_secs(20);
+
+/// A started program. It is killed when the value is dropped.
+pub struct Running {
+    child: Child,
+    shown: String,
+    stdout: Stream,
+    stderr: Stream,
+    started: Instant,
+    rootfs: Option<Rootfs>,
+}
+
+/// What comes out of a pipe, read by a thread.
+#[derive(Clone, Default)]
+struct Stream(Arc<(Mutex<(Vec<u8>, bool)>, Condvar)>);
+
+impl Running {
+    #[track_caller]
+    pub fn start(mut command: Command, shown: String, rootfs: Option<Rootfs>) -> Running {
+        let started = Instant::now();
+        let mut child =
+            command.spawn().unwrap_or_else(|error| panic!("cannot start {shown}: {error}"));
+        let stdout = child.stdout.take().map_or_else(Stream::ended, Stream::read);
+        let stderr = child.stderr.take().map_or_else(Stream::ended, Stream::read);
+        Running { child, shown, stdout, stderr, started, rootfs }
+    }
+
+    /// The pid of the program itself.
+    pub fn pid(&self) -> i32 {
+        self.child.id() as i32
+    }
+
+    /// Sends it a signal.
+    #[track_caller]
+    pub fn signal(&self, signal: i32) {
+        sys::kill(self.pid(), signal).unwrap_or_else(|error| panic!("{signal}: {error}"));
+    }
+
+    /// Waits until it has printed this; everything printed so far.
+    #[track_caller]
+    pub fn wait_for(&self, text: &str) -> String {
+        let deadline = Instant::now() + LIMIT;
+        let is_there = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(text);
+        if !self.stdout.wait(deadline, |bytes, _| is_there(bytes)) {
+            panic!("{text:?} was not printed in time\n{}", self.report());
+        }
+        self.stdout.text()
+    }
+
+    /// Whether it has ended, and how.
+    pub fn try_wait(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// Waits for its end and the end of its output.
+    #[track_caller]
+    pub fn finish(mut self) -> Output {
+        let deadline = Instant::now() + LIMIT;
+        let ended = self.stdout.wait(deadline, |_, ended| ended);
+        let ended = ended && self.stderr.wait(deadline, |_, ended| ended);
+        if !ended {
+            panic!("output did not end in {LIMIT:?}\n{}", self.report());
+        }
+        let status = loop {
+            match self.try_wait() {
+                Some(status) => break status,
+                None if Instant::now() > deadline => {
+                    panic!("did not end in {LIMIT:?}\n{}", self.report());
+                }
+                None => thread::sleep(Duration::from_micros(300)),
+            }
+        };
+        Output {
+            status,
+            stdout: self.stdout.text(),
+            stderr: self.stderr.text(),
+            took: self.started.elapsed(),
+            shown: self.shown.clone(),
+            rootfs: self.rootfs.take(),
+        }
+    }
+
+    fn report(&self) -> String {
+        let (out, err) = (self.stdout.text(), self.stderr.text());
+        format!("--- {}\n--- stdout\n{out}\n--- stderr\n{err}", self.shown)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both fail if it has ended and been waited for, which is as well.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+impl Stream {
+    fn ended() -> Stream {
+        let stream = Stream::default();
+        stream.0.0.lock().unwrap().1 = true;
+        stream
+    }
+
+    fn read(mut from: impl Read + Send + 'static) -> Stream {
+        let stream = Stream::default();
+        let Stream(shared) = stream.clone();
+        thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            loop {
+                let count = from.read(&mut buffer).unwrap_or(0);
+                let mut state = shared.0.lock().unwrap();
+                state.0.extend_from_slice(&buffer[..count]);
+                state.1 = count == 0;
+                shared.1.notify_all();
+                if count == 0 {
+                    return;
+                }
+            }
+        });
+        stream
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.0.lock().unwrap().0).into_owned()
+    }
+
+    /// Waits for something to be true of the bytes so far and whether they have ended.
+    fn wait(&self, deadline: Instant, is_true: impl Fn(&[u8], bool) -> bool) -> bool {
+        let mut state = self.0.0.lock().unwrap();
+        while !is_true(&state.0, state.1) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || state.1 {
+                return false;
+            }
+            state = self.0.1.wait_timeout(state, left).unwrap().0;
+        }
+        true
+    }
+}
