@@ -131,3 +131,13 @@ pub fn message_queues() -> Ability {
         Err(format!("the kernel has no message queues {EXCUSE}"))
     }
 }
+
+/// Files that lines for root can be put over.
+pub fn subordinate_files() -> Ability {
+    for path in ["/etc/subuid", "/etc/subgid"] {
+        if !Path::new(path).is_file() {
+            return Err(format!("no {path}"));
+        }
+    }
+    Ok(())
+}

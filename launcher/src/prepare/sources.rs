@@ -10,12 +10,14 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::spec::Shared;
 use crate::sys::file::At;
+use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID, RDONLY};
 use crate::sys::{Result as SysResult, mount};
 
 /// One mount of the host's.
 pub struct Source {
     pub host_path: &'static CStr,
     recursive: bool,
+    flags: u64,
     clone: OnceCell<OwnedFd>,
 }
 
@@ -31,14 +33,15 @@ pub struct Sources {
 }
 
 impl Source {
-    fn new(host_path: &'static CStr, recursive: bool) -> Source {
-        Source { host_path, recursive, clone: OnceCell::new() }
+    fn new(host_path: &'static CStr, recursive: bool, flags: u64) -> Source {
+        Source { host_path, recursive, flags, clone: OnceCell::new() }
     }
 
     /// Clones it, if that has not been done.
     pub fn take(&self) -> SysResult<()> {
         if self.clone.get().is_none() {
             let clone = mount::clone_tree(At::Cwd, self.host_path, self.recursive)?;
+            mount::restrict(clone.as_fd(), self.flags)?;
             self.clone.set(clone).ok(); // it was empty
         }
         Ok(())
@@ -53,8 +56,10 @@ impl Source {
 impl Sources {
     /// What this container will get, not yet taken.
     pub fn list(share: Shared) -> Sources {
-        let device = |name, host_path| (name, Source::new(host_path, false));
-        let tree = |wanted: bool, path| wanted.then(|| Source::new(path, true));
+        let device = |name, host_path| (name, Source::new(host_path, false, NOSUID | NOEXEC));
+        let tree = |wanted: bool, path, flags| {
+            wanted.then(|| Source::new(path, true, flags | NOSUID | NODEV | NOEXEC))
+        };
         Sources {
             devices: [
                 device(c"null", c"/dev/null"),
@@ -64,9 +69,9 @@ impl Sources {
                 device(c"urandom", c"/dev/urandom"),
                 device(c"tty", c"/dev/tty"),
             ],
-            sys: tree(share.net, c"/sys"),
-            shm: tree(share.ipc, c"/dev/shm"),
-            mqueue: tree(share.ipc, c"/dev/mqueue"),
+            sys: tree(share.net, c"/sys", RDONLY),
+            shm: tree(share.ipc, c"/dev/shm", 0),
+            mqueue: tree(share.ipc, c"/dev/mqueue", 0),
         }
     }
 

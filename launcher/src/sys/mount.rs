@@ -65,9 +65,12 @@ fn set_attr(mount: BorrowedFd<'_>, attr: &MountAttr) -> Result<()> {
     .map(drop)
 }
 
-/// mount_setattr(2), recursive: adds flags to every mount of a tree.
+/// mount_setattr(2), recursive: adds flags to every mount of a tree, and takes them out of
+/// propagation: a clone of a shared mount is a peer of the original, and what is mounted on the
+/// one appears on the other.
 pub fn restrict(mount: BorrowedFd<'_>, flags: u64) -> Result<()> {
-    set_attr(mount, &MountAttr { set: flags, clear: 0, propagation: 0, userns_fd: 0 })
+    let propagation = libc::MS_PRIVATE as u64;
+    set_attr(mount, &MountAttr { set: flags, clear: 0, propagation, userns_fd: 0 })
 }
 
 /// mount_setattr(2), recursive: maps the ids of a detached tree as a user namespace does.
@@ -103,6 +106,19 @@ pub fn make_private() -> Result<()> {
     let flags = libc::MS_REC | libc::MS_PRIVATE;
     // SAFETY: the target ends with NUL; source, type and data are not used.
     unsafe { syscall!(Sysno::mount, 0, c"/".as_ptr(), 0, flags, 0) }.map(drop)
+}
+
+/// unshare(CLONE_NEWNS): a copy of the mount namespace. Made by a user namespace with less
+/// privilege than the original's owner, every mount in it is locked in place.
+pub fn unshare_namespace() -> Result<()> {
+    // SAFETY: it takes no memory, and no other thread shares our file system information.
+    unsafe { syscall!(Sysno::unshare, libc::CLONE_NEWNS) }.map(drop)
+}
+
+/// chroot("."): the current directory becomes the root.
+pub fn change_root_here() -> Result<()> {
+    // SAFETY: the path ends with NUL.
+    unsafe { syscall!(Sysno::chroot, c".".as_ptr()) }.map(drop)
 }
 
 /// pivot_root(".", "."): the current directory becomes the root, with the old root over it.

@@ -1,0 +1,188 @@
+//! What of the caller reaches the command: only what is meant to.
+
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::os::unix::fs::MetadataExt;
+
+use crate::ability::require;
+use crate::launch::Launch;
+use crate::mounts::modes;
+use crate::rootfs::{Rootfs, temporary_path};
+use crate::sys::before::Before;
+
+/// podman's default set.
+const CAPABILITIES: &str = "00000000800405fb";
+const NONE: &str = "0000000000000000";
+
+const CAPS: &str = "status CapInh CapPrm CapEff CapBnd CapAmb NoNewPrivs";
+
+#[test]
+fn root_inside_has_exactly_the_default_capabilities() {
+    for mode in modes() {
+        let output = Launch::new().option("--userns").arg(mode).probe(CAPS).run().ok();
+        for name in ["CapPrm", "CapEff", "CapBnd"] {
+            assert_eq!(output.fact(name), CAPABILITIES, "{mode} {name}");
+        }
+        for name in ["CapInh", "CapAmb"] {
+            assert_eq!(output.fact(name), NONE, "{mode} {name}");
+        }
+        assert_eq!(output.fact("NoNewPrivs"), "1");
+    }
+}
+
+#[test]
+fn another_user_has_no_capabilities() {
+    require!(many_ids);
+    let output = Launch::new().option("--user=1000").probe(CAPS).run().ok();
+    for name in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+        assert_eq!(output.fact(name), NONE, "{name}");
+    }
+    assert_eq!(output.fact("CapBnd"), CAPABILITIES);
+    assert_eq!(output.fact("NoNewPrivs"), "1");
+}
+
+/// The numbers of the descriptors that are open inside.
+fn open_inside(launch: Launch) -> Vec<String> {
+    let output = launch.probe("fds").run().ok();
+    output.lines().iter().map(|line| line.split(' ').next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn stray_descriptors_do_not_reach_the_command() {
+    let root = File::open("/").unwrap();
+    let mut launch = Launch::new();
+    for number in 3..203 {
+        launch = launch.descriptor(root.try_clone().unwrap(), number);
+    }
+    assert_eq!(open_inside(launch), ["0", "1", "2"]);
+}
+
+#[test]
+fn keep_fd_hands_a_descriptor_on() {
+    let path = temporary_path("kept");
+    let mut file = File::create_new(&path).unwrap();
+    let launch = || {
+        let launch = Launch::new().descriptor(file.try_clone().unwrap(), 7);
+        let launch = launch.descriptor(file.try_clone().unwrap(), 9);
+        launch.descriptor(File::open("/").unwrap(), 8)
+    };
+    let kept = launch().option("--keep-fd=7").option("--keep-fd").arg("9");
+    assert_eq!(open_inside(kept), ["0", "1", "2", "7", "9"]);
+    launch().option("--keep-fd=7").probe("write-fd 7 text").run().code(0);
+    let mut text = String::new();
+    file.rewind().unwrap();
+    File::open(&path).unwrap().read_to_string(&mut text).unwrap();
+    assert_eq!(text.is_empty(), false, "what was written through it");
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn kept_pipe_ends_with_the_command() {
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let launch = Launch::new().descriptor(writer, 5).option("--keep-fd=5");
+    let output = launch.probe("write-fd 5 through").run().ok().prints(&["ok"]);
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "through", "{output}");
+}
+
+#[test]
+fn init_keeps_no_pipe_of_the_callers_open() {
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let launch = Launch::new().descriptor(writer, 5);
+    let running = launch.probe("sleep 20").start();
+    running.wait_for("ready");
+    // The launcher itself still has it; a container that outlives it must not.
+    sys_kill(&running);
+    assert_eq!(reader.read(&mut [0]).unwrap(), 0);
+}
+
+fn sys_kill(running: &crate::running::Running) {
+    running.signal(libc::SIGKILL);
+}
+
+#[test]
+fn closed_standard_descriptors_do_not_confuse_the_launcher() {
+    let rootfs = Rootfs::new();
+    Launch::on(&rootfs).before(Before::Close(0)).probe("exit 4").run().code(4);
+    Launch::on(&rootfs).before(Before::Close(1)).probe("exit 5").run().code(5);
+    let all = [0, 1, 2].into_iter().fold(Launch::on(&rootfs), |launch, fd| {
+        launch.before(Before::Close(fd))
+    });
+    all.probe("exit 6").run().code(6);
+    let output = Launch::on(&rootfs).before(Before::Close(0)).probe("fds").run().code(0);
+    for line in output.lines() {
+        let harmless = line.contains("/dev/null") || line.contains("pipe:");
+        assert!(harmless, "nothing of the launcher's: {output}");
+    }
+}
+
+#[test]
+fn callers_umask_is_kept() {
+    let launch = |mask| Launch::new().before(Before::Umask(mask)).probe("umask").run().ok();
+    launch(0o027).prints(&["27"]);
+    launch(0o000).prints(&["0"]);
+}
+
+#[test]
+fn callers_limits_are_kept() {
+    let launch = Launch::new()
+        .before(Before::Limit(libc::RLIMIT_NOFILE as i32, 100))
+        .before(Before::Limit(libc::RLIMIT_CORE as i32, 0));
+    let output = launch.probe("show /proc/self/limits").run().ok();
+    let limit = |name: &str| output.fact(name).split_whitespace().take(2).collect::<Vec<_>>();
+    assert_eq!(limit("Max open files"), ["100", "100"]);
+    assert_eq!(limit("Max core file size"), ["0", "0"]);
+}
+
+#[test]
+fn command_leads_a_session_without_a_terminal() {
+    let output = Launch::new().probe("session").run().ok();
+    assert_eq!((output.fact("session"), output.fact("group")), ("2", "2"));
+    assert_eq!((output.fact("foreground"), output.fact("controlling")), ("none", "ENXIO"));
+}
+
+#[test]
+fn program_of_pid_1_cannot_be_written() {
+    for mode in modes() {
+        let launch = Launch::new().option("--userns").arg(mode);
+        let output = launch.probe("try open /proc/1/exe").run().ok();
+        output.prints_one_of(&["EACCES", "EPERM", "ETXTBSY"]);
+    }
+}
+
+#[test]
+fn pid_1_cannot_be_traced_or_killed() {
+    Launch::new().probe("try ptrace 1").run().ok().prints(&["EPERM"]);
+    Launch::new().probe("try kill 1 9").run().ok().prints(&["ok"]);
+    Launch::new().probe("try kill 1 11").run().ok().prints(&["ok"]);
+}
+
+#[test]
+fn file_of_the_host_cannot_be_named_from_inside() {
+    let outside = temporary_path("outside");
+    std::fs::write(&outside, "x").unwrap();
+    let rootfs = Rootfs::new();
+    let path = outside.to_string_lossy();
+    for place in [path.to_string(), format!("/../../..{path}"), format!("/proc/1/cwd{path}")] {
+        let launch = Launch::on(&rootfs).probe(&format!("try read {place}"));
+        launch.run().ok().prints_one_of(&["ENOENT", "EACCES"]);
+    }
+    std::os::unix::fs::symlink(&outside, rootfs.inside("link")).unwrap();
+    Launch::on(&rootfs).probe("try read /link").run().ok().prints(&["ENOENT"]);
+    std::fs::remove_file(outside).unwrap();
+}
+
+#[test]
+fn set_user_id_programs_give_nothing() {
+    use std::os::unix::fs::PermissionsExt;
+    require!(many_ids);
+    let rootfs = Rootfs::new();
+    std::fs::set_permissions(rootfs.inside("probe"), std::fs::Permissions::from_mode(0o4755))
+        .unwrap();
+    let launch = Launch::on(&rootfs).option("--user=1000").probe("status Uid CapEff");
+    let output = launch.run().ok();
+    assert_eq!(output.fact("Uid"), "1000 1000 1000 1000");
+    assert_eq!(output.fact("CapEff"), NONE);
+    assert_eq!(rootfs.inside("probe").metadata().unwrap().uid(), crate::sys::uid());
+}

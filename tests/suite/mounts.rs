@@ -1,0 +1,171 @@
+//! What is mounted inside, how, and that nothing of the host is.
+
+use crate::ability::for_root;
+use crate::launch::Launch;
+use crate::rootfs::Rootfs;
+use crate::sys;
+
+/// The ways to start that this caller has: each has to be as tight as the others.
+pub fn modes() -> &'static [&'static str] {
+    if sys::uid() == 0 { &["auto", "single", "identity"] } else { &["auto", "single"] }
+}
+
+/// Mount point, options of the mount, type, and root within its file system.
+fn mounts(mode: &str, rootfs: &Rootfs) -> Vec<[String; 4]> {
+    let launch = Launch::on(rootfs).option("--userns").arg(mode);
+    let output = launch.probe("show /proc/self/mountinfo").run().ok();
+    let parse = |line: &&str| {
+        let fields = line.split(' ').collect::<Vec<_>>();
+        let kind = fields[fields.iter().position(|&field| field == "-").unwrap() + 1];
+        [fields[4], fields[5], kind, fields[3]].map(String::from)
+    };
+    output.lines().iter().map(parse).collect()
+}
+
+#[test]
+fn only_the_containers_own_mounts_are_there() {
+    const EXPECTED: [&str; 14] = [
+        "/",
+        "/dev",
+        "/dev/full",
+        "/dev/mqueue",
+        "/dev/null",
+        "/dev/pts",
+        "/dev/random",
+        "/dev/shm",
+        "/dev/tty",
+        "/dev/urandom",
+        "/dev/zero",
+        "/proc",
+        "/sys",
+        "/sys/fs/cgroup",
+    ];
+    let rootfs = Rootfs::new();
+    for mode in modes() {
+        let found = mounts(mode, &rootfs);
+        let points = found.iter().map(|[point, ..]| point.as_str()).collect::<Vec<_>>();
+        for needed in ["/", "/dev", "/dev/null", "/dev/pts", "/dev/shm", "/proc", "/sys"] {
+            assert!(points.contains(&needed), "{mode}: {needed} in {points:?}");
+        }
+        for point in &points {
+            // Masks over parts of /proc are as good as /proc.
+            let is_mask = point.starts_with("/proc/") || *point == "/sys/firmware";
+            assert!(EXPECTED.contains(point) || is_mask, "{mode}: {point}");
+        }
+        let mut unique = points.clone();
+        unique.sort_unstable();
+        unique.dedup();
+        assert_eq!(unique.len(), points.len(), "{mode}: nothing lies under anything: {points:?}");
+    }
+}
+
+#[test]
+fn mounts_have_the_flags_that_keep_them_harmless() {
+    let rootfs = Rootfs::new();
+    for [point, flags, kind, root] in mounts("auto", &rootfs) {
+        let has = |flag: &str| flags.split(',').any(|have| have == flag);
+        let needed: &[&str] = match point.as_str() {
+            "/" => &["nodev"],
+            "/dev" | "/dev/shm" | "/dev/mqueue" | "/proc" => &["nosuid", "nodev", "noexec"],
+            "/dev/pts" => &["nosuid", "noexec"],
+            "/sys" | "/sys/fs/cgroup" => &["ro", "nosuid", "nodev", "noexec"],
+            _ => &[],
+        };
+        for flag in needed {
+            assert!(has(flag), "{point} ({kind}) is {flags}");
+        }
+        if point == "/" {
+            let name = rootfs.path().file_name().unwrap().to_string_lossy().into_owned();
+            assert!(root.ends_with(&name), "the root is the rootfs, not {root}");
+        }
+    }
+}
+
+#[test]
+fn own_mounts_cannot_be_undone() {
+    let rootfs = Rootfs::new();
+    for mode in modes() {
+        for words in ["umount /", "umount /proc", "umount /dev", "mount /tmp", "remount /sys"] {
+            let launch = Launch::on(&rootfs).option("--userns").arg(mode);
+            launch.probe(&format!("try {words}")).run().ok().prints(&["EPERM"]);
+        }
+        let launch = Launch::on(&rootfs).option("--userns").arg(mode);
+        launch.probe("try setns /proc/1/ns/mnt").run().ok().prints_one_of(&["EPERM", "EACCES"]);
+    }
+}
+
+#[test]
+fn root_of_pid_1_is_the_rootfs_too() {
+    let rootfs = Rootfs::new();
+    let launch = Launch::on(&rootfs).probe("try list /proc/1/root/etc");
+    // It is not ours to look through, or it shows nothing but the rootfs.
+    launch.run().ok().prints_one_of(&["EACCES", "EPERM", "ok"]);
+    let launch = Launch::on(&rootfs).probe("try list /proc/1/root/../../../../boot");
+    launch.run().ok().prints_one_of(&["EACCES", "EPERM", "ENOENT"]);
+}
+
+#[test]
+fn chroot_leads_nowhere() {
+    let rootfs = Rootfs::new();
+    Launch::on(&rootfs).probe("try chroot /tmp").run().ok().prints(&["ok"]);
+    let launch = Launch::on(&rootfs).option("--workdir=/../../..").probe("place");
+    assert_eq!(launch.run().ok().fact("cwd"), "/");
+}
+
+#[test]
+fn settings_of_the_kernel_cannot_be_written() {
+    let rootfs = Rootfs::new();
+    let places = ["/proc/sys/kernel/core_pattern", "/proc/sys/kernel/modprobe", "/proc/sysrq-trigger"];
+    for mode in modes() {
+        for place in places {
+            let launch = Launch::on(&rootfs).option("--userns").arg(mode);
+            let output = launch.probe(&format!("try open {place}")).run().ok();
+            output.prints_one_of(&["EACCES", "EROFS", "EPERM", "ENOENT"]);
+        }
+    }
+}
+
+#[test]
+fn with_the_hosts_root_the_hosts_secrets_in_proc_are_hidden() {
+    for_root!();
+    let launch = || Launch::new().option("--userns=identity");
+    let output = launch().probe("show /proc/keys").run().code(0);
+    assert_eq!(output.stdout, "", "{output}");
+    launch().probe("try open /proc/kcore").run().ok().prints_one_of(&["ok", "ENOENT"]);
+    let output = launch().probe("show /proc/timer_list").run();
+    assert_eq!(output.stdout, "", "{output}");
+}
+
+#[test]
+fn sys_is_read_only() {
+    let rootfs = Rootfs::new();
+    for mode in modes() {
+        let launch = Launch::on(&rootfs).option("--userns").arg(mode);
+        launch.probe("try open /sys/class/net/lo/mtu").run().ok().prints(&["EROFS"]);
+    }
+}
+
+#[test]
+fn proc_shows_only_the_containers_processes() {
+    for mode in modes() {
+        let launch = Launch::new().option("--userns").arg(mode);
+        launch.probe("processes").run().ok().prints(&["1 0 S init", "2 1 R probe"]);
+    }
+}
+
+#[test]
+fn mounts_inside_do_not_show_on_the_host() {
+    let own = || std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let rootfs = Rootfs::new();
+    let running = Launch::on(&rootfs).probe("sleep 20").start();
+    running.wait_for("ready");
+    assert!(!own().contains(&*rootfs.path().to_string_lossy()));
+}
+
+impl crate::output::Output {
+    /// Expects one line, which is one of these.
+    #[track_caller]
+    pub fn prints_one_of(self, lines: &[&str]) {
+        assert!(lines.contains(&self.stdout.trim_end()), "one of {lines:?}\n{self}");
+    }
+}
