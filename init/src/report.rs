@@ -35,6 +35,12 @@ pub enum Report {
         /// Since the sender's step before, in microseconds.
         micros: u32,
     },
+    /// The sender is done; the container is this process from here on (an ordinary user on an
+    /// initial ramfs).
+    HandedOver {
+        /// Its pid, as the sender and the launcher count.
+        pid: u32,
+    },
     /// The master side of the container's terminal is in this packet's ancillary data.
     Terminal,
     /// The command is running: execve(2) succeeded.
@@ -50,6 +56,7 @@ const TERMINAL: u8 = 4;
 const STARTED: u8 = 5;
 const EXITED: u8 = 6;
 const KILLED: u8 = 7;
+const HANDED_OVER: u8 = 8;
 
 impl Report {
     /// Layout: kind, stage or code, errno (little endian), a 32-bit detail (little endian).
@@ -60,6 +67,7 @@ impl Report {
             }
             Report::Skipped { stage, errno } => (SKIPPED, stage as u8, errno, 0),
             Report::Done { stage, micros } => (DONE, stage as u8, 0, micros),
+            Report::HandedOver { pid } => (HANDED_OVER, 0, 0, pid),
             Report::Terminal => (TERMINAL, 0, 0, 0),
             Report::Started => (STARTED, 0, 0, 0),
             Report::Ended(Ending::Code(code)) => (EXITED, code, 0, 0),
@@ -83,6 +91,7 @@ impl Report {
             },
             SKIPPED => Report::Skipped { stage: Stage::from_number(second)?, errno },
             DONE => Report::Done { stage: Stage::from_number(second)?, micros: detail },
+            HANDED_OVER => Report::HandedOver { pid: detail },
             TERMINAL => Report::Terminal,
             STARTED => Report::Started,
             EXITED => Report::Ended(Ending::Code(second)),
@@ -100,6 +109,7 @@ mod tests {
     fn every_record_round_trips() {
         let mut records = vec![Report::Terminal, Report::Started, Report::Ended(Ending::Code(200))];
         records.push(Report::Ended(Ending::Signal { signal: 11, core: true }));
+        records.push(Report::HandedOver { pid: 1 << 22 });
         for &stage in Stage::ALL {
             records.push(Report::Failed { stage, errno: 133, object: 65535 });
             records.push(Report::Skipped { stage, errno: 1 });

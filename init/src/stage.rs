@@ -46,6 +46,12 @@ stages! {
     CloneRoot,
     /// Attach the rootfs over `/`.
     AttachRoot,
+    /// Clone the container from the process between (ordinary user on an initial ramfs).
+    CloneContainer,
+    /// Write its id maps.
+    MapContainer,
+    /// Copy the mount namespace, which locks every mount (initial ramfs).
+    CopyNamespace,
     /// Look for the command, before anything is created in the rootfs.
     FindCommand,
     /// Create a missing mount point.

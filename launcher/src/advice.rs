@@ -31,6 +31,9 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
         Stage::CloneDevice => format!("clone the host's {device}"),
         Stage::CloneRoot => format!("clone the mounts of rootfs {rootfs}"),
         Stage::AttachRoot => format!("attach rootfs {rootfs} over /"),
+        Stage::CloneContainer => "clone the container from the process between".into(),
+        Stage::MapContainer => "write the container's id maps from the process between".into(),
+        Stage::CopyNamespace => "copy the mount namespace".into(),
         Stage::FindCommand => format!("find command {command} in rootfs {rootfs}"),
         Stage::MakeMountPoint => {
             let point = MOUNT_POINTS.get(object).map_or("", |p| p.to_str().unwrap_or(""));
@@ -96,10 +99,6 @@ fn advice(stage: Stage, errno: Errno) -> Option<String> {
         }
         (Stage::MountDev | Stage::MountPts | Stage::MountShm, Errno::ENODEV) => {
             "the kernel lacks CONFIG_TMPFS or CONFIG_UNIX98_PTYS"
-        }
-        (Stage::PivotRoot, Errno::EINVAL) => {
-            "the host's root is the initial ramfs, which cannot be pivoted from before Linux 7.0; \
-             switch_root to a tmpfs first"
         }
         (Stage::ExecInit, Errno::EACCES) => {
             "the sysctl vm.memfd_noexec or a security module forbids to execute a memfd"

@@ -23,14 +23,16 @@ use std::ffi::CString;
 use std::io::Write;
 
 use init::exit::{self, Ending};
+use init::stage::Stage;
 
 use error::Error;
 use log::Log;
 use parent::{Blocked, PidFile, Status};
-use prepare::prepare;
+use prepare::{Order, prepare};
 use spawn::{Side, spawn};
 use spec::Spec;
-use sys::{file, process, signal};
+use sys::signal::SignalSet;
+use sys::{Errno, file, process, signal};
 use words::Request;
 
 /// Called by the C runtime's entry; the only place that prints an error.
@@ -78,17 +80,33 @@ fn start_and_wait(spec: &Spec, status: &Status) -> Result<Ending, Error> {
         .map_err(|errno| Error::at("BlockSignals", "reset SIGCHLD", errno))?;
 
     let mut pid_file = spec.pid_file.as_deref().map(PidFile::create).transpose()?;
-    let mut prepared = prepare(spec, callers_mask, &mut log)?;
+    let mut start =
+        |order| start_in_order(spec, order, callers_mask, status, &mut pid_file, &mut log);
+    match start(Order::Pivot) {
+        Err(error) if error.is(Stage::PivotRoot, Errno::EINVAL) => start(Order::Locked),
+        other => other,
+    }
+}
+
+fn start_in_order(
+    spec: &Spec,
+    order: Order,
+    callers_mask: SignalSet,
+    status: &Status,
+    pid_file: &mut Option<PidFile>,
+    log: &mut Log,
+) -> Result<Ending, Error> {
+    let mut prepared = prepare(spec, order, callers_mask, log)?;
     loop {
         let (pid, channel) = match spawn(&prepared)? {
             Side::Child { channel, argv } => child::enter(&prepared, &channel, &argv),
             Side::Parent { pid, channel } => (pid, channel),
         };
-        match parent::admit(&prepared, pid, channel, &mut log) {
+        match parent::admit(&prepared, pid, channel, log) {
             Ok(container) => {
-                return container.supervise(&prepared, status, pid_file.as_mut(), &log);
+                return container.supervise(&prepared, status, pid_file.as_mut(), log);
             }
-            Err(Blocked::NotMappable(errno)) => prepared.fall_back_to_identity(errno, &mut log)?,
+            Err(Blocked::NotMappable(errno)) => prepared.fall_back_to_identity(errno, log)?,
             Err(Blocked::Failed(error)) => return Err(error),
         }
     }

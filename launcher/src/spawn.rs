@@ -1,12 +1,13 @@
 //! clone3: one process becomes two sides.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use crate::error::Error;
-use crate::prepare::Prepared;
+use crate::prepare::{Order, Prepared};
 use crate::spec::Shared;
+use crate::sys::file::At;
 use crate::sys::process::{Forked, Words};
-use crate::sys::{Errno, file, process, socket};
+use crate::sys::{Errno, Result as SysResult, file, mount, process, socket};
 
 /// Which side we are on.
 pub enum Side {
@@ -19,6 +20,7 @@ pub enum Side {
 // CLONE_NEW* of linux/sched.h. CLONE_NEWTIME shares its bit with the exit signal of the old
 // clone(2), so it needs clone3.
 const NEWTIME: u64 = 0x0000_0080;
+const CLONE_PARENT: u64 = 0x0000_8000;
 const NEWNS: u64 = 0x0002_0000;
 const NEWCGROUP: u64 = 0x0200_0000;
 const NEWUTS: u64 = 0x0400_0000;
@@ -33,25 +35,58 @@ pub fn spawn(prepared: &Prepared<'_>) -> Result<Side, Error> {
         .map_err(|errno| Error::at("Channel", "create the channel to the child", errno))?;
     // Before the clone, so that the child allocates nothing.
     let argv = prepared.init_argv(child_end.as_raw_fd());
-    if prepared.rootfs.tree().is_none() {
-        file::enter_dir(prepared.rootfs.dir()).map_err(|errno| {
-            let shown = prepared.spec.rootfs.to_string_lossy();
-            Error::at("EnterRoot", format_args!("change into rootfs {shown}"), errno)
-        })?;
-    }
-    match process::clone3(flags(prepared.spec.share)) {
+    // The child inherits the directory; we come back to where we were.
+    let back = match prepared.rootfs.tree() {
+        Some(_) => None,
+        None => Some(step_into(prepared)?),
+    };
+    let flags = match prepared.order {
+        Order::Pivot => NEWNS | own_namespaces(prepared.spec.share),
+        // The rootfs is attached in a mount namespace of root's, which the child then copies.
+        Order::Locked if prepared.caller.can_mount => {
+            mount::unshare_namespace().and_then(|()| mount::make_private()).map_err(|errno| {
+                Error::at("UnshareMounts", "leave the host's mount namespace", errno)
+            })?;
+            own_namespaces(prepared.spec.share)
+        }
+        // An ordinary user has no such namespace. The child makes one, and clones the container.
+        Order::Locked => NEWUSER | NEWNS,
+    };
+    match process::clone3(flags, libc::SIGCHLD) {
         // Each side closes the other's end: that is how it sees the other one die.
         Ok(Forked::Child) => Ok(Side::Child { channel: child_end, argv }),
-        Ok(Forked::Parent(pid)) => Ok(Side::Parent { pid, channel: parent_end }),
+        Ok(Forked::Parent(pid)) => {
+            back.and_then(|back| file::enter_dir(back.as_fd()).ok());
+            Ok(Side::Parent { pid, channel: parent_end })
+        }
         Err(errno) => Err(Error::at("Clone", "create the container's namespaces", errno)
             .advise_maybe(advice(errno))),
     }
 }
 
-fn flags(share: Shared) -> u64 {
+/// Changes into the rootfs; the directory before.
+fn step_into(prepared: &Prepared<'_>) -> Result<OwnedFd, Error> {
+    let step = || {
+        let back = file::open(At::Cwd, c".", libc::O_PATH)?;
+        file::enter_dir(prepared.rootfs.dir())?;
+        Ok(back)
+    };
+    step().map_err(|errno| {
+        let shown = prepared.spec.rootfs.to_string_lossy();
+        Error::at("EnterRoot", format_args!("change into rootfs {shown}"), errno)
+    })
+}
+
+/// clone3 once more, by a child that stands between: the container proper, as the launcher's own
+/// child. Only for [`Order::Locked`] and an ordinary user.
+pub fn spawn_within(share: Shared) -> SysResult<Forked> {
+    // With CLONE_PARENT the exit signal is that of the caller.
+    process::clone3(NEWNS | own_namespaces(share) | CLONE_PARENT, 0)
+}
+
+fn own_namespaces(share: Shared) -> u64 {
     let unless = |shared: bool, flag| if shared { 0 } else { flag };
     NEWUSER
-        | NEWNS
         | NEWPID
         | unless(share.net, NEWNET)
         | unless(share.uts, NEWUTS)

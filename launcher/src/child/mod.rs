@@ -4,6 +4,7 @@
 //! copy of the launcher's. Allocates nothing, opens by host path only what the caller could not
 //! open for it, and ends in execveat or in a report.
 
+mod between;
 mod dev;
 mod identity;
 mod network;
@@ -16,7 +17,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use init::exit;
 use init::stage::Stage;
 
-use crate::prepare::Prepared;
+use crate::prepare::{Order, Prepared};
 use crate::sys::process::{self, Words};
 use crate::sys::{file, mount};
 use reporter::{At as _, Failure, Reporter};
@@ -48,14 +49,11 @@ fn steps(
     // Modes inside are as they are given here; the command gets the caller's mask back.
     let callers_umask = file::set_umask(0);
 
-    mount::make_private().at(Stage::MakePrivate)?;
-    reporter.done(Stage::MakePrivate);
-    // What comes from the host by path has to be taken while the host's tree is in sight.
-    root::take_mounts(prepared)?;
-    reporter.done(Stage::CloneRoot);
-    let root = prepared.rootfs.dir();
-    root::attach(root)?;
-    reporter.done(Stage::AttachRoot);
+    let root = match prepared.order {
+        Order::Pivot => root::attach_over_hosts(prepared, reporter)?,
+        Order::Locked => root::enter_copy(prepared, channel, reporter)?,
+    };
+    let root = root.as_fd();
 
     // Only now: a start that cannot work must not leave a trace in the rootfs.
     root::find_command(prepared, root)?;
@@ -76,9 +74,11 @@ fn steps(
         reporter.done(Stage::SetHostname);
     }
 
-    // The old root now lies over the new one; init detaches it once /proc is mounted.
-    mount::pivot_here().at(Stage::PivotRoot)?;
-    reporter.done(Stage::PivotRoot);
+    if prepared.order == Order::Pivot {
+        // The old root now lies over the new one; init detaches it once /proc is mounted.
+        mount::pivot_here().at(Stage::PivotRoot)?;
+        reporter.done(Stage::PivotRoot);
+    }
 
     file::set_umask(callers_umask);
     keep_only(prepared, channel).at(Stage::CloseFds)?;

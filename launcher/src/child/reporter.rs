@@ -60,6 +60,11 @@ impl<'a> Reporter<'a> {
         }
     }
 
+    /// Another process is the container from here on.
+    pub fn hand_over(&self, pid: i32) {
+        self.send(Report::HandedOver { pid: pid as u32 });
+    }
+
     /// The end of it.
     pub fn fail(&self, failure: Failure) {
         let errno = failure.errno.into_raw() as u16;

@@ -5,7 +5,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use init::stage::Stage;
 
-use super::reporter::{At as _, Failure};
+use super::between;
+use super::reporter::{At as _, Failure, Reporter};
 use crate::prepare::Prepared;
 use crate::sys::file::At;
 use crate::sys::{Errno, Result as SysResult, file, mount};
@@ -15,6 +16,46 @@ pub const MOUNT_POINTS: [&CStr; 3] = [c"proc", c"dev", c"sys"];
 pub const PROC: usize = 0;
 pub const DEV: usize = 1;
 pub const SYS: usize = 2;
+
+/// Attaches the rootfs over `/` and changes into it. The process's root stays the old one until
+/// pivot_root, so nothing is hidden yet.
+pub fn attach_over_hosts(
+    prepared: &Prepared<'_>,
+    reporter: &mut Reporter<'_>,
+) -> Result<OwnedFd, Failure> {
+    mount::make_private().at(Stage::MakePrivate)?;
+    reporter.done(Stage::MakePrivate);
+    take_mounts(prepared)?;
+    reporter.done(Stage::CloneRoot);
+    let tree = prepared.rootfs.dir();
+    mount::attach(tree, At::Cwd, c"/").at(Stage::AttachRoot)?;
+    file::enter_dir(tree).at(Stage::AttachRoot)?;
+    let root = open_here().at(Stage::AttachRoot)?;
+    reporter.done(Stage::AttachRoot);
+    Ok(root)
+}
+
+/// [`Order::Locked`](crate::prepare::Order::Locked): the rootfs lies over `/` of a namespace that
+/// is not ours. Makes it our root and copies the namespace; the copy's mounts are locked.
+///
+/// The root must be the topmost mount of the namespace's root, or the kernel takes us for
+/// chrooted and refuses every user namespace further in.
+pub fn enter_copy(
+    prepared: &Prepared<'_>,
+    channel: BorrowedFd<'_>,
+    reporter: &mut Reporter<'_>,
+) -> Result<OwnedFd, Failure> {
+    if prepared.caller.can_mount {
+        file::enter_dir(prepared.rootfs.dir()).at(Stage::AttachRoot)?;
+        mount::change_root_here().at(Stage::AttachRoot)?;
+        mount::unshare_namespace().at(Stage::CopyNamespace)?;
+    } else {
+        between::become_container(prepared, channel, reporter)?;
+    }
+    let root = open_here().at(Stage::CopyNamespace)?;
+    reporter.done(Stage::CopyNamespace);
+    Ok(root)
+}
 
 /// Clones what the caller could not clone before, while it can be named.
 pub fn take_mounts(prepared: &Prepared<'_>) -> Result<(), Failure> {
@@ -29,11 +70,8 @@ pub fn take_mounts(prepared: &Prepared<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Attaches the rootfs over `/` and changes into it. The process's root stays the old one until
-/// pivot_root, so nothing is hidden yet.
-pub fn attach(tree: BorrowedFd<'_>) -> Result<(), Failure> {
-    mount::attach(tree, At::Cwd, c"/").at(Stage::AttachRoot)?;
-    file::enter_dir(tree).at(Stage::AttachRoot)
+fn open_here() -> SysResult<OwnedFd> {
+    file::open(At::Cwd, c".", libc::O_PATH | libc::O_DIRECTORY)
 }
 
 /// Whether the command is there, as the container's root sees it. execve(2) has the last word;

@@ -15,9 +15,10 @@ use init::exit::Ending;
 
 use crate::error::Error;
 use crate::log::Log;
-use crate::prepare::Prepared;
 use crate::prepare::ids::RootfsIds;
-use crate::sys::{Errno, file, mount, process};
+use crate::prepare::{Order, Prepared};
+use crate::sys::file::{self, At};
+use crate::sys::{Errno, mount, process};
 pub use pid_file::PidFile;
 pub use status::Status;
 
@@ -51,8 +52,6 @@ pub fn admit(
 ) -> Result<Container, Blocked> {
     log.step(format_args!("clone3 into pid {pid}"));
     let container = Container { pid, channel };
-    // The child has taken its copy of the directory; ours would only keep a mount busy.
-    file::enter_root().ok();
     match container.prepare_ids(prepared, log) {
         Ok(()) => Ok(container),
         Err(blocked) => {
@@ -69,6 +68,12 @@ impl Container {
         maps::write(&prepared.ids, self.pid)?;
         log.step("write id maps");
         self.map_rootfs(prepared, log)?;
+        if prepared.order == Order::Locked && prepared.caller.can_mount {
+            mount::attach(prepared.rootfs.dir(), At::Cwd, c"/").map_err(|errno| {
+                let shown = prepared.spec.rootfs.to_string_lossy();
+                Error::at("AttachRoot", format_args!("attach rootfs {shown} over /"), errno)
+            })?;
+        }
         const GO: &[u8] = b"g";
         file::write(self.channel.as_fd(), GO)
             .map_err(|errno| Error::at("OpenGate", "let the child go", errno))?;

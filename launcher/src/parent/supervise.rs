@@ -22,6 +22,10 @@ use crate::sys::{Errno, process};
 /// What has been learnt so far.
 struct Watch<'a> {
     container: Container,
+    /// What wakes us up: at first only the end of a child. A signal for the command stays queued
+    /// until there is a command, so that a start that has to be tried again does not lose it.
+    signals: OwnedFd,
+    channel_open: bool,
     prepared: &'a Prepared<'a>,
     status: &'a Status,
     log: &'a Log,
@@ -40,9 +44,17 @@ pub fn until_end(
     pid_file: Option<&mut PidFile>,
     log: &Log,
 ) -> Result<Ending, Error> {
-    let pid = container.pid;
+    let signals = match signal::open_queue(signal::only(libc::SIGCHLD)) {
+        Ok(signals) => signals,
+        Err(errno) => {
+            end(container.pid);
+            return Err(Error::at("Supervise", "open a signalfd", errno));
+        }
+    };
     let mut watch = Watch {
         container,
+        signals,
+        channel_open: true,
         prepared,
         status,
         log,
@@ -56,25 +68,26 @@ pub fn until_end(
         Ok(init) => watch.conclude(init),
         Err(error) => {
             // We cannot do what was asked, so nobody else is to go on with it.
-            signal::send(pid, libc::SIGKILL).ok();
-            process::wait(pid).ok();
+            end(watch.container.pid);
             Err(error)
         }
     }
 }
 
+fn end(pid: i32) {
+    signal::send(pid, libc::SIGKILL).ok();
+    process::wait(pid).ok();
+}
+
 impl Watch<'_> {
     /// Until init has ended: how.
     fn serve(&mut self) -> Result<Ending, Error> {
-        let signals = signal::open_queue()
-            .map_err(|errno| Error::at("Supervise", "open a signalfd", errno))?;
         let init = loop {
-            if let Some(status) = self.turn(&signals)? {
+            if let Some(status) = self.turn()? {
                 break Ending::from_wait_status(status);
             }
         };
-        // init reports before it ends, and what the command wrote is in the terminal.
-        self.read_reports()?;
+        // What the command wrote last is in the terminal.
         if let Some(relay) = &mut self.relay {
             relay.drain();
         }
@@ -82,10 +95,11 @@ impl Watch<'_> {
     }
 
     /// One round: wait until something happens, and see to it. The status word of init's end.
-    fn turn(&mut self, signals: &OwnedFd) -> Result<Option<u32>, Error> {
+    fn turn(&mut self) -> Result<Option<u32>, Error> {
         let readable = |fd: i32| pollfd { fd, events: libc::POLLIN, revents: 0 };
-        let channel = self.container.channel.as_raw_fd();
-        let mut fds = vec![readable(signals.as_raw_fd()), readable(channel)];
+        // poll(2) passes over a negative descriptor.
+        let channel = if self.channel_open { self.container.channel.as_raw_fd() } else { -1 };
+        let mut fds = vec![readable(self.signals.as_raw_fd()), readable(channel)];
         if let Some(relay) = &self.relay {
             fds.extend(relay.interests());
         }
@@ -96,13 +110,19 @@ impl Watch<'_> {
         if let Some(relay) = &mut self.relay {
             relay.serve(&fds[2..]);
         }
-        while let Ok(Some(arrived)) = signal::take(signals.as_fd()) {
+        while let Ok(Some(arrived)) = signal::take(self.signals.as_fd()) {
             if arrived.signal != libc::SIGCHLD {
                 self.forward(&arrived);
             }
         }
-        process::try_wait(self.container.pid)
-            .map_err(|errno| Error::at("Supervise", "wait for the container", errno))
+        let pid = self.container.pid;
+        let ended = process::try_wait(pid)
+            .map_err(|errno| Error::at("Supervise", "wait for the container", errno))?;
+        if ended.is_some() {
+            // Its last words. It may have handed over.
+            self.read_reports()?;
+        }
+        Ok(ended.filter(|_| self.container.pid == pid))
     }
 
     /// Takes every report that is there.
@@ -110,11 +130,14 @@ impl Watch<'_> {
         let mut bytes = [0; report::SIZE];
         loop {
             let (count, fd) = match socket::receive(self.container.channel.as_fd(), &mut bytes) {
-                Ok((0, _)) | Err(Errno::EAGAIN) => return Ok(()),
-                Ok(received) => received,
+                Err(Errno::EAGAIN) => return Ok(()),
                 Err(Errno::EINTR) => continue,
-                // Init is gone without a word; its end tells.
-                Err(_) => return Ok(()),
+                // The other side is gone; its end tells.
+                Ok((0, _)) | Err(_) => {
+                    self.channel_open = false;
+                    return Ok(());
+                }
+                Ok(received) => received,
             };
             if let Some(report) = Report::from_bytes(&bytes[..count]) {
                 self.take_report(report, fd)?;
@@ -141,9 +164,16 @@ impl Watch<'_> {
             Report::Done { stage, micros } => {
                 self.log.done(stage.name(), Duration::from_micros(u64::from(micros)));
             }
+            Report::HandedOver { pid } => {
+                // It ends right after its report.
+                process::wait(self.container.pid).ok();
+                self.container.pid = pid as i32;
+            }
             Report::Terminal => self.relay = fd.map(Relay::start).transpose()?,
             Report::Started => {
                 self.started = true;
+                signal::widen_queue(self.signals.as_fd(), signal::ALL)
+                    .map_err(|errno| Error::at("Supervise", "widen a signalfd", errno))?;
                 if let Some(file) = &mut self.pid_file {
                     file.publish(self.container.pid)?;
                 }

@@ -116,11 +116,8 @@ fn single(caller: &Caller) -> IdPlan {
 }
 
 fn identity(caller: &Caller) -> IdPlan {
-    // Every id that we have, as itself. A range is written as our namespace counts it.
-    let as_itself = |ranges: &[IdRange]| {
-        let to_itself = |r: &IdRange| IdRange { outside: Outside(r.inside.0), ..*r };
-        IdMap::from_ranges(ranges.iter().map(to_itself).collect())
-    };
+    // Every id that we have, as itself.
+    let as_itself = |ranges: &[IdRange]| IdMap::from_ranges(ranges.to_vec()).to_itself();
     let uid = as_itself(&caller.own_uids);
     IdPlan {
         mode: "identity",

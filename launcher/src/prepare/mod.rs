@@ -48,12 +48,29 @@ pub const DEFAULT_CAPABILITIES: u64 = 1 << 0 // CHOWN
     | 1 << 18 // SYS_CHROOT
     | 1 << 31; // SETFCAP
 
+/// How the host's tree is cut away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// By pivot_root, after which nothing of it is left.
+    Pivot,
+    /// Where pivot_root is EINVAL because the host's root is the initial ramfs (before Linux
+    /// 7.0). The usual ways round that (chroot, or MS_MOVE and chroot) are left again by
+    /// `umount2("/", MNT_DETACH)` and setns(2). Here the rootfs is attached over `/` in a mount
+    /// namespace that somebody more privileged owns, and the container gets a copy of it, in
+    /// which the kernel locks every mount: the host's tree stays beneath, and out of reach.
+    Locked,
+}
+
 /// Everything a start needs, opened and decided.
 pub struct Prepared<'a> {
     pub spec: &'a Spec,
+    pub order: Order,
     pub caller: Caller,
     pub rootfs: Rootfs,
     pub ids: IdPlan,
+    /// Each id of the container as itself, as the kernel takes it: for a further user namespace.
+    pub inner_uids: String,
+    pub inner_gids: String,
     pub sources: Sources,
     /// Where the command can be, in the order of PATH.
     pub candidates: Vec<CString>,
@@ -74,6 +91,7 @@ pub struct Prepared<'a> {
 /// Looks at the host and opens what will be needed.
 pub fn prepare<'a>(
     spec: &'a Spec,
+    order: Order,
     callers_mask: SignalSet,
     log: &mut Log,
 ) -> Result<Prepared<'a>, Error> {
@@ -110,8 +128,11 @@ pub fn prepare<'a>(
     let may_take = |fd: i32| file::borrow_inherited(fd).is_ok_and(terminal::is_foreground);
     Ok(Prepared {
         spec,
+        order,
         caller,
         rootfs,
+        inner_uids: ids.uid.to_itself().to_lines(),
+        inner_gids: ids.gid.to_itself().to_lines(),
         ids,
         sources,
         candidates,
@@ -145,7 +166,7 @@ impl Prepared<'_> {
             steps: self.spec.verbose,
             mount_proc: true,
             mask_proc: self.ids.mask_proc,
-            cut_root: true,
+            cut_root: self.order == Order::Pivot,
             session: true,
             terminal: self.terminal,
             ids: Some(Ids { uid: self.account.uid, gid: self.account.gid }),

@@ -106,6 +106,11 @@ impl IdMap {
         &self.0
     }
 
+    /// The map by which a namespace inside has every id that this one has.
+    pub fn to_itself(&self) -> IdMap {
+        IdMap(self.0.iter().map(|r| IdRange { outside: Outside(r.inside.0), ..*r }).collect())
+    }
+
     /// The text that the kernel takes.
     pub fn to_lines(&self) -> String {
         self.0.iter().map(|r| format!("{} {} {}\n", r.inside.0, r.outside.0, r.count)).collect()

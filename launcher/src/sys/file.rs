@@ -145,12 +145,6 @@ pub fn enter_dir(dir: BorrowedFd<'_>) -> Result<()> {
     unsafe { syscall!(Sysno::fchdir, dir.as_raw_fd()) }.map(drop)
 }
 
-/// chdir("/").
-pub fn enter_root() -> Result<()> {
-    // SAFETY: the path ends with NUL.
-    unsafe { syscall!(Sysno::chdir, c"/".as_ptr()) }.map(drop)
-}
-
 /// Sets the file mode creation mask; returns the one before. It cannot fail.
 pub fn set_umask(mask: u32) -> u32 {
     // SAFETY: it takes no memory.

@@ -69,7 +69,7 @@ fn set_attr(mount: BorrowedFd<'_>, attr: &MountAttr) -> Result<()> {
 /// propagation: a clone of a shared mount is a peer of the original, and what is mounted on the
 /// one appears on the other.
 pub fn restrict(mount: BorrowedFd<'_>, flags: u64) -> Result<()> {
-    let propagation = libc::MS_PRIVATE as u64;
+    let propagation = libc::MS_PRIVATE;
     set_attr(mount, &MountAttr { set: flags, clear: 0, propagation, userns_fd: 0 })
 }
 

@@ -29,9 +29,9 @@ pub enum Forked {
     Child,
 }
 
-/// clone3(2) as a fork with these CLONE_NEW* flags.
-pub fn clone3(flags: u64) -> Result<Forked> {
-    let args = CloneArgs { flags, exit_signal: libc::SIGCHLD as u64, ..CloneArgs::default() };
+/// clone3(2) as a fork with these CLONE_* flags.
+pub fn clone3(flags: u64, exit_signal: i32) -> Result<Forked> {
+    let args = CloneArgs { flags, exit_signal: exit_signal as u64, ..CloneArgs::default() };
     // SAFETY: `args` is of the size that is given. The launcher has one thread, so the child's
     // copy of memory is consistent.
     let pid = unsafe { syscall!(Sysno::clone3, &raw const args, size_of::<CloneArgs>()) }?;
@@ -148,6 +148,12 @@ pub fn die_with_parent(signal: i32) -> Result<()> {
 pub fn set_hostname(name: &CStr) -> Result<()> {
     // SAFETY: pointer and length are of one string.
     unsafe { syscall!(Sysno::sethostname, name.as_ptr(), name.count_bytes()) }.map(drop)
+}
+
+/// Lets processes of the same user look at this one, and write its id maps.
+pub fn make_dumpable() -> Result<()> {
+    // SAFETY: this option takes a number.
+    unsafe { syscall!(Sysno::prctl, libc::PR_SET_DUMPABLE, 1, 0, 0, 0) }.map(drop)
 }
 
 /// Leaves no core file behind when this process dies by a signal that would.

@@ -31,12 +31,25 @@ pub fn set_default(signal: i32) -> Result<()> {
     unsafe { syscall!(Sysno::rt_sigaction, signal, action.as_ptr(), 0, SET_BYTES) }.map(drop)
 }
 
-/// A descriptor that every (blocked) signal can be read from.
-pub fn open_queue() -> Result<OwnedFd> {
-    let set = ALL;
+/// The set of one signal.
+pub const fn only(signal: i32) -> SignalSet {
+    1 << (signal - 1)
+}
+
+/// A descriptor that these (blocked) signals can be read from.
+pub fn open_queue(set: SignalSet) -> Result<OwnedFd> {
+    queue_for(-1, set).map(own)
+}
+
+/// Lets other signals be read from it.
+pub fn widen_queue(queue: BorrowedFd<'_>, set: SignalSet) -> Result<()> {
+    queue_for(queue.as_raw_fd(), set).map(drop)
+}
+
+fn queue_for(fd: i32, set: SignalSet) -> Result<usize> {
     let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
     // SAFETY: `set` is of the size that is given.
-    unsafe { syscall!(Sysno::signalfd4, -1i32, &raw const set, SET_BYTES, flags) }.map(own)
+    unsafe { syscall!(Sysno::signalfd4, fd, &raw const set, SET_BYTES, flags) }
 }
 
 /// A signal that has arrived.
