@@ -19,6 +19,8 @@ pub struct Options<'a> {
     pub mount_proc: bool,
     /// `--mask-proc`: make what the host's root could abuse in /proc read-only or empty.
     pub mask_proc: bool,
+    /// `--forbid-userns`: no user namespace can be made inside.
+    pub forbid_userns: bool,
     /// `--cut-root`: detach the old root that pivot_root left over `/`.
     pub cut_root: bool,
     /// `--session`: the command leads a session of its own.
@@ -108,6 +110,7 @@ impl<'a> Options<'a> {
             (b"--steps", None) => self.steps = true,
             (b"--mount-proc", None) => self.mount_proc = true,
             (b"--mask-proc", None) => self.mask_proc = true,
+            (b"--forbid-userns", None) => self.forbid_userns = true,
             (b"--cut-root", None) => self.cut_root = true,
             (b"--session", None) => self.session = true,
             (b"--terminal", None) => self.terminal = true,
@@ -143,6 +146,7 @@ impl<'a> Options<'a> {
             (self.steps, "--steps"),
             (self.mount_proc, "--mount-proc"),
             (self.mask_proc, "--mask-proc"),
+            (self.forbid_userns, "--forbid-userns"),
             (self.cut_root, "--cut-root"),
             (self.session, "--session"),
             (self.terminal, "--terminal"),
@@ -265,6 +269,7 @@ mod tests {
             steps: true,
             mount_proc: true,
             mask_proc: true,
+            forbid_userns: true,
             cut_root: true,
             session: true,
             terminal: true,

@@ -30,8 +30,13 @@ const HIDDEN_FILES: [&CStr; 6] = [
 ];
 
 /// … and directories.
-const HIDDEN_DIRECTORIES: [&CStr; 4] =
-    [c"/proc/acpi", c"/proc/asound", c"/proc/scsi", c"/sys/firmware"];
+const HIDDEN_DIRECTORIES: [&CStr; 5] = [
+    c"/proc/acpi",
+    c"/proc/asound",
+    c"/proc/scsi",
+    c"/sys/devices/virtual/powercap",
+    c"/sys/firmware",
+];
 
 /// Does what the options ask for.
 pub fn arrange(options: &Options<'_>, reporter: &mut Reporter) -> Result<(), Failure> {
@@ -39,6 +44,11 @@ pub fn arrange(options: &Options<'_>, reporter: &mut Reporter) -> Result<(), Fai
         // The kernel lets a user namespace mount a proc only while another one is fully visible
         // in its mount namespace (fs/namespace.c, mount_too_revealing): before the cut.
         reporter.step(Stage::MountProc, mount_proc())?;
+    }
+    if options.forbid_userns {
+        // Before the mask makes /proc/sys read-only.
+        let forbidden = sys::overwrite(c"/proc/sys/user/max_user_namespaces", b"0");
+        reporter.step(Stage::ForbidUserns, forbidden)?;
     }
     if options.mask_proc {
         reporter.step(Stage::MaskProc, mask_proc())?;

@@ -86,6 +86,8 @@ stages! {
     // init.
     /// Mount /proc.
     MountProc,
+    /// Forbid further user namespaces.
+    ForbidUserns,
     /// Mask what the host's root could reach through /proc.
     MaskProc,
     /// Detach the old root.

@@ -56,6 +56,7 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
             None => "execute init from its memfd".into(),
         },
         Stage::MountProc => format!("mount proc on {rootfs}/proc"),
+        Stage::ForbidUserns => "forbid user namespaces in the container".into(),
         Stage::MaskProc => format!("mask {rootfs}/proc"),
         Stage::CutRoot => "detach the old root".into(),
         Stage::Spawn => format!("create a process for command {command}"),

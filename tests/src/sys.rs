@@ -85,7 +85,7 @@ pub struct Taken {
 /// The next of the blocked signals, all of them.
 pub fn next_signal(timeout: Option<Duration>) -> io::Result<Taken> {
     let time = timeout
-        .map(|t| libc::timespec { tv_sec: t.as_secs() as _, tv_nsec: t.subsec_nanos() as _ });
+        .map(|t| libc::timespec { tv_sec: t.as_secs() as _, tv_nsec: i64::from(t.subsec_nanos()) });
     let all = u64::MAX;
     let time = time.as_ref().map_or(ptr::null(), ptr::from_ref);
     // SAFETY: a siginfo_t of zeros is a valid one.

@@ -125,10 +125,7 @@ fn user_may_spell_out_subordinate_maps() {
     let launch = Launch::new().option(format!("--uid-map=0:{}:1", sys::uid()));
     let launch = launch.option("--uid-map").arg(format!("5:{start}:10"));
     let launch = launch.option("--gid-map").arg(format!("0:{}:1", sys::gid()));
-    assert_eq!(
-        map_of(launch, "uid_map"),
-        [format!("0 {} 1", sys::uid()), format!("5 {start} 10")]
-    );
+    assert_eq!(map_of(launch, "uid_map"), [format!("0 {} 1", sys::uid()), format!("5 {start} 10")]);
 }
 
 #[test]

@@ -141,8 +141,7 @@ impl Launch {
     #[track_caller]
     pub fn start_on(self, terminal: &OwnedFd) -> Running {
         let same = || Stdio::from(terminal.try_clone().unwrap());
-        let (mut command, shown, rootfs) =
-            self.stdin(same()).before(Before::TakeTerminal).build();
+        let (mut command, shown, rootfs) = self.stdin(same()).before(Before::TakeTerminal).build();
         command.stdout(same()).stderr(same());
         Running::start(command, shown, rootfs)
     }

@@ -115,7 +115,8 @@ fn chroot_leads_nowhere() {
 #[test]
 fn settings_of_the_kernel_cannot_be_written() {
     let rootfs = Rootfs::new();
-    let places = ["/proc/sys/kernel/core_pattern", "/proc/sys/kernel/modprobe", "/proc/sysrq-trigger"];
+    let places =
+        ["/proc/sys/kernel/core_pattern", "/proc/sys/kernel/modprobe", "/proc/sysrq-trigger"];
     for mode in modes() {
         for place in places {
             let launch = Launch::on(&rootfs).option("--userns").arg(mode);

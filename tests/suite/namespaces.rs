@@ -51,9 +51,8 @@ fn share_keeps_the_hosts_namespace_and_no_other() {
 #[test]
 fn share_may_be_repeated() {
     let words = ["net", "uts", "ipc", "cgroup", "time"];
-    let launch = words.iter().fold(Launch::new(), |launch, word| {
-        launch.option("--share").arg(*word)
-    });
+    let launch =
+        words.iter().fold(Launch::new(), |launch, word| launch.option("--share").arg(*word));
     let expected = ["net", "uts", "ipc", "cgroup", "time", "time_for_children"];
     assert_eq!(shared_with_host(launch), expected);
 }

@@ -4,8 +4,6 @@ use std::fmt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use crate::rootfs::Rootfs;
-
 /// The end of a run.
 pub struct Output {
     pub status: ExitStatus,
@@ -13,8 +11,6 @@ pub struct Output {
     pub stderr: String,
     pub took: Duration,
     pub shown: String,
-    /// The one that was made for the run.
-    pub rootfs: Option<Rootfs>,
 }
 
 impl Output {
@@ -85,7 +81,7 @@ impl Output {
 
 impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Output { status, stdout, stderr, took, shown, .. } = self;
+        let Output { status, stdout, stderr, took, shown } = self;
         write!(f, "--- {shown}\n--- {status} after {took:?}\n")?;
         write!(f, "--- stdout\n{stdout}\n--- stderr\n{stderr}")
     }

@@ -129,7 +129,11 @@ fn maps_that_are_spelt_out_are_the_kernels() {
     require!(idmapped_mounts);
     let launch = || Launch::new().option("--uid-map=0:100000:1000").option("--uid-map=1000:0:1");
     assert_eq!(map_of(launch(), "uid_map"), ["0 100000 1000", "1000 0 1"]);
-    assert_eq!(map_of(launch(), "gid_map"), ["0 100000 1000", "1000 0 1"], "the default is the same");
+    assert_eq!(
+        map_of(launch(), "gid_map"),
+        ["0 100000 1000", "1000 0 1"],
+        "the default is the same"
+    );
     let launch = launch().option("--gid-map").arg("0:300000:65536");
     assert_eq!(map_of(launch, "gid_map"), ["0 300000 65536"]);
 }

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::process::{Child, Command, ExitStatus};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,12 +20,25 @@ pub struct Running {
     stdout: Stream,
     stderr: Stream,
     started: Instant,
-    rootfs: Option<Rootfs>,
+    /// Made for this run, and removed after it.
+    _rootfs: Option<Rootfs>,
 }
 
 /// What comes out of a pipe, read by a thread.
 #[derive(Clone, Default)]
-struct Stream(Arc<(Mutex<(Vec<u8>, bool)>, Condvar)>);
+struct Stream(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    bytes: Vec<u8>,
+    ended: bool,
+}
 
 impl Running {
     #[track_caller]
@@ -35,7 +48,7 @@ impl Running {
             command.spawn().unwrap_or_else(|error| panic!("cannot start {shown}: {error}"));
         let stdout = child.stdout.take().map_or_else(Stream::ended, Stream::read);
         let stderr = child.stderr.take().map_or_else(Stream::ended, Stream::read);
-        Running { child, shown, stdout, stderr, started, rootfs }
+        Running { child, shown, stdout, stderr, started, _rootfs: rootfs }
     }
 
     /// The pid of the program itself.
@@ -89,7 +102,6 @@ impl Running {
             stderr: self.stderr.text(),
             took: self.started.elapsed(),
             shown: self.shown.clone(),
-            rootfs: self.rootfs.take(),
         }
     }
 
@@ -110,21 +122,21 @@ impl Drop for Running {
 impl Stream {
     fn ended() -> Stream {
         let stream = Stream::default();
-        stream.0.0.lock().unwrap().1 = true;
+        stream.state().ended = true;
         stream
     }
 
     fn read(mut from: impl Read + Send + 'static) -> Stream {
         let stream = Stream::default();
-        let Stream(shared) = stream.clone();
+        let writer = stream.clone();
         thread::spawn(move || {
             let mut buffer = [0; 4096];
             loop {
                 let count = from.read(&mut buffer).unwrap_or(0);
-                let mut state = shared.0.lock().unwrap();
-                state.0.extend_from_slice(&buffer[..count]);
-                state.1 = count == 0;
-                shared.1.notify_all();
+                let mut state = writer.state();
+                state.bytes.extend_from_slice(&buffer[..count]);
+                state.ended = count == 0;
+                writer.0.changed.notify_all();
                 if count == 0 {
                     return;
                 }
@@ -133,19 +145,23 @@ impl Stream {
         stream
     }
 
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap()
+    }
+
     fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.0.lock().unwrap().0).into_owned()
+        String::from_utf8_lossy(&self.state().bytes).into_owned()
     }
 
     /// Waits for something to be true of the bytes so far and whether they have ended.
     fn wait(&self, deadline: Instant, is_true: impl Fn(&[u8], bool) -> bool) -> bool {
-        let mut state = self.0.0.lock().unwrap();
-        while !is_true(&state.0, state.1) {
+        let mut state = self.state();
+        while !is_true(&state.bytes, state.ended) {
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || state.1 {
+            if left.is_zero() || state.ended {
                 return false;
             }
-            state = self.0.1.wait_timeout(state, left).unwrap().0;
+            state = self.0.changed.wait_timeout(state, left).unwrap().0;
         }
         true
     }

@@ -63,10 +63,8 @@ pub fn queue(pid: i32, signal: i32, value: usize) -> io::Result<()> {
         rest: [0; 12],
     };
     // SAFETY: the kernel reads one siginfo_t, 128 bytes, which is the size of Info.
-    check(unsafe {
-        libc::syscall(libc::SYS_rt_sigqueueinfo, pid, signal, &raw const info) as i32
-    })
-    .map(drop)
+    check(unsafe { libc::syscall(libc::SYS_rt_sigqueueinfo, pid, signal, &raw const info) as i32 })
+        .map(drop)
 }
 
 /// A FIFO.
@@ -84,12 +82,4 @@ pub fn make_null_node(path: &Path) -> io::Result<()> {
     // mknod(2) has minded the umask.
     // SAFETY: as above.
     check(unsafe { libc::chmod(path.as_ptr(), 0o666) }).map(drop)
-}
-
-/// Whether a child of ours may make a user namespace.
-pub fn can_make_user_namespace() -> io::Result<()> {
-    before::in_child(|| {
-        // SAFETY: takes no memory.
-        check(unsafe { libc::unshare(libc::CLONE_NEWUSER) }).map(drop)
-    })
 }

@@ -108,7 +108,9 @@ fn id_that_is_not_mapped_is_refused() {
         ),
     );
     let launch = Launch::new().option("--userns=single").option("--user=0:5").probe("exit 0");
-    launch.run().fails_with(125, &format!("gid 5 is not one of the container's, which maps 0:{gid}:1"));
+    launch
+        .run()
+        .fails_with(125, &format!("gid 5 is not one of the container's, which maps 0:{gid}:1"));
 }
 
 /// Starts as a user that only a hostile /etc/passwd has.

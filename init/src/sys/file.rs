@@ -79,6 +79,18 @@ pub fn read_head(path: &CStr, buffer: &mut [u8]) -> Result<usize> {
     }
 }
 
+/// Writes a file that exists, in one write.
+pub fn overwrite(path: &CStr, bytes: &[u8]) -> Result<()> {
+    const O_WRONLY_CLOEXEC: usize = 0o2_000_001;
+    // SAFETY: the path ends with NUL; the slice is only read; the fd is ours.
+    unsafe {
+        let fd = decode(syscall!(OPENAT, AT_FDCWD, path.as_ptr(), O_WRONLY_CLOEXEC, 0))?;
+        let result = decode_unit(syscall!(WRITE, fd, bytes.as_ptr(), bytes.len()));
+        syscall!(CLOSE, fd);
+        result
+    }
+}
+
 /// Sets close-on-exec.
 pub fn close_on_exec(fd: i32) -> Result<()> {
     const F_SETFD: usize = 2;

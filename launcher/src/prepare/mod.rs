@@ -166,6 +166,9 @@ impl Prepared<'_> {
             steps: self.spec.verbose,
             mount_proc: true,
             mask_proc: self.ids.mask_proc,
+            // The host's /proc and /sys lie beneath in that order, in full, and by them the kernel
+            // would allow a namespace further in a /proc without masks.
+            forbid_userns: self.ids.mask_proc && self.order == Order::Locked,
             cut_root: self.order == Order::Pivot,
             session: true,
             terminal: self.terminal,

@@ -74,7 +74,9 @@ fn make(change: &Before, (uid, gid): (u32, u32)) -> io::Result<()> {
             }
             Before::Limit(resource, value) => {
                 let limit = libc::rlimit { rlim_cur: *value, rlim_max: *value };
-                check(libc::setrlimit(*resource, &raw const limit))?;
+                let limit = &raw const limit;
+                let old = ptr::null_mut::<libc::rlimit>();
+                check(libc::syscall(libc::SYS_prlimit64, 0, *resource, limit, old) as i32)?;
             }
             Before::Descriptor(fd, number) => {
                 check(libc::dup2(fd.as_raw_fd(), *number))?;
@@ -131,23 +133,5 @@ fn end_as(pid: i32) -> ! {
             128 + libc::WTERMSIG(status)
         };
         libc::_exit(code)
-    }
-}
-
-/// Runs `work` in a child, for its result.
-pub fn in_child(work: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-    // SAFETY: the child makes system calls and ends without running anything else.
-    unsafe {
-        let pid = check(libc::fork())?;
-        if pid == 0 {
-            let code = work().err().map_or(0, |error| error.raw_os_error().unwrap_or(255));
-            libc::_exit(code);
-        }
-        let mut status = 0;
-        check(libc::waitpid(pid, &raw mut status, 0))?;
-        match libc::WEXITSTATUS(status) {
-            0 if libc::WIFEXITED(status) => Ok(()),
-            errno => Err(io::Error::from_raw_os_error(errno)),
-        }
     }
 }

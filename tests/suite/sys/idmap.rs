@@ -28,14 +28,9 @@ pub fn try_on(directory: &Path) -> io::Result<()> {
     // the attributes are as large as said. Descriptors that an error leaves open end with the
     // process, and the child by the kill.
     unsafe {
-        let sleeper = check(libc::syscall(
-            libc::SYS_clone,
-            libc::CLONE_NEWUSER | libc::SIGCHLD,
-            0,
-            0,
-            0,
-            0,
-        ) as i32)?;
+        let sleeper =
+            check(libc::syscall(libc::SYS_clone, libc::CLONE_NEWUSER | libc::SIGCHLD, 0, 0, 0, 0)
+                as i32)?;
         if sleeper == 0 {
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
             loop {

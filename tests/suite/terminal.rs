@@ -1,0 +1,232 @@
+//! An interactive start: the container has a terminal of its own, between it and the caller's.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use crate::ability::require;
+use crate::launch::Launch;
+use crate::rootfs::Rootfs;
+use crate::running::{LIMIT, Running};
+use crate::sys::terminal;
+
+/// The caller's terminal: what is typed goes in at the master's side, what is shown comes out.
+struct Person {
+    master: File,
+    terminal: OwnedFd,
+    shown: String,
+}
+
+impl Person {
+    fn new() -> Person {
+        let (master, terminal) = terminal::open().unwrap();
+        terminal::set_size(terminal.as_fd(), 24, 80).unwrap();
+        Person { master: master.into(), terminal, shown: String::new() }
+    }
+
+    fn start(&self, launch: Launch) -> Running {
+        launch.start_on(&self.terminal)
+    }
+
+    fn types(&mut self, text: &str) {
+        self.master.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Waits until this has been shown, and gives what was shown up to it.
+    #[track_caller]
+    fn sees(&mut self, text: &str) -> String {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            if let Some(at) = self.shown.find(text) {
+                let rest = self.shown.split_off(at + text.len());
+                return std::mem::replace(&mut self.shown, rest);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            let is_there = terminal::wait_readable(self.master.as_fd(), left).unwrap();
+            assert!(is_there, "{text:?} was not shown, but {:?}", self.shown);
+            let mut buffer = [0; 4096];
+            let count = self.master.read(&mut buffer).unwrap();
+            self.shown.push_str(&String::from_utf8_lossy(&buffer[..count]));
+        }
+    }
+}
+
+#[test]
+fn command_has_a_controlling_terminal_of_the_containers_own() {
+    require!(terminals);
+    let mut person = Person::new();
+    let running = person.start(Launch::new().probe("session"));
+    let shown = person.sees("controlling ok");
+    running.finish().code(0);
+    for line in ["session 2\r\n", "group 2\r\n", "foreground 2\r\n", "fd 0 terminal /dev/pts/0\r\n"]
+    {
+        assert!(shown.contains(line), "{line:?} in {shown}");
+    }
+    for line in ["fd 1 terminal /dev/pts/0\r\n", "fd 2 terminal /dev/pts/0\r\n"] {
+        assert!(shown.contains(line), "{line:?} in {shown}");
+    }
+}
+
+#[test]
+fn dev_console_is_there_too() {
+    require!(terminals);
+    let mut person = Person::new();
+    let running = person.start(Launch::new().probe("try open /dev/console"));
+    person.sees("ok\r\n");
+    running.finish().code(0);
+}
+
+#[test]
+fn exit_code_passes_through() {
+    require!(terminals);
+    let person = Person::new();
+    person.start(Launch::new().probe("exit 9")).finish().code(9);
+}
+
+#[test]
+fn what_is_typed_reaches_the_command_and_is_echoed_once() {
+    require!(terminals);
+    let mut person = Person::new();
+    let running = person.start(Launch::new().probe("read-line"));
+    person.sees("ready\r\n");
+    person.types("hello\r");
+    let shown = person.sees("line \"hello\\n\"");
+    assert_eq!(shown.matches("hello").count(), 2, "one echo, one answer: {shown:?}");
+    running.finish().code(0);
+}
+
+#[test]
+fn everything_written_is_shown_also_at_the_end() {
+    require!(terminals);
+    require!(busybox);
+    let mut person = Person::new();
+    let rootfs = Rootfs::new().with_shell();
+    let script = "for i in $(/bin/busybox seq 3000); do echo line $i; done; echo the end";
+    let running = person.start(Launch::on(&rootfs).command(["/bin/sh", "-c", script]));
+    let shown = person.sees("the end\r\n");
+    assert_eq!(shown.lines().count(), 3001);
+    assert!(shown.contains("line 2999\r\nline 3000\r\nthe end"));
+    running.finish().code(0);
+}
+
+#[test]
+fn ctrl_c_interrupts_the_foreground_command() {
+    require!(terminals);
+    let mut person = Person::new();
+    let running = person.start(Launch::new().probe("sleep 20"));
+    person.sees("ready");
+    person.types("\x03");
+    running.finish().code(128 + libc::SIGINT);
+}
+
+#[test]
+fn ctrl_c_interrupts_only_the_job_of_a_shell() {
+    require!(terminals);
+    require!(busybox);
+    let mut person = Person::new();
+    let rootfs = Rootfs::new().with_shell();
+    let running = person.start(Launch::on(&rootfs).command(["/bin/sh", "-i"]));
+    person.types("/probe sleep 20\r");
+    person.sees("ready\r\n");
+    person.types("\x03");
+    person.types("echo co''de $?\r");
+    person.sees("code 130\r\n");
+    person.types("exit 5\r");
+    running.finish().code(5);
+}
+
+#[test]
+fn ctrl_d_ends_the_input() {
+    require!(terminals);
+    require!(busybox);
+    let mut person = Person::new();
+    let rootfs = Rootfs::new().with_shell();
+    let running = person.start(Launch::on(&rootfs).command(["/bin/busybox", "cat"]));
+    person.types("text\r");
+    person.sees("text\r\ntext\r\n");
+    person.types("\x04");
+    running.finish().code(0);
+}
+
+#[test]
+fn size_is_the_callers_and_follows_it() {
+    require!(terminals);
+    let mut person = Person::new();
+    let running = person.start(Launch::new().probe("size 2"));
+    person.sees("size 24 80\r\n");
+    terminal::set_size(person.terminal.as_fd(), 40, 132).unwrap();
+    person.sees("size 40 132\r\n");
+    terminal::set_size(person.terminal.as_fd(), 10, 20).unwrap();
+    person.sees("size 10 20\r\n");
+    running.finish().code(0);
+}
+
+#[test]
+fn modes_of_the_callers_terminal_are_restored() {
+    require!(terminals);
+    let mut person = Person::new();
+    let before = terminal::modes(person.terminal.as_fd()).unwrap();
+    for words in ["exit 0", "die 9", "die 2"] {
+        person.start(Launch::new().probe(words)).finish();
+        assert_eq!(terminal::modes(person.terminal.as_fd()).unwrap(), before, "{words}");
+    }
+    let running = person.start(Launch::new().probe("trap 15"));
+    person.sees("ready");
+    assert!(!terminal::is_canonical(person.terminal.as_fd()).unwrap(), "raw meanwhile");
+    running.signal(libc::SIGTERM);
+    running.finish().code(0);
+    assert_eq!(terminal::modes(person.terminal.as_fd()).unwrap(), before);
+    person.start(Launch::new().command(["/none"])).finish().code(127);
+    assert_eq!(terminal::modes(person.terminal.as_fd()).unwrap(), before);
+}
+
+#[test]
+fn terminal_that_hangs_up_ends_the_command() {
+    require!(terminals);
+    let mut person = Person::new();
+    let running = person.start(Launch::new().probe("sleep 20"));
+    person.sees("ready");
+    drop(person);
+    let output = running.finish().code(128 + libc::SIGHUP);
+    assert!(output.took < Duration::from_secs(5), "{output}");
+}
+
+#[test]
+fn another_user_owns_the_terminal() {
+    require!(terminals);
+    require!(many_ids);
+    let mut person = Person::new();
+    let running = person.start(Launch::new().option("--user=1000").probe("try open /dev/pts/0"));
+    person.sees("ok\r\n");
+    running.finish().code(0);
+}
+
+#[test]
+fn output_that_goes_elsewhere_means_no_terminal() {
+    require!(terminals);
+    let person = Person::new();
+    let launch = Launch::new().stdin(person.terminal.try_clone().unwrap());
+    let output = launch.probe("session").run().ok();
+    assert_eq!((output.fact("controlling"), output.fact("foreground")), ("ENXIO", "none"));
+    assert_eq!(output.fact("session"), "2");
+}
+
+#[test]
+fn nothing_can_be_typed_into_the_callers_terminal() {
+    require!(terminals);
+    // Standard input is the caller's terminal itself here, and it does not take it.
+    let person = Person::new();
+    let launch = Launch::new().stdin(person.terminal.try_clone().unwrap());
+    launch.probe("try type").run().ok().prints_one_of(&["EPERM", "EIO", "ENOTTY"]);
+    // With a terminal of the container's own, whatever happens stays in there.
+    let mut person = Person::new();
+    let running = person.start(Launch::new().probe("try type"));
+    running.finish().code(0);
+    person.types("mark\r");
+    std::thread::sleep(Duration::from_millis(50));
+    let mut typed = File::from(person.terminal.try_clone().unwrap());
+    let mut line = [0; 64];
+    let count = typed.read(&mut line).unwrap();
+    assert_eq!(&line[..count], b"mark\n");
+}
