@@ -36,6 +36,8 @@ stages! {
     SetGid,
     /// Become the container's uid 0.
     SetUid,
+    /// Leave the caller's session keyring.
+    LeaveKeyring,
     /// Ask for SIGKILL when the parent dies, and see that it has not died yet.
     WatchParent,
     /// Take every mount out of the host's propagation.
@@ -80,6 +82,8 @@ stages! {
     PivotRoot,
     /// Keep every other file descriptor out.
     CloseFds,
+    /// Give the command the caller's limit on open files.
+    RestoreLimit,
     /// Execute init.
     ExecInit,
 

@@ -26,6 +26,7 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
         Stage::ClearGroups => "drop the caller's groups".into(),
         Stage::SetGid => "become the container's gid 0".into(),
         Stage::SetUid => "become the container's uid 0".into(),
+        Stage::LeaveKeyring => "leave the caller's session keyring".into(),
         Stage::WatchParent => "tie the container to the launcher".into(),
         Stage::MakePrivate => "make the mounts of / private".into(),
         Stage::CloneDevice => format!("clone the host's {device}"),
@@ -51,6 +52,7 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
         Stage::SetHostname => format!("set the host name to {}", spec.hostname.to_string_lossy()),
         Stage::PivotRoot => format!("make rootfs {rootfs} the root"),
         Stage::CloseFds => "keep the launcher's descriptors out of the container".into(),
+        Stage::RestoreLimit => "set the command's limit on open files".into(),
         Stage::ExecInit => match &spec.init {
             Some(path) => format!("execute --init {}", path.to_string_lossy()),
             None => "execute init from its memfd".into(),

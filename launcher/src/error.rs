@@ -78,11 +78,26 @@ impl fmt::Display for Error {
         if let Some(errno) = self.errno {
             write!(f, ": {}", show_errno(errno))?;
         }
-        if let Some(advice) = &self.advice {
-            write!(f, "; {advice}")?;
+        match self.advice.as_deref().or(self.errno.and_then(general_advice)) {
+            Some(advice) => write!(f, "; {advice}"),
+            None => Ok(()),
         }
-        Ok(())
     }
+}
+
+/// What an errno means wherever it comes from.
+fn general_advice(errno: Errno) -> Option<&'static str> {
+    Some(match errno {
+        Errno::EMFILE => "the hard limit on open files is too low: ulimit -Hn",
+        Errno::ENFILE => "the machine's open files are used up: sysctl fs.file-max",
+        Errno::ENOMEM => "there is not enough memory, or a limit on it: ulimit -v, memory.max",
+        Errno::EAGAIN => "a limit on processes is reached: ulimit -u, or the cgroup's pids.max",
+        Errno::ENOSPC => "a limit is reached: for mounts it is the sysctl fs.mount-max",
+        Errno::ENOSYS => {
+            "this kernel is too old for it, or an outer container's seccomp forbids it"
+        }
+        _ => return None,
+    })
 }
 
 /// `EPERM (Operation not permitted)`.

@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 pub struct Log {
     /// When the step before ended; None when nobody wants to know.
     step_began: Option<Instant>,
+    /// A start that has to be tried again warns once.
+    warned: String,
 }
 
 impl Log {
     pub fn new(verbose: bool) -> Log {
-        Log { step_began: verbose.then(Instant::now) }
+        Log { step_began: verbose.then(Instant::now), warned: String::new() }
     }
 
     /// Ends a step of the parent's.
@@ -38,8 +40,11 @@ impl Log {
     }
 
     /// Something the user should know even if not asked.
-    pub fn warn(&self, what: impl fmt::Display) {
-        say(format_args!("warning: {what}"));
+    pub fn warn(&mut self, what: &str) {
+        if self.warned != what {
+            say(format_args!("warning: {what}"));
+            what.clone_into(&mut self.warned);
+        }
     }
 }
 

@@ -28,10 +28,9 @@ use init::stage::Stage;
 use error::Error;
 use log::Log;
 use parent::{Blocked, PidFile, Status};
-use prepare::{Order, prepare};
+use prepare::{Inherited, Order, prepare};
 use spawn::{Side, spawn};
 use spec::Spec;
-use sys::signal::SignalSet;
 use sys::{Errno, file, process, signal};
 use words::Request;
 
@@ -72,16 +71,10 @@ fn run_container(spec: &Spec) -> Result<u8, Error> {
 fn start_and_wait(spec: &Spec, status: &Status) -> Result<Ending, Error> {
     let debug = std::env::var_os("LAUNCHER_DEBUG").is_some_and(|value| value != "0");
     let mut log = Log::new(spec.verbose || debug);
-    // From here on a signal waits for supervise, or in the child for init: none is lost.
-    let callers_mask = signal::set_mask(signal::ALL)
-        .map_err(|errno| Error::at("BlockSignals", "block signals", errno))?;
-    // A caller that ignores SIGCHLD would have the kernel reap our child unseen.
-    signal::set_default(libc::SIGCHLD)
-        .map_err(|errno| Error::at("BlockSignals", "reset SIGCHLD", errno))?;
-
+    let inherited = Inherited::replace()?;
     let mut pid_file = spec.pid_file.as_deref().map(PidFile::create).transpose()?;
     let mut start =
-        |order| start_in_order(spec, order, callers_mask, status, &mut pid_file, &mut log);
+        |order| start_in_order(spec, order, &inherited, status, &mut pid_file, &mut log);
     match start(Order::Pivot) {
         Err(error) if error.is(Stage::PivotRoot, Errno::EINVAL) => start(Order::Locked),
         other => other,
@@ -91,12 +84,12 @@ fn start_and_wait(spec: &Spec, status: &Status) -> Result<Ending, Error> {
 fn start_in_order(
     spec: &Spec,
     order: Order,
-    callers_mask: SignalSet,
+    inherited: &Inherited,
     status: &Status,
     pid_file: &mut Option<PidFile>,
     log: &mut Log,
 ) -> Result<Ending, Error> {
-    let mut prepared = prepare(spec, order, callers_mask, log)?;
+    let mut prepared = prepare(spec, order, inherited, log)?;
     loop {
         let (pid, channel) = match spawn(&prepared)? {
             Side::Child { channel, argv } => child::enter(&prepared, &channel, &argv),

@@ -7,7 +7,7 @@ use init::stage::Stage;
 
 use super::reporter::{At, Failure};
 use crate::prepare::Prepared;
-use crate::sys::{file, process, socket};
+use crate::sys::{Errno, file, process, socket};
 
 /// Waits at the gate. Go is a byte; the end of the channel is a parent that has died.
 pub fn wait_for_maps(channel: BorrowedFd<'_>) -> Result<(), Failure> {
@@ -36,4 +36,15 @@ pub fn watch_parent(channel: BorrowedFd<'_>) -> Result<(), Failure> {
         process::exit(exit::FAILED);
     }
     Ok(())
+}
+
+/// The caller's session keyring comes through clone3 and execve, and whoever possesses it reads
+/// the keys in it (session-keyring(7)).
+pub fn leave_keyring() -> Result<(), Failure> {
+    match process::join_new_keyring() {
+        // No CONFIG_KEYS, or a seccomp filter of an outer container's, which the command is under
+        // as well: nobody in here can use a key.
+        Err(Errno::ENOSYS | Errno::EPERM) => Ok(()),
+        other => other.at(Stage::LeaveKeyring),
+    }
 }

@@ -43,6 +43,7 @@ fn steps(
     identity::wait_for_maps(channel)?;
     reporter.done(Stage::WaitGate);
     identity::become_root(prepared)?;
+    identity::leave_keyring()?;
     identity::watch_parent(channel)?;
     reporter.done(Stage::WatchParent);
 
@@ -83,6 +84,7 @@ fn steps(
     file::set_umask(callers_umask);
     keep_only(prepared, channel).at(Stage::CloseFds)?;
     reporter.done(Stage::CloseFds);
+    process::limit_open_files(Some(&prepared.inherited.open_files)).at(Stage::RestoreLimit)?;
     let errno = process::execute(prepared.program.as_fd(), argv, &prepared.environment);
     Err(Failure { stage: Stage::ExecInit, errno, object: 0 })
 }

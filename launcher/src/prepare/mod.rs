@@ -8,6 +8,7 @@ mod account;
 mod caller;
 mod command;
 pub mod ids;
+mod inherited;
 mod program;
 mod range;
 mod rootfs;
@@ -26,11 +27,11 @@ use crate::spec::Spec;
 use crate::spec::environment::value_of;
 use crate::sys::file;
 use crate::sys::process::Words;
-use crate::sys::signal::SignalSet;
 use crate::sys::{Errno, terminal};
 use account::Account;
 pub use caller::Caller;
 use ids::IdPlan;
+pub use inherited::Inherited;
 pub use rootfs::{Rootfs, clone_advice};
 pub use sources::{Source, Sources};
 
@@ -84,15 +85,14 @@ pub struct Prepared<'a> {
     pub terminal: bool,
     /// Standard error is one too, and goes there.
     pub stderr_is_terminal: bool,
-    /// The signal mask that the caller had, and the command gets.
-    pub callers_mask: SignalSet,
+    pub inherited: &'a Inherited,
 }
 
 /// Looks at the host and opens what will be needed.
 pub fn prepare<'a>(
     spec: &'a Spec,
     order: Order,
-    callers_mask: SignalSet,
+    inherited: &'a Inherited,
     log: &mut Log,
 ) -> Result<Prepared<'a>, Error> {
     let caller = Caller::look()?;
@@ -142,7 +142,7 @@ pub fn prepare<'a>(
         keep_fds,
         terminal: is_terminal(0) && is_terminal(1) && may_take(0),
         stderr_is_terminal: is_terminal(2),
-        callers_mask,
+        inherited,
     })
 }
 
@@ -177,7 +177,7 @@ impl Prepared<'_> {
             caps: Some(DEFAULT_CAPABILITIES),
             no_new_privs: true,
             workdir: Some(&self.spec.workdir),
-            sigmask: Some(self.callers_mask),
+            sigmask: Some(self.inherited.mask),
             grace_ms: self.spec.grace_ms,
         };
         let mut words = vec![c"init".to_owned()];

@@ -144,6 +144,30 @@ pub fn die_with_parent(signal: i32) -> Result<()> {
     unsafe { syscall!(Sysno::prctl, libc::PR_SET_PDEATHSIG, signal, 0, 0, 0) }.map(drop)
 }
 
+/// keyctl(2): a new session keyring in place of the caller's.
+pub fn join_new_keyring() -> Result<()> {
+    const KEYCTL_JOIN_SESSION_KEYRING: i32 = 1;
+    // SAFETY: a null name asks for an anonymous keyring.
+    unsafe { syscall!(Sysno::keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0) }.map(drop)
+}
+
+/// The limits on open files: what is in force, and how far it may be raised.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    pub soft: u64,
+    pub hard: u64,
+}
+
+/// prlimit64(2) of RLIMIT_NOFILE on ourselves: sets it, if a new one is given; the one before.
+pub fn limit_open_files(new: Option<&Limit>) -> Result<Limit> {
+    let new = new.map_or(std::ptr::null(), std::ptr::from_ref);
+    let mut old = Limit { soft: 0, hard: 0 };
+    // SAFETY: `new` is null or one struct rlimit64, which is read; `old` is one to be written.
+    unsafe { syscall!(Sysno::prlimit64, 0, libc::RLIMIT_NOFILE, new, &raw mut old) }?;
+    Ok(old)
+}
+
 /// sethostname(2).
 pub fn set_hostname(name: &CStr) -> Result<()> {
     // SAFETY: pointer and length are of one string.
