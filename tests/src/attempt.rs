@@ -40,13 +40,6 @@ pub fn run(words: &[&str]) -> Outcome {
     Ok(0)
 }
 
-/// `write-fd NUMBER TEXT`: to a descriptor that was inherited.
-pub fn write_descriptor(words: &[&str]) -> Outcome {
-    let path = format!("/proc/self/fd/{}", number::<i32>(words, 0)?);
-    errno::print(write(&path, word(words, 1)?));
-    Ok(0)
-}
-
 /// One byte is enough; an empty file is as good.
 fn read(path: &str) -> io::Result<()> {
     fs::File::open(path)?.read(&mut [0]).map(drop)

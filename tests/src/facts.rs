@@ -105,10 +105,10 @@ pub fn print_umask() -> Outcome {
     Ok(0)
 }
 
-/// `processes`: `PID PARENT STATE NAME` of everything /proc shows.
+/// `processes`: `PID PARENT NAME` of everything /proc shows.
 pub fn print_processes() -> Outcome {
-    for (pid, parent, state, name) in all_processes()? {
-        println!("{pid} {parent} {state} {name}");
+    for (pid, parent, _, name) in all_processes()? {
+        println!("{pid} {parent} {name}");
     }
     Ok(0)
 }

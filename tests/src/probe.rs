@@ -59,7 +59,6 @@ fn run(words: &[Vec<u8>]) -> i32 {
         "loopback" => network::try_loopback(),
         "connect" => network::connect(rest),
         "abstract" => network::connect_abstract(rest),
-        "write-fd" => attempt::write_descriptor(rest),
         "try" => attempt::run(rest),
         _ => Err(io::Error::other(format!("unknown verb {verb}"))),
     };

@@ -186,7 +186,7 @@ fn working_directory_that_is_not_there() {
 fn descriptor_that_is_not_open() {
     Launch::new().option("--keep-fd=77").probe("exit 0").run().fails(
         125,
-        "launcher: cannot keep descriptor 77: EBADF (Bad file descriptor); it is not open in the \
+        "launcher: cannot keep descriptor 77: EBADF (Bad file number); it is not open in the \
          launcher",
     );
 }

@@ -40,7 +40,11 @@ fn command_ended_by_a_signal_gives_128_plus_its_number() {
 fn command_that_cannot_be_run_is_one_line_on_standard_error() {
     let folder = Rootfs::new();
     folder.add_file("plain", "");
-    let run = |path: &str| Launch::init([path]).before(Before::PidOne).run();
+    let run = |path: &str| {
+        // A folder of PATH that may not be entered would count as found and refused.
+        let launch = Launch::init([path]).variable("PATH", folder.path());
+        launch.before(Before::PidOne).run()
+    };
     run("/none").fails(127, "init: cannot execute /none: ENOENT (not found)");
     run("none-such").fails(127, "init: cannot execute none-such: ENOENT (not found)");
     let plain = folder.inside("plain").to_string_lossy().into_owned();

@@ -11,7 +11,7 @@ use crate::subject;
 #[test]
 fn missing_mount_points_are_made() {
     let rootfs = Rootfs::bare();
-    Launch::on(&rootfs).probe("processes").run().ok().prints(&["1 0 S init", "2 1 R probe"]);
+    Launch::on(&rootfs).probe("processes").run().ok().prints(&["1 0 init", "2 1 probe"]);
     for name in ["proc", "dev", "sys"] {
         let made = rootfs.inside(name).metadata().unwrap();
         assert_eq!(made.permissions().mode() & 0o7777, 0o755, "{name}");

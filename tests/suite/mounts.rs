@@ -142,7 +142,8 @@ fn sys_is_read_only() {
     let rootfs = Rootfs::new();
     for mode in modes() {
         let launch = Launch::on(&rootfs).option("--userns").arg(mode);
-        launch.probe("try open /sys/class/net/lo/mtu").run().ok().prints(&["EROFS"]);
+        let output = launch.probe("try open /sys/class/net/lo/mtu").run().ok();
+        output.prints_one_of(&["EROFS", "EACCES"]);
     }
 }
 
@@ -150,7 +151,7 @@ fn sys_is_read_only() {
 fn proc_shows_only_the_containers_processes() {
     for mode in modes() {
         let launch = Launch::new().option("--userns").arg(mode);
-        launch.probe("processes").run().ok().prints(&["1 0 S init", "2 1 R probe"]);
+        launch.probe("processes").run().ok().prints(&["1 0 init", "2 1 probe"]);
     }
 }
 

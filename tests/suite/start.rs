@@ -8,7 +8,7 @@ use crate::subject;
 #[test]
 fn command_is_run_as_pid_2_below_init() {
     let output = Launch::new().probe("processes").run().ok();
-    output.prints(&["1 0 S init", "2 1 R probe"]);
+    output.prints(&["1 0 init", "2 1 probe"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! In: a child that waits at the gate. It writes the id maps, opens the gate, passes signals on
 //! and waits.
 
+mod diagnose;
 mod maps;
 mod pid_file;
 mod relay;

@@ -9,6 +9,7 @@ use init::exit::{Ending, code_for_exec_errno};
 use init::report::{self, Report};
 use init::stage::Stage;
 
+use super::diagnose;
 use super::relay::Relay;
 use super::{Container, PidFile, Status};
 use crate::advice;
@@ -151,9 +152,9 @@ impl Watch<'_> {
                 let errno = Errno::new(i32::from(errno));
                 let error = advice::stage_failed(stage, errno, object, self.prepared);
                 self.failure = Some(match stage {
-                    Stage::FindCommand | Stage::ExecCommand => {
-                        error.with_code(code_for_exec_errno(errno.into_raw() as u16))
-                    }
+                    Stage::FindCommand | Stage::ExecCommand => error
+                        .with_code(code_for_exec_errno(errno.into_raw() as u16))
+                        .advise_maybe(diagnose::exec_failure(self.prepared, errno)),
                     _ => error,
                 });
             }

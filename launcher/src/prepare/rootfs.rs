@@ -1,7 +1,7 @@
 //! The directory that becomes `/`, opened once.
 
 use std::cell::OnceCell;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::Caller;
@@ -26,7 +26,7 @@ impl Rootfs {
         let flags = libc::O_PATH | libc::O_DIRECTORY;
         let opened = |errno| Error::at("OpenRootfs", format_args!("open rootfs {shown}"), errno);
         let dir = file::open(At::Cwd, path, flags)
-            .map_err(|errno| opened(errno).advise_maybe(advice(errno)))?;
+            .map_err(|errno| opened(errno).advise_maybe(advice(path, errno)))?;
         let stat = file::stat_fd(dir.as_fd()).map_err(opened)?;
         let rootfs = Rootfs { dir, stat, tree: OnceCell::new() };
         if caller.can_mount {
@@ -77,14 +77,23 @@ pub fn clone_advice(errno: Errno) -> Option<String> {
     )
 }
 
-fn advice(errno: Errno) -> Option<String> {
-    Some(
-        match errno {
-            Errno::ENOENT => "there is no such directory; `cargo xtask rootfs` makes one to try",
-            Errno::ENOTDIR => "ROOTFS is a directory; unpack an image first",
-            Errno::EACCES => "a directory on the way to it cannot be entered by this user",
-            _ => return None,
-        }
-        .into(),
-    )
+fn advice(path: &CStr, errno: Errno) -> Option<String> {
+    Some(match errno {
+        Errno::ENOENT => "there is no such directory; `cargo xtask rootfs` makes one to try".into(),
+        Errno::ENOTDIR => "ROOTFS is a directory; unpack an image first".into(),
+        Errno::EACCES => format!("this user may not search {}", first_closed(path)?),
+        _ => return None,
+    })
+}
+
+/// The first directory on the way that cannot be entered.
+fn first_closed(path: &CStr) -> Option<String> {
+    let bytes = path.to_bytes();
+    let ends = bytes.iter().enumerate().filter(|&(at, &byte)| byte == b'/' && at > 0);
+    ends.map(|(at, _)| at).chain([bytes.len()]).find_map(|end| {
+        // Its "." can only be looked up by who may search it.
+        let inside = CString::new([&bytes[..end], b"/."].concat()).ok()?;
+        let opened = file::open(At::Cwd, &inside, libc::O_PATH);
+        matches!(opened, Err(Errno::EACCES)).then(|| String::from_utf8_lossy(&bytes[..end]).into())
+    })
 }

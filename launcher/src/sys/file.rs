@@ -163,6 +163,12 @@ pub fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize> {
     unsafe { syscall!(Sysno::read, fd.as_raw_fd(), buffer.as_mut_ptr(), buffer.len()) }
 }
 
+/// pread(2), once.
+pub fn read_at(fd: BorrowedFd<'_>, buffer: &mut [u8], offset: u64) -> Result<usize> {
+    // SAFETY: pointer and length are of one slice, which is ours to write.
+    unsafe { syscall!(Sysno::pread64, fd.as_raw_fd(), buffer.as_mut_ptr(), buffer.len(), offset) }
+}
+
 /// A descriptor that the caller of the launcher left open, by number.
 pub fn borrow_inherited(number: RawFd) -> Result<BorrowedFd<'static>> {
     // SAFETY: it takes no memory.

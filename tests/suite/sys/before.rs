@@ -44,17 +44,29 @@ impl Before {
     }
 }
 
-/// Has the changes made, in their order.
+/// Has the changes made, in their order, to a process that ignores no signal.
 pub fn arrange(command: &mut Command, changes: Vec<Before>) {
-    if changes.is_empty() {
-        return;
-    }
     let ids = (super::uid(), super::gid());
-    let apply = move || changes.iter().try_for_each(|change| make(change, ids));
+    let apply = move || {
+        reset_signals();
+        changes.iter().try_for_each(|change| make(change, ids))
+    };
     // SAFETY: the child of a program with threads may only do what a signal handler may: all
     // changes are plain system calls, but for PidOne, which allocates; musl's malloc is usable
     // after fork.
     unsafe { command.pre_exec(apply) };
+}
+
+/// What ignores a signal is inherited, from whoever started the tests.
+fn reset_signals() {
+    // struct kernel_sigaction of a 64-bit machine: all zero is SIG_DFL. The raw call, because the
+    // C library keeps two signals for itself and may have left them ignored.
+    let action = [0u64; 4];
+    let old = ptr::null_mut::<u64>();
+    for signal in 1..=64 {
+        // SAFETY: the kernel reads one struct. SIGKILL and SIGSTOP refuse, and need none.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, action.as_ptr(), old, 8) };
+    }
 }
 
 fn make(change: &Before, (uid, gid): (u32, u32)) -> io::Result<()> {
