@@ -80,8 +80,8 @@ stages! {
     SetHostname,
     /// Make the rootfs the root.
     PivotRoot,
-    /// Keep every other file descriptor out.
-    CloseFds,
+    /// Let the channel and `--keep-fd` survive execve.
+    KeepFds,
     /// Give the command the caller's limit on open files.
     RestoreLimit,
     /// Execute init.

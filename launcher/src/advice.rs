@@ -51,7 +51,7 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
         Stage::RaiseLoopback => "bring up the container's loopback interface".into(),
         Stage::SetHostname => format!("set the host name to {}", spec.hostname.to_string_lossy()),
         Stage::PivotRoot => format!("make rootfs {rootfs} the root"),
-        Stage::CloseFds => "keep the launcher's descriptors out of the container".into(),
+        Stage::KeepFds => "keep descriptors open for the command".into(),
         Stage::RestoreLimit => "set the command's limit on open files".into(),
         Stage::ExecInit => match &spec.init {
             Some(path) => format!("execute --init {}", path.to_string_lossy()),

@@ -23,19 +23,21 @@ pub fn print_session() -> Outcome {
     Ok(0)
 }
 
-/// `size [CHANGES]`: rows and columns of standard input, now and after each of so many SIGWINCH.
+/// `size [CHANGES]`: rows and columns of standard input, now and whenever SIGWINCH says that they
+/// are others, so many times.
 pub fn print_sizes(words: &[&str]) -> Outcome {
-    let changes = if words.is_empty() { 0 } else { number::<usize>(words, 0)? };
+    let mut changes = if words.is_empty() { 0 } else { number::<usize>(words, 0)? };
     sys::block_all_signals();
-    let print = || {
-        let (rows, columns) = sys::window_size(0)?;
-        println!("size {rows} {columns}");
-        io::Result::Ok(())
-    };
-    print()?;
-    for _ in 0..changes {
+    let mut size = sys::window_size(0)?;
+    println!("size {} {}", size.0, size.1);
+    while changes > 0 {
         while sys::next_signal(None)?.signal != libc::SIGWINCH {}
-        print()?;
+        let now = sys::window_size(0)?;
+        if now != size {
+            println!("size {} {}", now.0, now.1);
+            changes -= 1;
+            size = now;
+        }
     }
     Ok(0)
 }

@@ -71,7 +71,8 @@ fn keep_fd_hands_a_descriptor_on() {
 fn kept_pipe_ends_with_the_command() {
     require!(busybox);
     let (mut reader, writer) = std::io::pipe().unwrap();
-    let launch = Launch::on(&Rootfs::new().with_shell()).descriptor(writer, 5);
+    let rootfs = Rootfs::new().with_shell();
+    let launch = Launch::on(&rootfs).descriptor(writer, 5);
     let launch = launch.option("--keep-fd=5").command(["/bin/sh", "-c", "echo through >&5"]);
     launch.run().ok();
     let mut text = String::new();

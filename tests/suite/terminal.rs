@@ -163,6 +163,18 @@ fn size_is_the_callers_and_follows_it() {
 }
 
 #[test]
+fn size_is_right_from_the_start() {
+    require!(terminals);
+    let mut person = Person::new();
+    let rootfs = Rootfs::new();
+    for _ in 0..50 {
+        let running = person.start(Launch::on(&rootfs).probe("size"));
+        running.finish().code(0);
+        assert_eq!(person.sees("\r\n"), "size 24 80\r\n");
+    }
+}
+
+#[test]
 fn modes_of_the_callers_terminal_are_restored() {
     require!(terminals);
     let mut person = Person::new();

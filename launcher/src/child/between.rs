@@ -32,8 +32,7 @@ pub fn become_container(
         .at(Stage::CloneContainer)?;
     root::take_mounts(prepared)?;
     reporter.done(Stage::CloneRoot);
-    mount::attach(prepared.rootfs.dir(), At::Cwd, c"/").at(Stage::AttachRoot)?;
-    file::enter_dir(prepared.rootfs.dir()).at(Stage::AttachRoot)?;
+    prepared.rootfs.attach().at(Stage::AttachRoot)?;
     mount::change_root_here().at(Stage::AttachRoot)?;
     reporter.done(Stage::AttachRoot);
 

@@ -82,16 +82,15 @@ fn steps(
     }
 
     file::set_umask(callers_umask);
-    keep_only(prepared, channel).at(Stage::CloseFds)?;
-    reporter.done(Stage::CloseFds);
+    keep_open(prepared, channel).at(Stage::KeepFds)?;
     process::limit_open_files(Some(&prepared.inherited.open_files)).at(Stage::RestoreLimit)?;
     let errno = process::execute(prepared.program.as_fd(), argv, &prepared.environment);
     Err(Failure { stage: Stage::ExecInit, errno, object: 0 })
 }
 
-/// Everything else is closed by execve: what the caller left open, and what was opened here.
-fn keep_only(prepared: &Prepared<'_>, channel: BorrowedFd<'_>) -> crate::sys::Result<()> {
-    file::close_on_exec_from(3)?;
-    file::keep_on_exec(channel.as_raw_fd())?;
-    prepared.keep_fds.iter().try_for_each(|fd| file::keep_on_exec(fd.as_raw_fd()))
+/// Everything else is closed by execve.
+fn keep_open(prepared: &Prepared<'_>, channel: BorrowedFd<'_>) -> crate::sys::Result<()> {
+    let keep = |fd: BorrowedFd<'_>| file::set_close_on_exec(fd.as_raw_fd(), false);
+    keep(channel)?;
+    prepared.keep_fds.iter().try_for_each(|&fd| keep(fd))
 }

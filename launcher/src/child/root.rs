@@ -27,9 +27,7 @@ pub fn attach_over_hosts(
     reporter.done(Stage::MakePrivate);
     take_mounts(prepared)?;
     reporter.done(Stage::CloneRoot);
-    let tree = prepared.rootfs.dir();
-    mount::attach(tree, At::Cwd, c"/").at(Stage::AttachRoot)?;
-    file::enter_dir(tree).at(Stage::AttachRoot)?;
+    prepared.rootfs.attach().at(Stage::AttachRoot)?;
     let root = open_here().at(Stage::AttachRoot)?;
     reporter.done(Stage::AttachRoot);
     Ok(root)

@@ -70,7 +70,13 @@ impl Container {
         log.step("write id maps");
         self.map_rootfs(prepared, log)?;
         if prepared.order == Order::Locked && prepared.caller.can_mount {
-            mount::attach(prepared.rootfs.dir(), At::Cwd, c"/").map_err(|errno| {
+            // The launcher stays in its own root, and comes back to where it was.
+            let attach = || {
+                let back = file::open(At::Cwd, c".", libc::O_PATH)?;
+                prepared.rootfs.attach()?;
+                file::enter_dir(back.as_fd())
+            };
+            attach().map_err(|errno| {
                 let shown = prepared.spec.rootfs.to_string_lossy();
                 Error::at("AttachRoot", format_args!("attach rootfs {shown} over /"), errno)
             })?;

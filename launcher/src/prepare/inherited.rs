@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::sys::process::{self, Limit};
 use crate::sys::signal::{self, SignalSet};
+use crate::sys::{Errno, Result as SysResult, file};
 
 /// The caller's settings.
 pub struct Inherited {
@@ -23,12 +24,16 @@ impl Inherited {
             .map_err(|errno| Error::at("BlockSignals", "reset SIGCHLD", errno))?;
         let open_files = raise_open_files()
             .map_err(|errno| Error::at("RaiseLimit", "raise the limit on open files", errno))?;
+        close_all_on_exec().map_err(|errno| {
+            Error::at("CloseFds", "keep the caller's descriptors out of the container", errno)
+                .advise("before Linux 5.11 this needs the host's /proc")
+        })?;
         Ok(Inherited { mask, open_files })
     }
 }
 
 /// A caller may leave us few descriptors: what we may have, we take for the set-up.
-fn raise_open_files() -> crate::sys::Result<Limit> {
+fn raise_open_files() -> SysResult<Limit> {
     /// Far more than a start opens.
     const ENOUGH: u64 = 256;
     let callers = process::limit_open_files(None)?;
@@ -37,4 +42,27 @@ fn raise_open_files() -> crate::sys::Result<Limit> {
         process::limit_open_files(Some(&raised))?;
     }
     Ok(callers)
+}
+
+/// Nothing that the caller left open goes into the container, nor to newuidmap: execve closes it.
+/// Our own descriptors are made close-on-exec one by one.
+fn close_all_on_exec() -> SysResult<()> {
+    match file::close_on_exec_from(3) {
+        // Before Linux 5.9, or 5.11 for the flag, or an outer container's seccomp.
+        Err(Errno::ENOSYS | Errno::EINVAL | Errno::EPERM) => close_listed_on_exec(),
+        other => other,
+    }
+}
+
+fn close_listed_on_exec() -> SysResult<()> {
+    let to_errno = |error: std::io::Error| Errno::new(error.raw_os_error().unwrap_or(libc::EIO));
+    for entry in std::fs::read_dir("/proc/self/fd").map_err(to_errno)? {
+        let name = entry.map_err(to_errno)?.file_name();
+        if let Some(number) = name.to_str().and_then(|name| name.parse().ok())
+            && number > 2
+        {
+            file::set_close_on_exec(number, true)?;
+        }
+    }
+    Ok(())
 }

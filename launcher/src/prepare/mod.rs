@@ -14,6 +14,7 @@ mod range;
 mod rootfs;
 mod sources;
 mod subid;
+mod submounts;
 
 use std::ffi::CString;
 use std::os::fd::{BorrowedFd, OwnedFd};

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use super::Caller;
+use super::{Caller, submounts};
 use crate::error::Error;
 use crate::sys::file::{self, At, Stat};
 use crate::sys::{Errno, Result as SysResult, mount};
@@ -17,6 +17,8 @@ pub struct Rootfs {
     /// namespace, where the mount of `dir` is no source; but the kernel carries the current
     /// directory over, so the launcher stands in it while it clones, and the child takes it.
     tree: OnceCell<OwnedFd>,
+    /// Before Linux 5.12: the mounts to make nodev and private by path, once attached.
+    by_path: Vec<CString>,
 }
 
 impl Rootfs {
@@ -28,7 +30,16 @@ impl Rootfs {
         let dir = file::open(At::Cwd, path, flags)
             .map_err(|errno| opened(errno).advise_maybe(advice(path, errno)))?;
         let stat = file::stat_fd(dir.as_fd()).map_err(opened)?;
-        let rootfs = Rootfs { dir, stat, tree: OnceCell::new() };
+        let by_path = if mount::has_setattr() {
+            Vec::new()
+        } else {
+            submounts::list(dir.as_fd()).map_err(|error| {
+                let errno = Errno::new(error.raw_os_error().unwrap_or(libc::EIO));
+                Error::at("ListMounts", format_args!("list the mounts below rootfs {shown}"), errno)
+                    .advise("before Linux 5.12 this needs the host's /proc")
+            })?
+        };
+        let rootfs = Rootfs { dir, stat, tree: OnceCell::new(), by_path };
         if caller.can_mount {
             rootfs.take(At::Dir(rootfs.dir.as_fd())).map_err(|errno| {
                 Error::at("CloneRoot", format_args!("clone the mounts of rootfs {shown}"), errno)
@@ -42,9 +53,21 @@ impl Rootfs {
     /// here on, for us as well.
     pub fn take(&self, at: At<'_>) -> SysResult<()> {
         let tree = mount::clone_tree(at, c"", true)?;
-        mount::restrict(tree.as_fd(), mount::attr::NODEV)?;
+        if self.by_path.is_empty() {
+            mount::restrict(tree.as_fd(), mount::attr::NODEV)?;
+        }
         self.tree.set(tree).ok(); // it was empty
         Ok(())
+    }
+
+    /// Attaches the clone over `/` and changes into it. The process's root stays what it was.
+    pub fn attach(&self) -> SysResult<()> {
+        mount::attach(self.dir(), At::Cwd, c"/")?;
+        file::enter_dir(self.dir())?;
+        if !self.by_path.is_empty() {
+            mount::make_private_at(c".")?;
+        }
+        self.by_path.iter().try_for_each(|path| mount::add_nodev(path))
     }
 
     /// The clone, once it has been taken.
@@ -70,7 +93,7 @@ pub fn clone_advice(errno: Errno) -> Option<String> {
             Errno::EINVAL => {
                 "it lies below a mount that cannot be bound, or on one that is not in our namespace"
             }
-            Errno::ENOSYS => "the mount API needs Linux 5.2, mount_setattr 5.12",
+            Errno::ENOSYS => "open_tree and move_mount need Linux 5.2",
             _ => return None,
         }
         .into(),

@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use crate::spec::Shared;
 use crate::sys::file::At;
 use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID, RDONLY};
-use crate::sys::{Result as SysResult, mount};
+use crate::sys::{Errno, Result as SysResult, mount};
 
 /// One mount of the host's.
 pub struct Source {
@@ -41,7 +41,12 @@ impl Source {
     pub fn take(&self) -> SysResult<()> {
         if self.clone.get().is_none() {
             let clone = mount::clone_tree(At::Cwd, self.host_path, self.recursive)?;
-            mount::restrict(clone.as_fd(), self.flags)?;
+            match mount::restrict(clone.as_fd(), self.flags) {
+                // Before Linux 5.12. A device node keeps the host's flags, and nothing can be
+                // mounted below it; a tree would be open to changes, so it is not taken.
+                Err(Errno::ENOSYS) if !self.recursive => {}
+                other => other?,
+            }
             self.clone.set(clone).ok(); // it was empty
         }
         Ok(())
@@ -77,7 +82,7 @@ impl Sources {
 
     /// Takes them; the index is that of the device which could not be had. The shared trees are
     /// a convenience that not every host has.
-    pub fn take(&self) -> Result<(), (usize, crate::sys::Errno)> {
+    pub fn take(&self) -> Result<(), (usize, Errno)> {
         for (index, (_, device)) in self.devices.iter().enumerate() {
             device.take().map_err(|errno| (index, errno))?;
         }

@@ -193,10 +193,11 @@ pub fn fill_standard_descriptors() -> Result<()> {
     Ok(())
 }
 
-/// Lets a descriptor survive execve(2).
-pub fn keep_on_exec(number: RawFd) -> Result<()> {
+/// Whether execve(2) closes a descriptor.
+pub fn set_close_on_exec(number: RawFd, close: bool) -> Result<()> {
+    let flags = if close { libc::FD_CLOEXEC } else { 0 };
     // SAFETY: it takes no memory.
-    unsafe { syscall!(Sysno::fcntl, number, libc::F_SETFD, 0) }.map(drop)
+    unsafe { syscall!(Sysno::fcntl, number, libc::F_SETFD, flags) }.map(drop)
 }
 
 /// Makes reads and writes return EAGAIN where they would wait.

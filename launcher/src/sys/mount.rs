@@ -7,7 +7,7 @@ use std::ptr;
 use syscalls::{Sysno, syscall};
 
 use super::file::At;
-use super::{Result, own};
+use super::{Errno, Result, own};
 
 /// Flags of one mount (MOUNT_ATTR_*, linux/mount.h).
 pub mod attr {
@@ -101,11 +101,55 @@ pub fn create(kind: &CStr, options: &[(&CStr, &CStr)], flags: u64) -> Result<Own
     unsafe { syscall!(Sysno::fsmount, fd, FSMOUNT_CLOEXEC, flags) }.map(own)
 }
 
-/// Makes every mount of this namespace private: nothing propagates from or to the host.
-pub fn make_private() -> Result<()> {
+/// Whether the kernel has mount_setattr (Linux 5.12): without a mount to act on, it says EBADF.
+pub fn has_setattr() -> bool {
+    let attr = MountAttr { set: 0, clear: 0, propagation: 0, userns_fd: 0 };
+    let size = size_of::<MountAttr>();
+    // SAFETY: the path ends with NUL; `attr` is of the size that is given.
+    let result = unsafe {
+        syscall!(
+            Sysno::mount_setattr,
+            -1i32,
+            c"".as_ptr(),
+            libc::AT_EMPTY_PATH,
+            &raw const attr,
+            size
+        )
+    };
+    result != Err(Errno::ENOSYS)
+}
+
+/// mount(2), the older way to add `nodev`: to the one mount at `path`, keeping its other flags.
+pub fn add_nodev(path: &CStr) -> Result<()> {
+    // struct statfs of any 64-bit architecture (asm-generic/statfs.h): fifteen words.
+    let mut stat = [0u64; 15];
+    const F_FLAGS: usize = 10;
+    // SAFETY: the path ends with NUL; the kernel fills one struct statfs.
+    unsafe { syscall!(Sysno::statfs, path.as_ptr(), stat.as_mut_ptr()) }?;
+    // The ST_* of statfs(2) are the MS_* of mount(2), but for ST_RELATIME and ST_VALID.
+    const SAME: u64 = libc::MS_RDONLY
+        | libc::MS_NOSUID
+        | libc::MS_NOEXEC
+        | libc::MS_NOATIME
+        | libc::MS_NODIRATIME;
+    const ST_RELATIME: u64 = 4096;
+    let now = stat[F_FLAGS];
+    let relatime = if now & ST_RELATIME != 0 { libc::MS_RELATIME } else { 0 };
+    let flags = libc::MS_REMOUNT | libc::MS_BIND | libc::MS_NODEV | now & SAME | relatime;
+    // SAFETY: the path ends with NUL; source, type and data are not used.
+    unsafe { syscall!(Sysno::mount, 0, path.as_ptr(), 0, flags, 0) }.map(drop)
+}
+
+/// Takes the mount at `path` and all below out of propagation.
+pub fn make_private_at(path: &CStr) -> Result<()> {
     let flags = libc::MS_REC | libc::MS_PRIVATE;
     // SAFETY: the target ends with NUL; source, type and data are not used.
-    unsafe { syscall!(Sysno::mount, 0, c"/".as_ptr(), 0, flags, 0) }.map(drop)
+    unsafe { syscall!(Sysno::mount, 0, path.as_ptr(), 0, flags, 0) }.map(drop)
+}
+
+/// Makes every mount of this namespace private: nothing propagates from or to the host.
+pub fn make_private() -> Result<()> {
+    make_private_at(c"/")
 }
 
 /// unshare(CLONE_NEWNS): a copy of the mount namespace. Made by a user namespace with less
