@@ -8,7 +8,7 @@ use init::stage::Stage;
 
 use super::reporter::{At as _, Failure, Reporter};
 use super::root;
-use crate::prepare::{Prepared, Source, Sources};
+use crate::prepare::{NOTIFY_NAME, Prepared, Source, Sources};
 use crate::sys::file::At;
 use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID};
 use crate::sys::{Result as SysResult, file, mount, socket, terminal};
@@ -57,6 +57,10 @@ pub fn assemble(
     }
     for name in [c"pts", c"shm", c"mqueue"] {
         file::make_dir(At::Dir(dev.as_fd()), name, 0o755).at_object(Stage::FillDev, NO_DEVICE)?;
+    }
+    if let Some(socket) = sources.notify.as_ref().and_then(Source::clone) {
+        let bound = bind_onto_new_file(socket, dev.as_fd(), NOTIFY_NAME);
+        bound.at_object(Stage::FillDev, NO_DEVICE)?;
     }
     reporter.done(Stage::FillDev);
 

@@ -5,6 +5,7 @@
 //! [`Prepared`] as open descriptors and finished strings, so that the child allocates nothing.
 
 mod account;
+mod activation;
 mod caller;
 mod command;
 pub mod ids;
@@ -30,6 +31,8 @@ use crate::sys::file;
 use crate::sys::process::Words;
 use crate::sys::{Errno, terminal};
 use account::Account;
+use activation::Activation;
+pub use activation::NOTIFY_NAME;
 pub use caller::Caller;
 use ids::IdPlan;
 pub use inherited::Inherited;
@@ -97,7 +100,16 @@ pub fn prepare<'a>(
     log: &mut Log,
 ) -> Result<Prepared<'a>, Error> {
     let caller = Caller::look()?;
-    let keep_fds = spec.keep_fds.iter().map(|&fd| borrow(fd)).collect::<Result<_, _>>()?;
+    let callers_env = std::env::vars_os()
+        .map(|(name, value)| [name.into_vec(), value.into_vec()].join(&b'='))
+        .collect::<Vec<_>>();
+    let activation = Activation::read(&callers_env, spec.share.net);
+    let keep_fds = activation
+        .descriptors
+        .clone()
+        .chain(spec.keep_fds.iter().copied())
+        .map(borrow)
+        .collect::<Result<_, _>>()?;
     let rootfs = Rootfs::open(&spec.rootfs, &caller)?;
     log.step(format_args!("open rootfs {}", spec.rootfs.to_string_lossy()));
 
@@ -108,14 +120,11 @@ pub fn prepare<'a>(
     }
     let account = Account::look_up(&spec.user, rootfs.dir(), &ids)?;
 
-    let callers_env = std::env::vars_os()
-        .map(|(name, value)| [name.into_vec(), value.into_vec()].join(&b'='))
-        .collect::<Vec<_>>();
-    let environment = spec.environment.build(&callers_env, &account.home);
+    let environment = spec.environment.build(&callers_env, &account.home, &activation.variables);
     let search_path = value_of(&environment, b"PATH").unwrap_or_default();
     let candidates = command::candidates(&spec.command[0], search_path, &spec.workdir);
 
-    let sources = Sources::list(spec.share);
+    let sources = Sources::list(spec.share, activation.notify_socket.as_deref());
     if caller.can_mount {
         sources.take().map_err(|(index, errno)| {
             let path = sources.devices[index].1.host_path.to_string_lossy();

@@ -38,8 +38,9 @@ impl Environment {
         Ok(Environment { keep, changes })
     }
 
-    /// The environment as execve(2) takes it, from the caller's and the user's home directory.
-    pub fn build(&self, callers: &[Vec<u8>], home: &[u8]) -> Vec<CString> {
+    /// The environment as execve(2) takes it, from the caller's, the user's home directory, and
+    /// what a service manager's variables become inside.
+    pub fn build(&self, callers: &[Vec<u8>], home: &[u8], services: &[Vec<u8>]) -> Vec<CString> {
         let of_caller = |name: &[u8]| callers.iter().find(|entry| name_of(entry) == name).cloned();
         let mut entries = if self.keep { callers.to_vec() } else { Vec::new() };
         if !self.keep {
@@ -47,6 +48,13 @@ impl Environment {
             entries.push([b"HOME=", home].concat());
             entries.extend(of_caller(b"TERM"));
         }
+        // The caller's own would name a pid and a path outside.
+        let of_services = |entry: &[u8]| {
+            let name = name_of(entry);
+            name.starts_with(b"LISTEN_") || name == b"NOTIFY_SOCKET"
+        };
+        entries.retain(|entry| !of_services(entry));
+        entries.extend(services.iter().cloned());
         for change in &self.changes {
             let entry = match change {
                 Change::Set(entry) => Some(entry.clone()),
@@ -83,7 +91,7 @@ mod tests {
         let callers = [b"TERM=vt100".to_vec(), b"SECRET=1".to_vec(), b"odd".to_vec()];
         Environment::parse(&words, keep)
             .unwrap()
-            .build(&callers, b"/root")
+            .build(&callers, b"/root", &[])
             .into_iter()
             .map(|entry| entry.into_string().unwrap())
             .collect()
