@@ -40,6 +40,8 @@ stages! {
     LeaveKeyring,
     /// Ask for SIGKILL when the parent dies, and see that it has not died yet.
     WatchParent,
+    /// Put the caller's umask aside; it comes back before init.
+    SetUmask,
     /// Take every mount out of the host's propagation.
     MakePrivate,
     /// Clone a host device node (ordinary user: from inside the new mount namespace).

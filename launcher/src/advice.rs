@@ -28,6 +28,7 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
         Stage::SetUid => "become the container's uid 0".into(),
         Stage::LeaveKeyring => "leave the caller's session keyring".into(),
         Stage::WatchParent => "tie the container to the launcher".into(),
+        Stage::SetUmask => "set the umask".into(),
         Stage::MakePrivate => "make the mounts of / private".into(),
         Stage::CloneDevice => format!("clone the host's {device}"),
         Stage::CloneRoot => format!("clone the mounts of rootfs {rootfs}"),

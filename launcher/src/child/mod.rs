@@ -48,7 +48,7 @@ fn steps(
     reporter.done(Stage::WatchParent);
 
     // Modes inside are as they are given here; the command gets the caller's mask back.
-    let callers_umask = file::set_umask(0);
+    let callers_umask = file::set_umask(0).at(Stage::SetUmask)?;
 
     let root = match prepared.order {
         Order::Pivot => root::attach_over_hosts(prepared, reporter)?,
@@ -81,7 +81,7 @@ fn steps(
         reporter.done(Stage::PivotRoot);
     }
 
-    file::set_umask(callers_umask);
+    file::set_umask(callers_umask).at(Stage::SetUmask)?;
     keep_open(prepared, channel).at(Stage::KeepFds)?;
     process::limit_open_files(Some(&prepared.inherited.open_files)).at(Stage::RestoreLimit)?;
     let errno = process::execute(prepared.program.as_fd(), argv, &prepared.environment);

@@ -151,8 +151,10 @@ impl Watch<'_> {
             Report::Failed { stage, errno, object } => {
                 let errno = Errno::new(i32::from(errno));
                 let error = advice::stage_failed(stage, errno, object, self.prepared);
-                self.failure = Some(match stage {
-                    Stage::FindCommand | Stage::ExecCommand => error
+                self.failure = Some(match (stage, errno) {
+                    // The look itself was refused: that says nothing of the command.
+                    (Stage::FindCommand, Errno::ENOSYS | Errno::EPERM | Errno::EMFILE) => error,
+                    (Stage::FindCommand | Stage::ExecCommand, _) => error
                         .with_code(code_for_exec_errno(errno.into_raw() as u16))
                         .advise_maybe(diagnose::exec_failure(self.prepared, errno)),
                     _ => error,

@@ -145,10 +145,10 @@ pub fn enter_dir(dir: BorrowedFd<'_>) -> Result<()> {
     unsafe { syscall!(Sysno::fchdir, dir.as_raw_fd()) }.map(drop)
 }
 
-/// Sets the file mode creation mask; returns the one before. It cannot fail.
-pub fn set_umask(mask: u32) -> u32 {
+/// Sets the file mode creation mask; the one before.
+pub fn set_umask(mask: u32) -> Result<u32> {
     // SAFETY: it takes no memory.
-    unsafe { syscall!(Sysno::umask, mask) }.map_or(0, |old| old as u32)
+    unsafe { syscall!(Sysno::umask, mask) }.map(|old| old as u32)
 }
 
 /// write(2), once.

@@ -8,6 +8,7 @@
 #[cfg(not(test))]
 pub mod entry;
 pub mod file;
+mod memory;
 pub mod mount;
 pub mod network;
 pub mod process;
