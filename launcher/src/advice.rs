@@ -94,6 +94,9 @@ fn advice(stage: Stage, errno: Errno) -> Option<String> {
         (Stage::FindCommand | Stage::ExecCommand, Errno::EACCES) => {
             "it is there, but no executable file for this user, or on a noexec mount"
         }
+        (Stage::ExecCommand, Errno::EPERM) => {
+            "the file has capabilities (getcap) that the container does not give; setcap -r removes them"
+        }
         (Stage::ExecCommand, Errno::ENOEXEC) => "it is no program for this machine",
         (Stage::MakeMountPoint, Errno::EACCES | Errno::EPERM | Errno::EROFS) => {
             "create it, or let the container's root write there"

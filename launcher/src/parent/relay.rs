@@ -1,8 +1,8 @@
 //! The terminal: bytes between the caller's and the container's own.
 //!
 //! The caller's terminal is raw meanwhile, so that Ctrl-C, Ctrl-Z and the rest reach the
-//! container's line discipline, which turns them into signals inside. Its modes come back when
-//! this value is dropped.
+//! container's line discipline, which turns them into signals inside. Its modes come back while
+//! the launcher is stopped, and when this value is dropped.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
@@ -18,13 +18,23 @@ const CHUNK: usize = 4096;
 pub struct Relay {
     stdin: BorrowedFd<'static>,
     stdout: BorrowedFd<'static>,
-    master: OwnedFd,
-    callers_modes: Modes,
+    /// None once the caller's terminal has hung up: closing it hangs up the container's.
+    master: Option<OwnedFd>,
+    /// What to give back; None while the caller's terminal is not raw.
+    callers_modes: Option<Modes>,
     /// Read from one side, not yet taken by the other.
     to_container: Vec<u8>,
     to_caller: Vec<u8>,
-    input_open: bool,
-    master_open: bool,
+}
+
+/// What a round of moving bytes comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// Go on.
+    Well,
+    /// Input is there for somebody else: we are in the background, where a program that reads
+    /// from a terminal is stopped.
+    InBackground,
 }
 
 impl Relay {
@@ -32,114 +42,149 @@ impl Relay {
     pub fn start(master: OwnedFd) -> Result<Relay, Error> {
         let start = || -> SysResult<Relay> {
             let (stdin, stdout) = (file::borrow_inherited(0)?, file::borrow_inherited(1)?);
-            let callers_modes = terminal::modes(stdin)?;
             // The container's terminal begins as the caller's is now.
-            terminal::set_modes(master.as_fd(), &callers_modes)?;
-            terminal::set_size(master.as_fd(), &terminal::size(stdin)?)?;
+            terminal::set_modes(master.as_fd(), &terminal::modes(stdin)?)?;
             file::set_nonblocking(master.as_fd())?;
-            terminal::set_modes(stdin, &callers_modes.raw())?;
-            Ok(Relay {
+            let mut relay = Relay {
                 stdin,
                 stdout,
-                master,
-                callers_modes,
+                master: Some(master),
+                callers_modes: None,
                 to_container: Vec::new(),
                 to_caller: Vec::new(),
-                input_open: true,
-                master_open: true,
-            })
+            };
+            relay.resume()?;
+            Ok(relay)
         };
         start().map_err(|errno| Error::at("Relay", "set up the terminal", errno))
+    }
+
+    /// Gives the caller's terminal its modes back: before the launcher stops.
+    pub fn suspend(&mut self) {
+        if let Some(modes) = self.callers_modes.take() {
+            // A terminal that has hung up needs nothing restored.
+            terminal::set_modes(self.stdin, &modes).ok();
+        }
+    }
+
+    /// Makes the caller's terminal raw (again), if it is ours to change.
+    pub fn resume(&mut self) -> SysResult<()> {
+        if self.callers_modes.is_none() && terminal::is_foreground(self.stdin) {
+            let modes = terminal::modes(self.stdin)?;
+            terminal::set_modes(self.stdin, &modes.raw())?;
+            self.callers_modes = Some(modes);
+            self.pass_size_on();
+        }
+        Ok(())
     }
 
     /// What to wait for: standard input, the master, standard output. A side that still has
     /// something to take is not asked for more: that is the flow control.
     pub fn interests(&self) -> [pollfd; 3] {
-        let entry = |fd: i32, events: i16| pollfd {
-            fd: if events == 0 { -1 } else { fd },
-            events,
-            revents: 0,
+        let entry = |fd: i32, events: i16| {
+            // poll(2) passes over a negative descriptor.
+            pollfd { fd: if events == 0 { -1 } else { fd }, events, revents: 0 }
         };
         let when = |wanted: bool, event: i16| if wanted { event } else { 0 };
-        let read_input = self.input_open && self.to_container.is_empty();
-        let read_master = self.master_open && self.to_caller.is_empty();
-        let write_master = self.master_open && !self.to_container.is_empty();
+        let (master, open) = match &self.master {
+            Some(master) => (master.as_raw_fd(), true),
+            None => (-1, false),
+        };
+        let wants_input = when(open && self.to_container.is_empty(), libc::POLLIN);
+        let wants_output = when(open && self.to_caller.is_empty(), libc::POLLIN);
+        let gives_input = when(open && !self.to_container.is_empty(), libc::POLLOUT);
         [
-            entry(self.stdin.as_raw_fd(), when(read_input, libc::POLLIN)),
-            entry(
-                self.master.as_raw_fd(),
-                when(read_master, libc::POLLIN) | when(write_master, libc::POLLOUT),
-            ),
+            entry(self.stdin.as_raw_fd(), wants_input),
+            entry(master, wants_output | gives_input),
             entry(self.stdout.as_raw_fd(), when(!self.to_caller.is_empty(), libc::POLLOUT)),
         ]
     }
 
     /// Moves what can be moved, by what poll(2) said of [`Relay::interests`].
-    pub fn serve(&mut self, ready: &[pollfd]) {
-        let &[input, master, output] = ready else { return };
-        if input.revents != 0 {
-            self.input_open = fill(self.stdin, &mut self.to_container);
+    pub fn serve(&mut self, ready: &[pollfd]) -> Served {
+        let &[input, master, output] = ready else { return Served::Well };
+        let mut served = Served::Well;
+        if input.revents & libc::POLLIN != 0 {
+            // A shell that brings a running job to the foreground does not say so: input tells.
+            self.resume().ok();
         }
-        if master.revents & (libc::POLLIN | libc::POLLHUP) != 0 && self.to_caller.is_empty() {
-            self.master_open = fill(self.master.as_fd(), &mut self.to_caller);
+        if input.revents & libc::POLLIN != 0 && self.callers_modes.is_none() {
+            served = Served::InBackground;
+        } else if input.revents != 0 && fill(self.stdin, &mut self.to_container).is_err() {
+            self.hang_up();
         }
-        if master.revents & libc::POLLOUT != 0 {
-            empty(self.master.as_fd(), &mut self.to_container);
+        if let Some(fd) = self.master.as_ref().map(AsFd::as_fd) {
+            if master.revents & (libc::POLLIN | libc::POLLHUP) != 0 && self.to_caller.is_empty() {
+                // EIO: nobody inside has the terminal open just now, which may yet change; only
+                // the container's end is the end.
+                fill(fd, &mut self.to_caller).ok();
+            }
+            if master.revents & libc::POLLOUT != 0 {
+                empty(fd, &mut self.to_container).ok();
+            }
         }
-        if output.revents != 0 {
-            empty(self.stdout, &mut self.to_caller);
+        if output.revents != 0 && empty(self.stdout, &mut self.to_caller).is_err() {
+            self.hang_up();
         }
+        served
     }
 
     /// The window was resized.
     pub fn pass_size_on(&self) {
-        if let Ok(size) = terminal::size(self.stdin) {
-            terminal::set_size(self.master.as_fd(), &size).ok();
+        if let (Some(master), Ok(size)) = (&self.master, terminal::size(self.stdin)) {
+            terminal::set_size(master.as_fd(), &size).ok();
         }
     }
 
     /// After the end: what the container has still written.
     pub fn drain(&mut self) {
-        loop {
+        while let Some(master) = &self.master {
             while !self.to_caller.is_empty() {
-                if !empty(self.stdout, &mut self.to_caller) {
+                if empty(self.stdout, &mut self.to_caller).is_err() {
                     return;
                 }
             }
-            if !fill(self.master.as_fd(), &mut self.to_caller) || self.to_caller.is_empty() {
+            if fill(master.as_fd(), &mut self.to_caller).is_err() || self.to_caller.is_empty() {
                 return;
             }
         }
+    }
+
+    /// The caller's terminal is gone. The kernel tells the processes inside, as it would have
+    /// outside: SIGHUP, and then the end of the input.
+    fn hang_up(&mut self) {
+        self.master = None;
+        self.to_caller.clear();
+        self.to_container.clear();
     }
 }
 
 impl Drop for Relay {
     fn drop(&mut self) {
-        // A terminal that has hung up needs nothing restored.
-        terminal::set_modes(self.stdin, &self.callers_modes).ok();
+        self.suspend();
     }
 }
 
-/// Reads into an empty buffer; false at the end. The master says EIO when nobody inside has the
-/// terminal open, which may yet change, so only the loop's end ends it.
-fn fill(from: BorrowedFd<'_>, buffer: &mut Vec<u8>) -> bool {
+/// Reads into an empty buffer. A raw terminal is at its end only when it has hung up.
+fn fill(from: BorrowedFd<'_>, buffer: &mut Vec<u8>) -> SysResult<()> {
     buffer.resize(CHUNK, 0);
     let count = file::read(from, buffer);
     buffer.truncate(*count.as_ref().unwrap_or(&0));
-    !matches!(count, Ok(0) | Err(Errno::EIO))
+    match count {
+        Ok(0) => Err(Errno::EIO),
+        Err(Errno::EAGAIN | Errno::EINTR) => Ok(()),
+        other => other.map(drop),
+    }
 }
 
-/// Writes what the other side takes; false if it takes nothing any more.
-fn empty(to: BorrowedFd<'_>, buffer: &mut Vec<u8>) -> bool {
+/// Writes what the other side takes.
+fn empty(to: BorrowedFd<'_>, buffer: &mut Vec<u8>) -> SysResult<()> {
     match file::write(to, buffer) {
         Ok(count) => {
             buffer.drain(..count);
-            true
+            Ok(())
         }
-        Err(Errno::EAGAIN | Errno::EINTR) => true,
-        Err(_) => {
-            buffer.clear();
-            false
-        }
+        Err(Errno::EAGAIN | Errno::EINTR) => Ok(()),
+        Err(errno) => Err(errno),
     }
 }

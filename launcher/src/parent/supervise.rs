@@ -10,7 +10,7 @@ use init::report::{self, Report};
 use init::stage::Stage;
 
 use super::diagnose;
-use super::relay::Relay;
+use super::relay::{Relay, Served};
 use super::{Container, PidFile, Status};
 use crate::advice;
 use crate::error::Error;
@@ -108,8 +108,10 @@ impl Watch<'_> {
         if fds[1].revents != 0 {
             self.read_reports()?;
         }
-        if let Some(relay) = &mut self.relay {
-            relay.serve(&fds[2..]);
+        if let Some(relay) = &mut self.relay
+            && relay.serve(&fds[2..]) == Served::InBackground
+        {
+            self.stop();
         }
         while let Ok(Some(arrived)) = signal::take(self.signals.as_fd()) {
             if arrived.signal != libc::SIGCHLD {
@@ -209,9 +211,28 @@ impl Watch<'_> {
         } else {
             signal::send(pid, arrived.signal).ok();
         }
-        if arrived.signal == libc::SIGTSTP {
+        match arrived.signal {
             // The shell that started us waits for us to stop.
-            signal::send(signal::own_pid(), libc::SIGSTOP).ok();
+            libc::SIGTSTP => self.stop(),
+            // Somebody stopped us by SIGSTOP, and the shell has had the terminal since.
+            libc::SIGCONT => self.resume(),
+            _ => {}
+        }
+    }
+
+    /// Stops the launcher until somebody continues it, with the terminal as it was.
+    fn stop(&mut self) {
+        if let Some(relay) = &mut self.relay {
+            relay.suspend();
+        }
+        signal::send(signal::own_pid(), libc::SIGSTOP).ok();
+        self.resume();
+    }
+
+    fn resume(&mut self) {
+        if let Some(relay) = &mut self.relay {
+            // A terminal that cannot be had now is asked for at the next SIGCONT.
+            relay.resume().ok();
         }
     }
 

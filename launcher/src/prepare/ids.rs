@@ -190,12 +190,16 @@ fn subordinate(caller: &Caller, rootfs: &Rootfs) -> Result<IdPlan, Error> {
         Error::refused("PlanIds", format!("--userns subid needs {tool}, which is not on PATH"))
             .advise("install it (Debian: uidmap), or use --userns single")
     })?;
+    // A tree whose root directory belongs to the first subordinate id was made for that id as 0
+    // (mmdebstrap --mode=unshare does so); any other has the caller as 0.
+    let shifted = uids.first().is_some_and(|&(start, _)| start.0 == rootfs.stat().uid);
+    let own = |id: u32| (!shifted).then_some(Outside(id));
     Ok(IdPlan {
         writer: Writer::Tools(tools),
         ..direct(
             "subid",
-            subid::map_of(Some(Outside(caller.uid)), &uids),
-            subid::map_of(Some(Outside(caller.gid)), &gids),
+            subid::map_of(own(caller.uid), &uids),
+            subid::map_of(own(caller.gid), &gids),
             RootfsIds::AsTheyAre,
         )
     })
