@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixStream};
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixStream};
 
 use crate::{Outcome, errno, sys, word};
 
@@ -35,5 +35,13 @@ pub fn connect(words: &[&str]) -> Outcome {
 pub fn connect_abstract(words: &[&str]) -> Outcome {
     let address = SocketAddr::from_abstract_name(word(words, 0)?)?;
     errno::print(UnixStream::connect_addr(&address).map(drop));
+    Ok(0)
+}
+
+/// `notify`: says to $NOTIFY_SOCKET that it is ready.
+pub fn notify() -> Outcome {
+    let path = std::env::var_os("NOTIFY_SOCKET").unwrap_or_default();
+    let sent = UnixDatagram::unbound().and_then(|socket| socket.send_to(b"READY=1", path));
+    errno::print(sent.map(drop));
     Ok(0)
 }

@@ -49,6 +49,7 @@ fn run(words: &[Vec<u8>]) -> i32 {
         "orphan" => processes::leave_daemon(rest),
         "stubborn" => processes::leave_stubborn(rest),
         "zombies" => processes::leave_zombies(rest),
+        "litter" => processes::leave_litter(rest),
         "stop" => processes::stop_self(),
         "trap" => signals::trap(rest),
         "await" => signals::await_one(rest),
@@ -59,6 +60,7 @@ fn run(words: &[Vec<u8>]) -> i32 {
         "loopback" => network::try_loopback(),
         "connect" => network::connect(rest),
         "abstract" => network::connect_abstract(rest),
+        "notify" => network::notify(),
         "try" => attempt::run(rest),
         _ => Err(io::Error::other(format!("unknown verb {verb}"))),
     };

@@ -69,6 +69,7 @@ pub fn leave_stubborn(words: &[&str]) -> Outcome {
     })?;
     // It must have blocked its signals before we end.
     io::Read::read(&mut { reader }, &mut [0])?;
+    println!("left");
     Ok(0)
 }
 
@@ -89,6 +90,14 @@ pub fn leave_zombies(words: &[&str]) -> Outcome {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// `litter COUNT`: leaves so many orphans that end at once, and stays.
+pub fn leave_litter(words: &[&str]) -> Outcome {
+    for _ in 0..number::<usize>(words, 0)? {
+        daemonise(|| {})?;
+    }
+    sleep(&["60"])
 }
 
 /// Runs `work` in a grandchild whose parent has ended; the grandchild's pid.

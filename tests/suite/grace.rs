@@ -7,20 +7,20 @@ use crate::launch::Launch;
 #[test]
 fn without_grace_what_is_left_is_killed_at_once() {
     let output = Launch::new().probe("stubborn 0.2 finish").run().ok();
-    output.prints(&[]);
+    output.prints(&["left"]);
 }
 
 #[test]
 fn with_grace_it_is_asked_to_end_and_may_finish() {
     let output = Launch::new().option("--grace=10").probe("stubborn 0.2 finish").run().ok();
-    let output = output.prints(&["asked to end", "finished"]);
+    let output = output.prints(&["left", "asked to end", "finished"]);
     assert!(output.took < Duration::from_secs(5), "no longer than it takes: {output}");
 }
 
 #[test]
 fn grace_comes_to_an_end() {
     let output = Launch::new().option("--grace").arg("0.3").probe("stubborn 1 never").run().ok();
-    let output = output.prints(&["asked to end"]);
+    let output = output.prints(&["left", "asked to end"]);
     let took = output.took;
     assert!(took >= Duration::from_millis(300) && took < Duration::from_secs(2), "{output}");
 }

@@ -120,6 +120,20 @@ fn sigterm_ends_a_command_that_does_not_catch_it() {
 }
 
 #[test]
+fn orphans_are_reaped() {
+    let running = pid_one("litter 20").start();
+    running.wait_for("ready");
+    let init = init_of(&running);
+    let children = || fs::read_to_string(format!("/proc/{init}/task/{init}/children")).unwrap();
+    let is_alone = || children().split_whitespace().count() == 1;
+    let waited = (0..500).find(|_| {
+        std::thread::sleep(Duration::from_millis(2));
+        is_alone()
+    });
+    assert!(waited.is_some(), "the command alone should be left: {}", children());
+}
+
+#[test]
 fn nothing_is_printed_on_standard_output() {
     let output = pid_one("exit 0").run().ok();
     assert_eq!(output.stdout, "");

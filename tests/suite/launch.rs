@@ -22,6 +22,8 @@ pub struct Launch {
     before: Vec<Before>,
     stdin: Stdio,
     directory: Option<PathBuf>,
+    /// What a shell does first; then it executes the program.
+    script: Option<&'static str>,
 }
 
 enum Place {
@@ -68,6 +70,7 @@ impl Launch {
             before: Vec::new(),
             stdin: Stdio::null(),
             directory: None,
+            script: None,
         }
     }
 
@@ -108,7 +111,7 @@ impl Launch {
 
     /// The launcher finds this open under that number.
     pub fn descriptor(self, fd: impl Into<OwnedFd>, number: i32) -> Launch {
-        self.before(Before::Descriptor(fd.into(), number))
+        self.before(Before::descriptor(&fd.into(), number).unwrap())
     }
 
     /// Standard input, which is else /dev/null.
@@ -120,6 +123,12 @@ impl Launch {
     /// Where the launcher is started.
     pub fn directory(mut self, path: impl Into<PathBuf>) -> Launch {
         self.directory = Some(path.into());
+        self
+    }
+
+    /// Has a shell run a script to which the program and its words are arguments.
+    pub fn through_shell(mut self, script: &'static str) -> Launch {
+        self.script = Some(script);
         self
     }
 
@@ -147,7 +156,14 @@ impl Launch {
     }
 
     fn build(self) -> (Command, String, Option<Rootfs>) {
-        let mut command = Command::new(&self.program);
+        let mut command = match self.script {
+            None => Command::new(&self.program),
+            Some(script) => {
+                let mut shell = Command::new(subject::rootfs().join("bin/busybox"));
+                shell.args(["sh", "-c", script, "sh"]).arg(&self.program);
+                shell
+            }
+        };
         command.args(&self.options);
         let rootfs = match self.rootfs {
             Place::None => None,

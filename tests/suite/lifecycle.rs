@@ -23,16 +23,36 @@ fn marked(mark: &str) -> Vec<i32> {
     .collect()
 }
 
-/// Expects that within so many milliseconds no marked process is left.
+/// Whether a process has been killed, though the kernel may still be busy with its end.
+fn is_dying(pid: i32) -> bool {
+    /// PF_EXITING of linux/sched.h.
+    const EXITING: u64 = 4;
+    let killed = 1 << (libc::SIGKILL - 1);
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let flags = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(6)?.parse().ok());
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let pending = status.lines().filter_map(|line| {
+        let mask = line.strip_prefix("SigPnd:").or(line.strip_prefix("ShdPnd:"))?;
+        u64::from_str_radix(mask.trim(), 16).ok()
+    });
+    // No file any more: it has ended meanwhile.
+    flags.is_none_or(|flags: u64| flags & EXITING != 0)
+        || pending.fold(0, |a, b| a | b) & killed != 0
+}
+
+/// Expects that after 200 ms no marked process runs, and that soon none is left at all.
 #[track_caller]
-fn expect_gone(mark: &str, milliseconds: u64) {
-    let deadline = Instant::now() + Duration::from_millis(milliseconds);
+fn expect_gone(mark: &str) {
+    let began = Instant::now();
     loop {
         let left = marked(mark);
         if left.is_empty() {
             return;
         }
-        assert!(Instant::now() < deadline, "still there: {left:?}");
+        let alive = left.iter().filter(|&&pid| !is_dying(pid)).collect::<Vec<_>>();
+        let took = began.elapsed();
+        assert!(took < Duration::from_millis(200) || alive.is_empty(), "still there: {alive:?}");
+        assert!(took < Duration::from_secs(10), "killed, but still there: {left:?}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
@@ -44,13 +64,15 @@ fn nothing_is_left_when_the_launcher_is_killed() {
     running.wait_for("ready");
     assert_eq!(marked(&mark).len(), 3, "launcher, init, command");
     running.signal(libc::SIGKILL);
-    expect_gone(&mark, 200);
+    expect_gone(&mark);
 }
 
 #[test]
 fn nothing_is_left_when_the_launcher_is_killed_at_any_moment_of_a_start() {
     let rootfs = Rootfs::new();
     let rounds = if subject::is_long() { 2000 } else { 100 };
+    let map = || Launch::on(&rootfs).probe("show /proc/self/uid_map").run().ok().stdout;
+    let before = map();
     let mut seen = 0;
     for round in 0..rounds {
         let mark = mark();
@@ -58,38 +80,27 @@ fn nothing_is_left_when_the_launcher_is_killed_at_any_moment_of_a_start() {
         std::thread::sleep(Duration::from_micros(round * 8000 / rounds));
         seen += usize::from(marked(&mark).len() > 1);
         running.signal(libc::SIGKILL);
-        expect_gone(&mark, 200);
+        expect_gone(&mark);
     }
     assert!(seen > 0, "no container was ever seen");
-    // Whatever was locked for them is free: the rootfs gets what it gets when nothing runs.
-    let map = || {
-        let output = Launch::on(&rootfs).probe("show /proc/self/uid_map").run().ok();
-        output.stdout
-    };
-    let elsewhere = Launch::on(&rootfs).probe("sleep 0").run().ok();
-    assert_eq!(map(), map(), "{elsewhere}");
+    // What was locked for them is free: the rootfs gets the ids that it got before.
+    assert_eq!(map(), before);
 }
 
 #[test]
 fn container_ends_when_init_is_killed_and_the_launcher_says_so() {
     let mark = mark();
-    let running = Launch::new().probe(&format!("sleep 20 {mark}")).start();
-    running.wait_for("ready");
-    let init = child_of(running.pid());
-    sys::kill(init, libc::SIGKILL).unwrap();
+    let path = temporary_path("pid");
+    let launch = Launch::new().option("--pid-file").arg(&path);
+    let running = launch.probe(&format!("sleep 20 {mark}")).start();
+    // Written once the launcher knows that the command runs.
+    let init = (0..5000).find_map(|_| {
+        std::thread::sleep(Duration::from_millis(1));
+        fs::read_to_string(&path).ok()?.trim().parse().ok()
+    });
+    sys::kill(init.expect("a pid"), libc::SIGKILL).unwrap();
     running.finish().code(128 + libc::SIGKILL);
-    expect_gone(&mark, 200);
-}
-
-/// The pid of a process's only child.
-fn child_of(pid: i32) -> i32 {
-    let is_child = |entry: &fs::DirEntry| {
-        let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-        let parent = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1)?.parse().ok());
-        parent == Some(pid)
-    };
-    let child = fs::read_dir("/proc").unwrap().flatten().find(is_child).expect("a child");
-    child.file_name().to_string_lossy().parse().unwrap()
+    expect_gone(&mark);
 }
 
 #[test]
@@ -104,15 +115,16 @@ fn daemon_does_not_outlive_the_command() {
     let output = Launch::new().probe(&format!("orphan close {mark}")).run().ok();
     assert!(output.fact("daemon").parse::<i32>().is_ok());
     assert!(output.took < Duration::from_secs(2), "{output}");
-    expect_gone(&mark, 200);
+    expect_gone(&mark);
 }
 
 #[test]
 fn daemon_that_holds_the_output_does_not_make_the_caller_wait() {
     let mark = mark();
     let output = Launch::new().probe(&format!("orphan keep {mark}")).run().ok();
+    assert!(output.fact("daemon").parse::<i32>().is_ok());
     assert!(output.took < Duration::from_secs(2), "{output}");
-    expect_gone(&mark, 200);
+    expect_gone(&mark);
 }
 
 #[test]
@@ -131,7 +143,7 @@ fn nothing_is_left_in_temporary_folders_or_on_the_rootfs() {
     let rootfs = Rootfs::new();
     let before = rootfs.listing();
     let launch = Launch::on(&rootfs).variable("TMPDIR", &folder).directory(&folder);
-    launch.probe("exit 0").run().ok();
+    launch.probe("exit 3").run().code(3);
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
     assert_eq!(rootfs.listing(), before);
     fs::remove_dir(folder).unwrap();

@@ -27,6 +27,7 @@ mod namespaces;
 mod nesting;
 mod options;
 mod root_maps;
+mod service;
 mod signals;
 mod start;
 mod status;

@@ -62,7 +62,9 @@ fn only_the_containers_own_mounts_are_there() {
 #[test]
 fn mounts_have_the_flags_that_keep_them_harmless() {
     let rootfs = Rootfs::new();
-    for [point, flags, kind, root] in mounts("auto", &rootfs) {
+    let found = mounts("auto", &rootfs);
+    assert!(found.len() > 5, "{found:?}");
+    for [point, flags, kind, root] in found {
         let has = |flag: &str| flags.split(',').any(|have| have == flag);
         let needed: &[&str] = match point.as_str() {
             "/" => &["nodev"],

@@ -102,7 +102,7 @@ fn rootfs_of_somebody_else_can_be_used() {
 
 #[test]
 fn start_prints_nothing_of_its_own() {
-    let output = Launch::new().probe("exit 0").run().ok();
+    let output = Launch::new().probe("exit 3").run().code(3);
     assert_eq!((output.stdout.as_str(), output.complaints().len()), ("", 0));
 }
 

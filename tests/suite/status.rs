@@ -47,6 +47,17 @@ fn status_names_the_namespaces() {
 }
 
 #[test]
+fn status_names_the_namespaces_of_a_short_command_too() {
+    let rootfs = Rootfs::new();
+    for _ in 0..50 {
+        let launch = Launch::on(&rootfs).option("--status-fd=9").command(["/probe"]);
+        let (lines, output) = status_of(launch);
+        assert!(lines[0].contains("\"net\":") && lines[0].contains("\"time\":"), "{lines:?}");
+        output.ok();
+    }
+}
+
+#[test]
 fn status_tells_the_signal() {
     let (lines, output) = status_of(Launch::new().option("--status-fd=9").probe("die 15"));
     assert_eq!(lines[1], r#"{"event":"exited","signal":15,"core":false}"#);

@@ -5,7 +5,7 @@
 use std::ffi::CString;
 use std::fs;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -38,9 +38,24 @@ pub enum Before {
 }
 
 impl Before {
+    /// This descriptor under that number.
+    pub fn descriptor(fd: &OwnedFd, number: i32) -> io::Result<Before> {
+        Ok(Before::Descriptor(move_up(fd)?, number))
+    }
+
     /// A mount of `source` over `target`.
     pub fn mount(source: &Path, target: &Path) -> io::Result<Before> {
         Ok(Before::Mounts(vec![(c_path(source)?, c_path(target)?)]))
+    }
+}
+
+/// Out of the way: no number that a test asks for is taken by what it is to become.
+fn move_up(fd: &OwnedFd) -> io::Result<OwnedFd> {
+    const ABOVE: i32 = 500;
+    // SAFETY: the new descriptor is owned by nobody else.
+    unsafe {
+        let moved = check(libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, ABOVE))?;
+        Ok(OwnedFd::from_raw_fd(moved))
     }
 }
 

@@ -1,0 +1,55 @@
+//! As a service: sockets that a manager has opened, and the way to tell it that all is ready.
+
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
+use crate::ability::require;
+use crate::launch::Launch;
+use crate::rootfs::temporary_path;
+
+/// Executes what follows as the process that LISTEN_PID names.
+const ANNOUNCE: &str = "LISTEN_PID=$$ exec \"$@\"";
+
+#[test]
+fn sockets_of_the_manager_are_the_commands() {
+    require!(busybox);
+    let root = File::open("/").unwrap();
+    let launch = |words: &str| {
+        let launch = [3, 4, 5].into_iter().fold(Launch::new(), |launch, number| {
+            launch.descriptor(root.try_clone().unwrap(), number)
+        });
+        let launch = launch.variable("LISTEN_FDS", "2").variable("LISTEN_FDNAMES", "a:b");
+        launch.probe(words).through_shell(ANNOUNCE).run().ok()
+    };
+    let output = launch("fds");
+    let numbers = output.lines().iter().map(|line| &line[..1]).collect::<Vec<_>>();
+    assert_eq!(numbers, ["0", "1", "2", "3", "4"], "{output}");
+    let output = launch("env");
+    for line in ["LISTEN_FDS=2", "LISTEN_PID=2", "LISTEN_FDNAMES=a:b"] {
+        assert!(output.lines().contains(&line), "{line} is missing\n{output}");
+    }
+}
+
+#[test]
+fn sockets_that_are_for_another_process_are_not() {
+    let launch = Launch::new().descriptor(File::open("/").unwrap(), 3);
+    let launch = launch.variable("LISTEN_FDS", "1").variable("LISTEN_PID", "1");
+    let output = launch.option("--keep-env").probe("fds").run().ok();
+    assert_eq!(output.lines().len(), 3, "{output}");
+}
+
+#[test]
+fn command_can_tell_the_manager_that_it_is_ready() {
+    let path = temporary_path("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o777)).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let launch = Launch::new().variable("NOTIFY_SOCKET", &path);
+    launch.probe("notify").run().ok().prints(&["ok"]);
+    let mut message = [0; 16];
+    let count = manager.recv(&mut message).unwrap();
+    assert_eq!(&message[..count], b"READY=1");
+    fs::remove_file(path).unwrap();
+}
