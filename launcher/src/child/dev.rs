@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use init::report::Report;
 use init::stage::Stage;
 
+use super::identity;
 use super::reporter::{At as _, Failure, Reporter};
 use super::root;
 use crate::prepare::{NOTIFY_NAME, Prepared, Source, Sources};
@@ -133,6 +134,9 @@ impl Dev {
             let console = mount::clone_tree(At::Dir(peer.as_fd()), c"", false)?;
             bind_onto_new_file(console.as_fd(), self.dev.as_fd(), c"console")?;
             socket::send_with_fd(channel, &Report::Terminal.to_bytes(), master.as_fd())?;
+            // The parent gives it the size and the modes of the caller's; the command must not
+            // look before that.
+            identity::wait_for_parent(channel)?;
             file::duplicate_onto(peer.as_fd(), 0)?;
             file::duplicate_onto(peer.as_fd(), 1)?;
             if prepared.stderr_is_terminal {

@@ -7,11 +7,17 @@ use init::stage::Stage;
 
 use super::reporter::{At, Failure};
 use crate::prepare::Prepared;
-use crate::sys::{Errno, file, process, socket};
+use crate::sys::{Errno, Result as SysResult, file, process, socket};
 
-/// Waits at the gate. Go is a byte; the end of the channel is a parent that has died.
-pub fn wait_for_maps(channel: BorrowedFd<'_>) -> Result<(), Failure> {
-    match file::read(channel, &mut [0]).at(Stage::WaitGate)? {
+/// Waits at the gate until the id maps are written.
+pub fn wait_for_maps(gate: BorrowedFd<'_>) -> Result<(), Failure> {
+    wait_for_parent(gate).at(Stage::WaitGate)
+}
+
+/// Waits for the parent's next word. Go is a byte; the end of the stream is a parent that has
+/// died.
+pub fn wait_for_parent(channel: BorrowedFd<'_>) -> SysResult<()> {
+    match file::read(channel, &mut [0])? {
         0 => process::exit(exit::FAILED),
         _ => Ok(()),
     }

@@ -2,13 +2,16 @@
 
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+
+use init::exit::Ending;
 
 use crate::error::Error;
 use crate::prepare::ids::{IdPlan, Writer};
 use crate::spec::idmap::IdMap;
 use crate::sys::file::{self, At};
+use crate::sys::process::{self, Words};
 use crate::sys::{Errno, Result as SysResult};
 
 /// Writes all three, by ourselves or by the setuid tools.
@@ -86,26 +89,21 @@ fn advice(errno: Errno) -> Option<String> {
 
 fn run_tool(tool: &Path, pid: i32, map: &IdMap) -> Result<(), Error> {
     let shown = tool.display();
-    let output = Command::new(tool)
-        .arg(pid.to_string())
-        .args(
-            map.ranges()
-                .iter()
-                .flat_map(|r| [r.inside.0, r.outside.0, r.count])
-                .map(|n| n.to_string()),
-        )
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| {
-            let errno = Errno::new(error.raw_os_error().unwrap_or(libc::EIO));
-            Error::at("RunNewidmap", format_args!("run {shown}"), errno)
-        })?;
-    if output.status.success() {
+    let numbers = map.ranges().iter().flat_map(|r| [r.inside.0, r.outside.0, r.count]);
+    let words = [tool.as_os_str().as_bytes().to_vec(), pid.to_string().into()]
+        .into_iter()
+        .chain(numbers.map(|number| number.to_string().into()));
+    let argv = Words::new(words.filter_map(|word| CString::new(word).ok()).collect());
+    let (ending, said) = process::run(&argv)
+        .map_err(|errno| Error::at("RunNewidmap", format_args!("run {shown}"), errno))?;
+    if ending == Ending::Code(0) {
         return Ok(());
     }
     // The tools explain themselves on stderr, mostly.
-    let said = String::from_utf8_lossy(&output.stderr);
+    let said = String::from_utf8_lossy(&said);
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    Err(Error::refused("RunNewidmap", format!("{shown} refused the map {map}: {said}"))
-        .advise("is it setuid root, and are the ranges those of /etc/subuid and /etc/subgid? --userns single needs neither"))
+    Err(Error::refused("RunNewidmap", format!("{shown} refused the map {map}: {said}")).advise(
+        "is it setuid root, and are the ranges those of /etc/subuid and /etc/subgid? \
+         --userns single needs neither",
+    ))
 }

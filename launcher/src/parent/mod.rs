@@ -21,6 +21,7 @@ use crate::prepare::{Order, Prepared};
 use crate::sys::file::{self, At};
 use crate::sys::{Errno, mount, process};
 pub use pid_file::PidFile;
+use status::Namespaces;
 pub use status::Status;
 
 /// A child that waits at the gate, or a container that runs. Dropping it closes the channel,
@@ -28,6 +29,8 @@ pub use status::Status;
 pub struct Container {
     pid: i32,
     channel: OwnedFd,
+    /// For `--status-fd`; read while the child waits, as a short command may be gone later.
+    namespaces: Option<Namespaces>,
 }
 
 /// Why a child could not be let through the gate.
@@ -52,7 +55,8 @@ pub fn admit(
     log: &mut Log,
 ) -> Result<Container, Blocked> {
     log.step(format_args!("clone3 into pid {pid}"));
-    let container = Container { pid, channel };
+    let namespaces = prepared.spec.status_fd.map(|_| Namespaces::of(pid));
+    let container = Container { pid, channel, namespaces };
     match container.prepare_ids(prepared, log) {
         Ok(()) => Ok(container),
         Err(blocked) => {
@@ -69,6 +73,7 @@ impl Container {
         maps::write(&prepared.ids, self.pid)?;
         log.step("write id maps");
         self.map_rootfs(prepared, log)?;
+        give_pipes(prepared);
         if prepared.order == Order::Locked && prepared.caller.can_mount {
             // The launcher stays in its own root, and comes back to where it was.
             let attach = || {
@@ -81,10 +86,15 @@ impl Container {
                 Error::at("AttachRoot", format_args!("attach rootfs {shown} over /"), errno)
             })?;
         }
+        Ok(self.go()?)
+    }
+
+    /// Lets the child go on.
+    fn go(&self) -> Result<(), Error> {
         const GO: &[u8] = b"g";
         file::write(self.channel.as_fd(), GO)
-            .map_err(|errno| Error::at("OpenGate", "let the child go", errno))?;
-        Ok(())
+            .map(drop)
+            .map_err(|errno| Error::at("OpenGate", "let the child go", errno))
     }
 
     /// The child holds the same detached mount, so mapping ours maps its.
@@ -123,5 +133,22 @@ impl Container {
         log: &Log,
     ) -> Result<Ending, Error> {
         supervise::until_end(self, prepared, status, pid_file, log)
+    }
+}
+
+/// Lets the command open its standard streams by name (`/dev/stdout`): the inode of a pipe
+/// belongs to who made it, who may be nobody inside. Only root can give it away, and only what is
+/// a pipe and nothing else: a FIFO, a file or a terminal is somebody's outside.
+fn give_pipes(prepared: &Prepared<'_>) {
+    let Some(owner) = prepared.ids.uid.to_outside(prepared.account.uid) else { return };
+    for number in 0..=2 {
+        let pipe = file::borrow_inherited(number).and_then(|fd| Ok((fd, file::stat_fd(fd)?)));
+        if let Ok((fd, stat)) = pipe
+            && stat.uid != owner.0
+            && file::is_anonymous_pipe(fd).unwrap_or(false)
+        {
+            // EPERM for an ordinary user: as in every other launcher, then.
+            file::change_owner(fd, owner.0).ok();
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::sys::file;
 /// Where to write, if anywhere.
 pub struct Status(Option<BorrowedFd<'static>>);
 
-const NAMESPACES: [&str; 8] = ["user", "mnt", "pid", "net", "uts", "ipc", "cgroup", "time"];
+const NAMES: [&str; 8] = ["user", "mnt", "pid", "net", "uts", "ipc", "cgroup", "time"];
 
 impl Status {
     /// The descriptor that the caller left open for it.
@@ -31,18 +31,9 @@ impl Status {
     }
 
     /// The command runs.
-    pub fn started(&self, pid: i32) {
-        if self.0.is_none() {
-            return;
-        }
-        let namespaces = NAMESPACES
-            .iter()
-            .filter_map(|name| Some(format!("\"{name}\":{}", namespace_inode(pid, name)?)))
-            .collect::<Vec<_>>()
-            .join(",");
-        self.write(&format!(
-            "{{\"event\":\"started\",\"pid\":{pid},\"namespaces\":{{{namespaces}}}}}\n"
-        ));
+    pub fn started(&self, pid: i32, namespaces: &Namespaces) {
+        let Namespaces(list) = namespaces;
+        self.write(&format!("{{\"event\":\"started\",\"pid\":{pid},\"namespaces\":{{{list}}}}}\n"));
     }
 
     /// It never ran.
@@ -74,8 +65,19 @@ impl Status {
     }
 }
 
+/// A process's namespaces, as the object that is shown.
+pub struct Namespaces(String);
+
+impl Namespaces {
+    /// Reads them. To be done while the process is known to be there.
+    pub fn of(pid: i32) -> Namespaces {
+        let entry = |name: &&str| Some(format!("\"{name}\":{}", inode(pid, name)?));
+        Namespaces(NAMES.iter().filter_map(entry).collect::<Vec<_>>().join(","))
+    }
+}
+
 /// From a link such as `net:[4026531840]`.
-fn namespace_inode(pid: i32, name: &str) -> Option<u64> {
+fn inode(pid: i32, name: &str) -> Option<u64> {
     let link = fs::read_link(format!("/proc/{pid}/ns/{name}")).ok()?;
     link.to_str()?.split_once('[')?.1.strip_suffix(']')?.parse().ok()
 }

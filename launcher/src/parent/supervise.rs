@@ -11,6 +11,7 @@ use init::stage::Stage;
 
 use super::diagnose;
 use super::relay::{Relay, Served};
+use super::status::Namespaces;
 use super::{Container, PidFile, Status};
 use crate::advice;
 use crate::error::Error;
@@ -173,8 +174,14 @@ impl Watch<'_> {
                 // It ends right after its report.
                 process::wait(self.container.pid).ok();
                 self.container.pid = pid as i32;
+                if let Some(namespaces) = &mut self.container.namespaces {
+                    *namespaces = Namespaces::of(pid as i32);
+                }
             }
-            Report::Terminal => self.relay = fd.map(Relay::start).transpose()?,
+            Report::Terminal => {
+                self.relay = fd.map(Relay::start).transpose()?;
+                self.container.go()?;
+            }
             Report::Started => {
                 self.started = true;
                 signal::widen_queue(self.signals.as_fd(), signal::ALL)
@@ -182,7 +189,9 @@ impl Watch<'_> {
                 if let Some(file) = &mut self.pid_file {
                     file.publish(self.container.pid)?;
                 }
-                self.status.started(self.container.pid);
+                if let Some(namespaces) = &self.container.namespaces {
+                    self.status.started(self.container.pid, namespaces);
+                }
             }
             Report::Ended(ending) => self.ending = Some(ending),
         }

@@ -106,7 +106,7 @@ fn single(caller: &Caller) -> IdPlan {
         mode: "single",
         gid: IdMap::single(Outside(caller.gid)),
         writer: Writer::Parent,
-        can_set_groups: caller.can_map,
+        can_set_groups: caller.can_map && setgroups_is_allowed(),
         rootfs_ids: RootfsIds::AsTheyAre,
         mask_proc: reaches_host_root(&uid),
         uid,
@@ -218,9 +218,13 @@ fn explicit(uid: &IdMap, gid: &IdMap, caller: &Caller, rootfs: &Rootfs) -> Resul
         Error::refused("PlanIds", format!("--uid-map needs {tool}, which is not on PATH"))
             .advise("install it (Debian: uidmap); without it a user maps only 0 to itself")
     })?;
+    // newgidmap(1) denies setgroups(2) to a map that has nothing but the caller's own gid.
+    let own_gid_only = gid == IdMap::single(Outside(caller.gid));
+    let plan = direct("explicit", uid, gid, RootfsIds::AsTheyAre);
     Ok(IdPlan {
         writer: Writer::Tools(tools),
-        ..direct("explicit", uid, gid, RootfsIds::AsTheyAre)
+        can_set_groups: plan.can_set_groups && !own_gid_only,
+        ..plan
     })
 }
 

@@ -101,6 +101,12 @@ impl IdMap {
         self.0.iter().any(|range| range.contains_outside(id.0))
     }
 
+    /// What an id of the container's is outside.
+    pub fn to_outside(&self, id: u32) -> Option<Outside> {
+        let range = self.0.iter().find(|range| range.contains_inside(id))?;
+        Some(Outside(range.outside.0 + (id - range.inside.0)))
+    }
+
     /// The ranges.
     pub fn ranges(&self) -> &[IdRange] {
         &self.0
@@ -165,6 +171,8 @@ mod tests {
         let map = parse(&["0:1000:1", "1:100000:65536"]).unwrap();
         assert_eq!(map.to_lines(), "0 1000 1\n1 100000 65536\n");
         assert!(map.has_inside(65536) && !map.has_inside(65537));
+        assert_eq!(map.to_outside(2), Some(Outside(100001)));
+        assert_eq!(map.to_outside(65537), None);
         assert!(map.has_outside(Outside(1000)) && !map.has_outside(Outside(1001)));
     }
 

@@ -139,6 +139,17 @@ pub fn change_owner(file: BorrowedFd<'_>, uid: u32) -> Result<()> {
     unsafe { syscall!(Sysno::fchownat, file.as_raw_fd(), c"".as_ptr(), uid, keep, flags) }.map(drop)
 }
 
+/// Whether this is what pipe(2) makes, and not a FIFO that has a name.
+pub fn is_anonymous_pipe(fd: BorrowedFd<'_>) -> Result<bool> {
+    const PIPEFS_MAGIC: u64 = 0x5049_5045;
+    // struct statfs of any 64-bit architecture (asm-generic/statfs.h): fifteen words, the type
+    // first.
+    let mut stat = [0u64; 15];
+    // SAFETY: the kernel fills one struct statfs.
+    unsafe { syscall!(Sysno::fstatfs, fd.as_raw_fd(), stat.as_mut_ptr()) }?;
+    Ok(stat[0] == PIPEFS_MAGIC)
+}
+
 /// fchdir(2).
 pub fn enter_dir(dir: BorrowedFd<'_>) -> Result<()> {
     // SAFETY: it takes no memory.
@@ -149,6 +160,14 @@ pub fn enter_dir(dir: BorrowedFd<'_>) -> Result<()> {
 pub fn set_umask(mask: u32) -> Result<u32> {
     // SAFETY: it takes no memory.
     unsafe { syscall!(Sysno::umask, mask) }.map(|old| old as u32)
+}
+
+/// pipe2(2): the end to read from, and the end to write to.
+pub fn pipe() -> Result<(OwnedFd, OwnedFd)> {
+    let mut fds = [0i32; 2];
+    // SAFETY: the kernel writes two descriptors.
+    unsafe { syscall!(Sysno::pipe2, fds.as_mut_ptr(), libc::O_CLOEXEC) }?;
+    Ok((own(fds[0] as usize), own(fds[1] as usize)))
 }
 
 /// write(2), once.

@@ -1,11 +1,12 @@
 //! Processes and their identity.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
+use init::exit::Ending;
 use syscalls::{Sysno, syscall};
 
-use super::Result;
+use super::{Result, file, signal};
 
 /// struct clone_args, first version (CLONE_ARGS_SIZE_VER0, Linux 5.3).
 #[repr(C)]
@@ -96,6 +97,35 @@ pub fn execute(program: BorrowedFd<'_>, argv: &Words, env: &Words) -> super::Err
         )
     };
     result.err().unwrap_or(super::Errno::EINVAL)
+}
+
+/// Runs a program of the host's to its end, with an empty environment: how it ended, and what it
+/// wrote to standard error. Not by the C library's spawn, which would unblock signals of its own
+/// on the way.
+pub fn run(argv: &Words) -> Result<(Ending, Vec<u8>)> {
+    let (read_end, write_end) = file::pipe()?;
+    let pid = match clone3(0, libc::SIGCHLD)? {
+        Forked::Parent(pid) => pid,
+        Forked::Child => {
+            // Nothing is allocated here.
+            file::duplicate_onto(write_end.as_fd(), 2).ok();
+            signal::set_mask(0).ok();
+            let none = [std::ptr::null::<libc::c_char>()];
+            // SAFETY: argv is NULL-terminated, of words that end with NUL, the first of which is
+            // the path; the environment is empty. On success this does not return.
+            unsafe {
+                syscall!(Sysno::execve, argv.pointers[0], argv.pointers.as_ptr(), none.as_ptr())
+            }
+            .ok();
+            exit(init::exit::NOT_EXECUTABLE)
+        }
+    };
+    drop(write_end);
+    let (mut said, mut buffer) = (Vec::new(), [0; 512]);
+    while let Ok(count @ 1..) = file::read(read_end.as_fd(), &mut buffer) {
+        said.extend_from_slice(&buffer[..count]);
+    }
+    Ok((Ending::from_wait_status(wait(pid)?), said))
 }
 
 /// The effective user id.
