@@ -108,6 +108,11 @@ pub fn bwrap() -> Ability {
     subject::tool("bwrap").map(drop).ok_or("no bwrap on PATH".into())
 }
 
+/// strace, to fail system calls.
+pub fn tracing() -> Ability {
+    subject::tool("strace").map(drop).ok_or("no strace on PATH".into())
+}
+
 /// A pty of our own.
 pub fn terminals() -> Ability {
     sys::terminal::open().map(drop).map_err(|error| format!("cannot open a pty: {error}"))

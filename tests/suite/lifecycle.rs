@@ -8,7 +8,7 @@ use crate::rootfs::{Rootfs, temporary_path};
 use crate::{subject, sys};
 
 /// A word that no other command line has.
-fn mark() -> String {
+pub fn mark() -> String {
     temporary_path("mark").file_name().unwrap().to_string_lossy().into_owned()
 }
 
@@ -42,7 +42,7 @@ fn is_dying(pid: i32) -> bool {
 
 /// Expects that after 200 ms no marked process runs, and that soon none is left at all.
 #[track_caller]
-fn expect_gone(mark: &str) {
+pub fn expect_gone(mark: &str) {
     let began = Instant::now();
     loop {
         let left = marked(mark);

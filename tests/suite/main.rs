@@ -15,6 +15,7 @@ mod dev;
 mod environment;
 mod errors;
 mod exit_codes;
+mod faults;
 mod grace;
 mod idmap;
 mod init_alone;

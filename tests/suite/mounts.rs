@@ -4,6 +4,7 @@ use crate::ability::for_root;
 use crate::launch::Launch;
 use crate::rootfs::Rootfs;
 use crate::sys;
+use crate::sys::before::Before;
 
 /// The ways to start that this caller has: each has to be as tight as the others.
 pub fn modes() -> &'static [&'static str] {
@@ -171,5 +172,25 @@ impl crate::output::Output {
     #[track_caller]
     pub fn prints_one_of(self, lines: &[&str]) {
         assert!(lines.contains(&self.stdout.trim_end()), "one of {lines:?}\n{self}");
+    }
+}
+
+#[test]
+fn nothing_appears_on_a_host_whose_mounts_are_shared() {
+    for_root!();
+    let rootfs = Rootfs::new();
+    for mode in modes() {
+        let launch = Launch::on(&rootfs).option("--userns").arg(*mode).before(Before::ShareMounts);
+        let output = launch
+            .probe("show /proc/self/mountinfo")
+            .through_shell(
+                "before=$(cat /proc/self/mountinfo)
+                 inside=$(\"$@\") || exit
+                 case $inside in *shared:*) echo \"shared inside\";; esac
+                 \"$1\" \"$2\" \"$3\" \"$4\" /probe sleep 1 > /dev/null & sleep 0.3
+                 [ \"$before\" = \"$(cat /proc/self/mountinfo)\" ] && echo same; wait",
+            )
+            .run();
+        output.ok().prints(&["same"]);
     }
 }

@@ -32,6 +32,8 @@ pub enum Before {
     /// In a mount namespace of its own (root), mount each source over its target; a source of
     /// "proc" is a new proc.
     Mounts(Vec<(CString, CString)>),
+    /// In a mount namespace of its own (root), share every mount, as systemd does on its hosts.
+    ShareMounts,
     /// Become PID 1 of a new pid namespace, root of a new user namespace. The process that was
     /// forked stays outside, and ends as PID 1 does.
     PidOne,
@@ -127,6 +129,15 @@ fn make(change: &Before, (uid, gid): (u32, u32)) -> io::Result<()> {
                     };
                     let nothing = ptr::null();
                     check(libc::mount(source.as_ptr(), target.as_ptr(), fs, flags, nothing))?;
+                }
+            }
+            Before::ShareMounts => {
+                check(libc::unshare(libc::CLONE_NEWNS))?;
+                let (none, root) = (ptr::null(), c"/".as_ptr());
+                // A copy is the original's peer as long as it has not been private.
+                for propagation in [libc::MS_PRIVATE, libc::MS_SHARED] {
+                    let flags = libc::MS_REC | propagation;
+                    check(libc::mount(none, root, none, flags, ptr::null()))?;
                 }
             }
             Before::PidOne => {

@@ -1,0 +1,115 @@
+//! Every system call of a start, failed once by strace: one line and 125, or a start that is as
+//! good as any. The calls are those of a trace, so a new one is found by itself.
+//!
+//! The command is init's `--version`, a static program that makes two calls of its own.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use crate::ability::require;
+use crate::launch::Launch;
+use crate::lifecycle::{expect_gone, mark};
+use crate::mounts::modes;
+use crate::output::Output;
+use crate::rootfs::{Rootfs, temporary_path};
+use crate::{subject, sys};
+
+/// Cannot fail, or are over before there is a launcher, or are the end of a process.
+const NOT_FAILED: [&str; 9] = [
+    "execve",
+    "exit_group",
+    "arch_prctl",
+    "set_tid_address",
+    "brk",
+    "munmap",
+    "close",
+    "wait4",
+    "rt_sigtimedwait",
+];
+
+/// How often each call is made by the process that makes it most often.
+fn calls_of_a_start(rootfs: &Rootfs, mode: &str, mark: &str) -> BTreeMap<String, usize> {
+    let trace = temporary_path("trace");
+    start(rootfs, mode, mark)
+        .variable("TRACE", &trace)
+        .through_shell("exec strace -f -o \"$TRACE\" \"$@\"")
+        .run()
+        .code(0);
+    let text = fs::read_to_string(&trace).unwrap();
+    fs::remove_file(&trace).unwrap();
+    let mut calls = BTreeMap::<(String, String), usize>::new();
+    for line in text.lines() {
+        let (pid, rest) = line.split_once(' ').unwrap();
+        if let Some((name, _)) = rest.trim_start().split_once('(')
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        {
+            *calls.entry((pid.into(), name.into())).or_default() += 1;
+        }
+    }
+    let mut most = BTreeMap::new();
+    for ((_, name), count) in calls {
+        let entry = most.entry(name).or_insert(0);
+        *entry = count.max(*entry);
+    }
+    most.retain(|name: &String, _| !NOT_FAILED.contains(&name.as_str()));
+    assert!(most.contains_key("pivot_root") && most.len() > 30, "a trace of what? {most:?}");
+    most
+}
+
+fn start(rootfs: &Rootfs, mode: &str, mark: &str) -> Launch {
+    let launch = Launch::on(rootfs).option("--userns").arg(mode).variable("RUST_BACKTRACE", "0");
+    launch.command(["/quit", "--version", mark])
+}
+
+fn is_right_or_refused(output: &Output, errno: &str) -> bool {
+    let complaints = output.complaints();
+    match output.status.code() {
+        Some(0) => complaints.is_empty() && output.stdout.contains("version"),
+        Some(125) => complaints.len() == 1 && complaints[0].starts_with("launcher: "),
+        // The command's own write was failed.
+        _ => errno == "EIO" && complaints.is_empty(),
+    }
+}
+
+fn fail_every_call_once(mode: &str, errno: &str) {
+    let (rootfs, mark) = (Rootfs::new(), mark());
+    fs::copy(subject::init(), rootfs.inside("quit")).unwrap();
+    let mounts_before = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let mut wrong = Vec::new();
+    for (name, count) in calls_of_a_start(&rootfs, mode, &mark) {
+        for when in 1..=count {
+            let inject = format!("{name}:error={errno}:when={when}");
+            // A hang is a failure too: the run ends at its deadline with a panic.
+            let output = start(&rootfs, mode, &mark)
+                .variable("INJECT", &inject)
+                .through_shell(
+                    "exec strace -f -qq -o /dev/null -e trace=none -e inject=\"$INJECT\" \"$@\"",
+                )
+                .run();
+            if !is_right_or_refused(&output, errno) {
+                wrong.push(format!("{inject}\n{output}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+    let mounts_after = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    assert_eq!(mounts_before, mounts_after);
+    expect_gone(&mark);
+}
+
+#[test]
+fn every_call_that_is_refused_ends_in_one_line() {
+    require!(tracing);
+    // strace takes the setuid bit from newuidmap.
+    let modes = if sys::uid() == 0 { modes() } else { &["single"] };
+    for mode in modes {
+        fail_every_call_once(mode, "EPERM");
+    }
+}
+
+#[test]
+fn every_call_that_the_kernel_lacks_ends_in_one_line() {
+    require!(tracing);
+    let mode = if sys::uid() == 0 { "auto" } else { "single" };
+    fail_every_call_once(mode, "ENOSYS");
+}
