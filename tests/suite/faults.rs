@@ -73,7 +73,7 @@ fn is_right_or_refused(output: &Output, errno: &str) -> bool {
 
 fn fail_every_call_once(mode: &str, errno: &str) {
     let (rootfs, mark) = (Rootfs::new(), mark());
-    fs::copy(subject::init(), rootfs.inside("quit")).unwrap();
+    rootfs.add_program("quit", &subject::init());
     let mounts_before = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let mut wrong = Vec::new();
     for (name, count) in calls_of_a_start(&rootfs, mode, &mark) {

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::ability::{for_root, require};
 use crate::launch::Launch;
-use crate::rootfs::Rootfs;
+use crate::rootfs::{FORKING, Rootfs};
 use crate::{subject, sys};
 
 /// A launcher and a smaller root file system inside each root file system.
@@ -111,7 +111,9 @@ fn add_bwrap(rootfs: &Rootfs) {
     fs::create_dir_all(rootfs.inside("bin")).unwrap();
     rootfs.add_program("bin/bwrap", &bwrap);
     // The dynamic loader lists what it would load: `NAME => PATH (ADDRESS)`, or its own path.
+    let forking = FORKING.read();
     let listed = Command::new(&bwrap).env("LD_TRACE_LOADED_OBJECTS", "1").output().unwrap();
+    drop(forking);
     for word in String::from_utf8_lossy(&listed.stdout).split_whitespace() {
         let path = PathBuf::from(word);
         if path.is_absolute() && path.is_file() {

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::process;
+use std::sync::RwLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::subject;
@@ -13,6 +14,11 @@ use crate::subject;
 pub struct Rootfs {
     path: PathBuf,
 }
+
+/// A process that is forked while a program is being copied holds that program open for writing
+/// until it executes its own, and nobody can execute the copy meanwhile (ETXTBSY): who copies
+/// keeps the others from forking.
+pub static FORKING: RwLock<()> = RwLock::new(());
 
 /// The folder for temporary files.
 pub fn temporary_folder() -> PathBuf {
@@ -84,6 +90,7 @@ impl Rootfs {
 
     /// A copy of a program of the host's.
     pub fn add_program(&self, path: &str, from: &Path) {
+        let _no_fork = FORKING.write();
         fs::copy(from, self.inside(path)).unwrap_or_else(|error| panic!("{from:?}: {error}"));
         fs::set_permissions(self.inside(path), fs::Permissions::from_mode(0o755)).unwrap();
     }

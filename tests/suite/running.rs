@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::output::Output;
-use crate::rootfs::Rootfs;
+use crate::rootfs::{FORKING, Rootfs};
 use crate::sys;
 
 /// No test waits longer for anything.
@@ -44,8 +44,10 @@ impl Running {
     #[track_caller]
     pub fn start(mut command: Command, shown: String, rootfs: Option<Rootfs>) -> Running {
         let started = Instant::now();
+        let forking = FORKING.read();
         let mut child =
             command.spawn().unwrap_or_else(|error| panic!("cannot start {shown}: {error}"));
+        drop(forking);
         let stdout = child.stdout.take().map_or_else(Stream::ended, Stream::read);
         let stderr = child.stderr.take().map_or_else(Stream::ended, Stream::read);
         Running { child, shown, stdout, stderr, started, _rootfs: rootfs }

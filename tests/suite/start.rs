@@ -85,7 +85,7 @@ fn rootfs_may_be_relative_or_a_link_or_have_an_odd_name() {
     std::fs::remove_file(link).unwrap();
 
     std::fs::create_dir(rootfs.inside("help")).unwrap();
-    std::fs::copy(subject::probe(), rootfs.inside("help/probe")).unwrap();
+    rootfs.add_program("help/probe", &subject::probe());
     let in_rootfs = |launch: Launch| launch.directory(rootfs.path()).probe("place").run().ok();
     assert_eq!(in_rootfs(Launch::on_path("help")).fact("cwd"), "/");
     std::fs::rename(rootfs.inside("help"), rootfs.inside("--env")).unwrap();
