@@ -30,7 +30,7 @@ const NOT_FAILED: [&str; 9] = [
 
 /// A traced start that takes longer is on an emulated machine, where all of them would take ten
 /// minutes: there only one call in so many is failed. Which ones depends on the trace alone.
-const SLOW: Duration = Duration::from_millis(120);
+const SLOW: Duration = Duration::from_millis(400);
 const ONE_IN: usize = 16;
 
 /// How often each call is made by the process that makes it most often, and how long it took.
