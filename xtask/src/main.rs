@@ -11,6 +11,7 @@ mod console;
 mod debian;
 mod elf;
 mod failure;
+mod initramfs;
 mod program;
 mod rootfs;
 mod run;
@@ -37,6 +38,7 @@ struct Xtask {
 #[argh(subcommand)]
 enum Task {
     Build(build::Build),
+    Initramfs(initramfs::Initramfs),
     Rootfs(rootfs::Rootfs),
     Run(run::Run),
     Test(test::Test),
@@ -61,13 +63,14 @@ fn start(typed: impl Iterator<Item = OsString>) -> Result<(), Error> {
         Err(early) if early.status.is_ok() => return console::print(early.output.trim_end()),
         Err(early) => return Err(Error::Misuse(early.output.trim_end().to_string())),
     };
-    let takes_words = matches!(xtask.task, Task::Run(_) | Task::Test(_));
+    let takes_words = matches!(xtask.task, Task::Initramfs(_) | Task::Run(_) | Task::Test(_));
     if passed_on.is_some() && !takes_words {
-        let text = "only `run` and `test` take words after `--`";
+        let text = "only `initramfs`, `run` and `test` take words after `--`";
         return Err(Error::Misuse(text.into()));
     }
     match xtask.task {
         Task::Build(task) => task.run(),
+        Task::Initramfs(task) => task.run(passed_on.unwrap_or_default()),
         Task::Rootfs(task) => task.run(),
         Task::Run(task) => task.run(passed_on.unwrap_or_default()),
         Task::Test(task) => task.run(&passed_on.unwrap_or_default()),
