@@ -3,6 +3,8 @@
 //! Needs no root and installs nothing: `apt-get download` and `dpkg-deb -x` into the cache folder.
 //! apt checks the package against the archive's signature.
 
+pub mod suite;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,23 +14,27 @@ use crate::failure::{At, Error};
 use crate::program;
 use crate::workspace;
 
+/// Where packages are unpacked, each in a folder of its name.
+pub fn cache() -> PathBuf {
+    workspace::cache().join("debian")
+}
+
+/// The folders of shared libraries in what is unpacked.
+pub fn library_folders() -> Vec<PathBuf> {
+    let triplet = format!("{}-linux-gnu", std::env::consts::ARCH);
+    let packages = fs::read_dir(cache()).into_iter().flatten().flatten();
+    let folder = |package: fs::DirEntry| package.path().join("usr/lib").join(&triplet);
+    packages.map(folder).filter(|folder| folder.is_dir()).collect()
+}
+
 /// The folder into which `package` is unpacked, at once if it is there already.
 pub fn unpacked(package: &str) -> Result<PathBuf, Error> {
-    let cache = workspace::cache().join("debian");
+    let cache = cache();
     let place = cache.join(package);
     if place.is_dir() {
         return Ok(place);
     }
-    for tool in ["apt-get", "dpkg-deb"] {
-        if program::find(tool).is_none() {
-            return Err(Error::Missing {
-                what: format!(
-                    "{package} is not installed, and without {tool} it cannot be fetched"
-                ),
-                advice: format!("install the package that your system calls {package}"),
-            });
-        }
-    }
+    require_tools(package)?;
     console::progress(&format!("fetching the Debian package {package}"));
     let download = cache.join(format!("{package}.download"));
     recreate(&download)?;
@@ -37,11 +43,21 @@ pub fn unpacked(package: &str) -> Result<PathBuf, Error> {
     // Renamed when complete, so an interrupted run leaves nothing that looks finished.
     let partial = cache.join(format!("{package}.partial"));
     recreate(&partial)?;
-    let archive = find_archive(&download)?;
-    program::run_quietly(Command::new("dpkg-deb").arg("-x").arg(archive).arg(&partial))?;
+    unpack(&download, &partial)?;
     fs::rename(&partial, &place).at("create", &place)?;
     fs::remove_dir_all(&download).at("remove", &download)?;
     Ok(place)
+}
+
+fn require_tools(package: &str) -> Result<(), Error> {
+    let tools = ["apt-get", "apt-cache", "dpkg-deb"];
+    match tools.into_iter().find(|tool| program::find(tool).is_none()) {
+        None => Ok(()),
+        Some(tool) => Err(Error::Missing {
+            what: format!("{package} is not installed, and without {tool} it cannot be fetched"),
+            advice: format!("install the package that your system calls {package}"),
+        }),
+    }
 }
 
 /// By the system's package lists, and if those are empty or too old, by private ones.
@@ -75,7 +91,11 @@ fn fetch(package: &str, into: &Path, private: &Path) -> Result<(), Error> {
 
 /// apt drops root for the download, to a user who may not be able to reach our folder.
 fn apt_get(options: &[String]) -> Command {
-    let mut command = Command::new("apt-get");
+    apt("apt-get", options)
+}
+
+fn apt(tool: &str, options: &[String]) -> Command {
+    let mut command = Command::new(tool);
     command.args(["-q", "-o", "APT::Sandbox::User=root"]).env("LC_ALL", "C.UTF-8");
     for option in options {
         command.args(["-o", option]);
@@ -87,12 +107,18 @@ fn option(name: &str, folder: &Path) -> String {
     format!("{name}={}", folder.display())
 }
 
-fn find_archive(download: &Path) -> Result<PathBuf, Error> {
+/// Every package in `download`; none is an error.
+fn unpack(download: &Path, into: &Path) -> Result<(), Error> {
+    let mut count = 0;
     for entry in fs::read_dir(download).at("read", download)? {
         let path = entry.at("read", download)?.path();
         if path.extension().is_some_and(|extension| extension == "deb") {
-            return Ok(path);
+            program::run_quietly(Command::new("dpkg-deb").arg("-x").arg(path).arg(into))?;
+            count += 1;
         }
+    }
+    if count > 0 {
+        return Ok(());
     }
     Err(Error::Missing {
         what: format!("apt-get left no package in {}", download.display()),

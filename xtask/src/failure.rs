@@ -21,19 +21,27 @@ pub enum Error {
     Missing { what: String, advice: String },
     /// The task did its work, and the answer is no.
     Verdict(String),
+    /// A virtual machine ended without an answer, neither yes nor no.
+    NoVerdict(String),
 }
 
 impl Error {
     /// The exit code `main` ends with.
     pub fn exit_code(&self) -> u8 {
-        if matches!(self, Error::Misuse(_)) { 2 } else { 1 }
+        match self {
+            Error::Misuse(_) => 2,
+            Error::NoVerdict(_) => 3,
+            _ => 1,
+        }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Misuse(text) | Error::Verdict(text) => f.write_str(text),
+            Error::Misuse(text) | Error::Verdict(text) | Error::NoVerdict(text) => {
+                f.write_str(text)
+            }
             Error::File { doing, path, cause } => {
                 write!(f, "cannot {doing} {}: {cause}", path.display())
             }

@@ -1,19 +1,23 @@
 //! `cargo xtask TASK`: what a developer and CI do with this workspace, one file a task.
 //!
 //! Runs on the host with the user's own rights. Every task returns its failure; this file alone
-//! prints it, once. Exit code 1: it failed. Exit code 2: the command line was wrong.
+//! prints it, once. Exit code 1: it failed. Exit code 2: the command line was wrong. Exit code 3: a
+//! virtual machine gave no verdict.
 
 mod build;
+mod caller;
 mod cargo_json;
 mod console;
 mod debian;
 mod elf;
 mod failure;
+mod initramfs;
 mod program;
 mod rootfs;
 mod run;
 mod test;
 mod tidy;
+mod vm;
 mod workspace;
 
 use std::ffi::OsString;
@@ -34,6 +38,7 @@ struct Xtask {
 #[argh(subcommand)]
 enum Task {
     Build(build::Build),
+    Initramfs(initramfs::Initramfs),
     Rootfs(rootfs::Rootfs),
     Run(run::Run),
     Test(test::Test),
@@ -58,11 +63,14 @@ fn start(typed: impl Iterator<Item = OsString>) -> Result<(), Error> {
         Err(early) if early.status.is_ok() => return console::print(early.output.trim_end()),
         Err(early) => return Err(Error::Misuse(early.output.trim_end().to_string())),
     };
-    if passed_on.is_some() && !matches!(xtask.task, Task::Run(_) | Task::Test(_)) {
-        return Err(Error::Misuse("only `run` and `test` take words after `--`".into()));
+    let takes_words = matches!(xtask.task, Task::Initramfs(_) | Task::Run(_) | Task::Test(_));
+    if passed_on.is_some() && !takes_words {
+        let text = "only `initramfs`, `run` and `test` take words after `--`";
+        return Err(Error::Misuse(text.into()));
     }
     match xtask.task {
         Task::Build(task) => task.run(),
+        Task::Initramfs(task) => task.run(passed_on.unwrap_or_default()),
         Task::Rootfs(task) => task.run(),
         Task::Run(task) => task.run(passed_on.unwrap_or_default()),
         Task::Test(task) => task.run(&passed_on.unwrap_or_default()),

@@ -1,17 +1,22 @@
 //! `cargo xtask test`: everything this workspace can check about itself.
 //!
-//! Run by a developer and by CI. House rules first, then unit tests, then the container tests on
-//! this machine: as root and as an ordinary user where we are root, else as the caller alone.
+//! Run by a developer and by CI. House rules first, then unit tests, then the container tests: on
+//! this machine, as root and as an ordinary user where we are root, else as the caller alone; and
+//! in virtual machines with the kernels we promise, always as both.
 
+mod guest;
 mod ordinary;
 mod stage;
 mod subject;
 mod tally;
 mod tools;
+mod verdict;
+mod vm;
 
-use std::ffi::OsString;
-use std::path::Path;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::str::FromStr;
 
 use argh::FromArgs;
 
@@ -19,38 +24,126 @@ use crate::build;
 use crate::console;
 use crate::failure::Error;
 use crate::tidy;
+use crate::vm::kernel::NEWEST;
 use crate::workspace;
 use stage::{Stage, Stay};
-use subject::Subject;
+use subject::{Programs, Subject};
 use tally::Row;
 
 /// Run all tests. Words after `--` go to the test programs: filters, and options such as
 /// `--test-threads=1`. LAUNCHER, INIT, PROBE and ROOTFS in the environment replace what would be
-/// built.
+/// built. Exit code 3: a virtual machine gave no verdict.
 #[derive(FromArgs)]
 #[argh(subcommand, name = "test")]
 pub struct Test {
     /// only the container tests on this machine
     #[argh(switch)]
     host: bool,
+
+    /// only the container tests in virtual machines
+    #[argh(switch)]
+    vm: bool,
+
+    /// kernels to boot, fetched from Debian: 5.10, 6.1, 6.12, newest (default: the last three)
+    #[argh(option, arg_name = "list")]
+    kernels: Option<String>,
+
+    /// another kernel to boot: a bzImage or vmlinuz
+    #[argh(option, arg_name = "file")]
+    kernel: Option<PathBuf>,
+
+    /// root file system of the virtual machines: tmpfs (default), or initramfs
+    #[argh(option, default = "Root::Tmpfs", arg_name = "kind")]
+    root: Root,
+
+    /// show what the virtual machines print
+    #[argh(switch)]
+    verbose: bool,
+}
+
+/// What the guest's root is.
+#[derive(Clone, Copy)]
+enum Root {
+    /// A tmpfs, entered by switch_root: like a disk, for pivot_root.
+    Tmpfs,
+    /// The initial ramfs.
+    Initramfs,
+}
+
+/// Which machines are wanted.
+struct Wish {
+    kernels: Vec<String>,
+    file: Option<PathBuf>,
+    root: Root,
+    verbose: bool,
+}
+
+/// 5.10 is tested only when asked for.
+const KERNELS: &[&str] = &["6.1", "6.12", NEWEST];
+
+impl Root {
+    fn name(self) -> &'static str {
+        match self {
+            Root::Tmpfs => "tmpfs",
+            Root::Initramfs => "initramfs",
+        }
+    }
+}
+
+impl FromStr for Root {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Root, String> {
+        let known = [Root::Tmpfs, Root::Initramfs].into_iter().find(|root| root.name() == word);
+        known.ok_or_else(|| "tmpfs or initramfs".to_string())
+    }
 }
 
 impl Test {
     /// Runs the task.
     pub fn run(self, words: &[OsString]) -> Result<(), Error> {
+        let is_everything = !self.host && !self.vm;
         let mut rows = Vec::new();
-        if !self.host {
+        if is_everything {
             tidy::check_sources()?;
             rows.push(run_unit_tests(words)?);
         }
-        let stage = Stage::open()?;
-        let subject = Subject::prepare(&stage)?;
-        if !self.host {
+        let programs = Programs::build()?;
+        if is_everything {
             tidy::check_binaries()?;
         }
-        rows.extend(run_suite(&stage, &subject, words)?);
+        if is_everything || self.host {
+            rows.extend(run_suite(&programs, words)?);
+        }
+        let mut machines = vm::Outcome::default();
+        if is_everything || self.vm {
+            match vm::run(&self.wish(), &programs, words) {
+                Ok(outcome) => machines = outcome,
+                Err(error @ Error::Missing { .. }) if is_everything && !workspace::is_ci() => {
+                    console::progress(&format!("the virtual machines are left out: {error}"));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        rows.extend(machines.rows);
         tally::print(&rows)?;
-        tally::verdict(&rows, workspace::is_ci(), words.is_empty())
+        for remark in machines.remarks {
+            console::progress(&format!("ATTENTION: {remark}"));
+        }
+        tally::verdict(&rows, words.is_empty())?;
+        if machines.silent.is_empty() {
+            return Ok(());
+        }
+        Err(Error::NoVerdict(machines.silent.join("\nxtask: ")))
+    }
+
+    fn wish(self) -> Wish {
+        let kernels = match (self.kernels, &self.kernel) {
+            (Some(list), _) => list.split(',').map(str::to_string).collect(),
+            (None, Some(_)) => Vec::new(),
+            (None, None) => KERNELS.iter().map(|name| name.to_string()).collect(),
+        };
+        Wish { kernels, file: self.kernel, root: self.root, verbose: self.verbose }
     }
 }
 
@@ -64,34 +157,43 @@ fn run_unit_tests(words: &[OsString]) -> Result<Row, Error> {
     tally::run("unit", cargo.arg("--").args(words))
 }
 
-fn run_suite(stage: &Stage, subject: &Subject, words: &[OsString]) -> Result<Vec<Row>, Error> {
+fn run_suite(programs: &Programs, words: &[OsString]) -> Result<Vec<Row>, Error> {
+    let stage = Stage::open()?;
+    let subject = Subject::on_stage(programs, &stage)?;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let run = |stay: &Stay, etc: Option<&Path>| {
+        console::progress(&format!("running the container tests as {}", stay.name));
+        tally::run(stay.name, &mut suite(&subject, stay, etc, &path, words))
+    };
     if !stage.is_root() {
         console::progress(
             "not root, so the root half is left out; to run it: sudo -E env \"PATH=$PATH\" \
              CARGO_TARGET_DIR=/var/tmp/xtask-root cargo xtask test --host",
         );
-        let stay = stage.make_stay("user", None)?;
-        return Ok(vec![tally::run("user", &mut suite(subject, &stay, None, words))?]);
+        return Ok(vec![run(&stage.make_stay("user", None)?, None)?]);
     }
     let root = stage.make_stay("root", None)?;
     let user = stage.make_stay("user", Some(ordinary::UID))?;
     let etc = stage.make_folder("etc")?;
-    Ok(vec![
-        tally::run("root", &mut suite(subject, &root, None, words))?,
-        tally::run("user", &mut suite(subject, &user, Some(&etc), words))?,
-    ])
+    Ok(vec![run(&root, None)?, run(&user, Some(&etc))?])
 }
 
 /// The suite with a clean environment; with `etc`, as the ordinary user whose /etc is made there.
-fn suite(subject: &Subject, stay: &Stay, etc: Option<&Path>, words: &[OsString]) -> Command {
+/// All paths are those of the machine it runs on.
+fn suite(
+    subject: &Subject,
+    stay: &Stay,
+    etc: Option<&Path>,
+    path: &OsStr,
+    words: &[OsString],
+) -> Command {
     let mut command = match etc {
-        Some(etc) => ordinary::become_tester(etc, &subject.suite),
+        Some(etc) => ordinary::become_tester(etc, &subject.tools.join("setpriv"), &subject.suite),
         None => Command::new(&subject.suite),
     };
-    console::progress(&format!("running the container tests as {}", stay.name));
     // Captured output of passed tests is shown, for the SKIP lines in it.
     command.arg("--show-output").args(words);
     command.stdin(Stdio::null()).current_dir(&stay.home).env_clear();
-    command.envs(subject.environment(stay));
+    command.envs(subject.environment(stay, path));
     command
 }

@@ -34,12 +34,13 @@ exec "$@"
 "#;
 
 /// A command that becomes `program` as the ordinary user; arguments added to it are the program's.
+/// setpriv is given by its path: busybox has one too, which cannot do it.
 /// Neither no_new_privs nor a smaller bounding set: newuidmap is setuid root.
-pub fn become_tester(etc: &Path, program: &Path) -> Command {
+pub fn become_tester(etc: &Path, setpriv: &Path, program: &Path) -> Command {
     let mut command = Command::new("unshare");
     command.args(["--mount", "--propagation", "private", "--", "sh", "-euc", SCRIPT, "sh"]);
-    command.arg(etc);
-    command.args(["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"]);
+    command.arg(etc).arg(setpriv);
+    command.args(["--reuid=54321", "--regid=54321", "--clear-groups"]);
     command.args(["--inh-caps=-all", "--ambient-caps=-all", "--"]).arg(program);
     command
 }

@@ -8,6 +8,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::caller;
 use crate::console;
 use crate::failure::{At, Error};
 use crate::program;
@@ -31,9 +32,7 @@ pub struct Stay {
 impl Stage {
     /// Makes the folder, and removes those of runs that were killed.
     pub fn open() -> Result<Stage, Error> {
-        // The owner of /proc/self is our effective uid.
-        let proc_self = Path::new("/proc/self");
-        let uid = proc_self.metadata().at("read", proc_self)?.uid();
+        let (uid, _) = caller::ids()?;
         let parent = choose_parent();
         remove_stale(&parent, uid);
         let folder = parent.join(format!("{PREFIX}{}", std::process::id()));

@@ -1,7 +1,7 @@
 //! What the container tests are told about: the programs under test, and what they need.
 
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 
 use super::stage::{Stage, Stay};
 use super::tools;
@@ -10,31 +10,66 @@ use crate::failure::Error;
 use crate::rootfs;
 
 /// Variables of the caller that the tests see; all others are cleaned away.
-const HANDED_ON: &[&str] = &["CI", "NO_COLOR", "RUST_BACKTRACE", "RUST_TEST_THREADS", "TERM"];
+const HANDED_ON: &[&str] =
+    &["CI", "NO_COLOR", "RUST_BACKTRACE", "RUST_TEST_THREADS", "SUITE_LONG", "TERM"];
 
 /// Where Debian keeps the system's tools, some of which are not on an ordinary user's PATH.
 const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The paths a test learns from its environment, and the test program.
+/// The programs, where they were built or where the caller's environment says.
+pub struct Programs {
+    pub launcher: Program,
+    pub init: Program,
+    pub probe: Program,
+    pub suite: Program,
+    /// The root file system that the environment names.
+    pub rootfs: Option<PathBuf>,
+}
+
+/// One of them.
+pub struct Program {
+    pub path: PathBuf,
+    is_given: bool,
+}
+
+/// The paths a test learns from its environment, and the test program: as they are where it runs.
 pub struct Subject {
     pub suite: PathBuf,
-    launcher: PathBuf,
-    init: PathBuf,
-    probe: PathBuf,
-    rootfs: PathBuf,
-    tools: PathBuf,
+    pub launcher: PathBuf,
+    pub init: PathBuf,
+    pub probe: PathBuf,
+    pub rootfs: PathBuf,
+    pub tools: PathBuf,
+}
+
+impl Programs {
+    /// Builds everything that the caller's environment does not name.
+    pub fn build() -> Result<Programs, Error> {
+        let program = |variable, build: fn() -> Result<PathBuf, Error>| match given(variable) {
+            Some(path) => Ok(Program { path, is_given: true }),
+            None => Ok(Program { path: build()?, is_given: false }),
+        };
+        Ok(Programs {
+            launcher: program("LAUNCHER", build::launcher)?,
+            init: program("INIT", build::init)?,
+            probe: program("PROBE", build::probe)?,
+            suite: Program { path: build::suite()?, is_given: false },
+            rootfs: given("ROOTFS"),
+        })
+    }
 }
 
 impl Subject {
-    /// Builds and copies everything that the caller's environment does not name.
-    pub fn prepare(stage: &Stage) -> Result<Subject, Error> {
-        let executable =
-            |variable, name, build: fn() -> Result<PathBuf, Error>| match given(variable) {
-                Some(path) => Ok(path),
-                None => stage.add_executable(name, &build()?),
-            };
-        let rootfs = match given("ROOTFS") {
-            Some(path) => path,
+    /// What the tests on this machine are told: copies of what was built, and what was given.
+    pub fn on_stage(programs: &Programs, stage: &Stage) -> Result<Subject, Error> {
+        let executable = |name, program: &Program| {
+            if program.is_given {
+                return Ok(program.path.clone());
+            }
+            stage.add_executable(name, &program.path)
+        };
+        let rootfs = match &programs.rootfs {
+            Some(path) => path.clone(),
             None => {
                 let place = stage.path("rootfs");
                 rootfs::complete(&place, None, rootfs::Old::Keep)?;
@@ -42,33 +77,32 @@ impl Subject {
             }
         };
         Ok(Subject {
-            launcher: executable("LAUNCHER", "launcher", build::launcher)?,
-            init: executable("INIT", "init", build::init)?,
-            probe: executable("PROBE", "probe", build::probe)?,
-            suite: stage.add_executable("suite", &build::suite()?)?,
+            launcher: executable("launcher", &programs.launcher)?,
+            init: executable("init", &programs.init)?,
+            probe: executable("probe", &programs.probe)?,
+            suite: executable("suite", &programs.suite)?,
             tools: tools::collect(stage)?,
             rootfs,
         })
     }
 
-    /// The whole environment of one half of the tests.
-    pub fn environment(&self, stay: &Stay) -> Vec<(&'static str, OsString)> {
-        let mut path = OsString::from(&self.tools);
-        for part in [std::env::var_os("PATH").unwrap_or_default(), SYSTEM_PATH.into()] {
-            path.push(":");
-            path.push(part);
-        }
+    /// The whole environment of one half of the tests; `path` stands between the tests' own tools
+    /// and the system's.
+    pub fn environment(&self, stay: &Stay, path: &OsStr) -> Vec<(&'static str, OsString)> {
+        let parts = [self.tools.as_os_str(), path, OsStr::new(SYSTEM_PATH)];
+        let parts: Vec<&OsStr> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        let path = |path: &Path| path.as_os_str().to_os_string();
         let mut environment = vec![
-            ("LAUNCHER", self.launcher.clone().into()),
-            ("INIT", self.init.clone().into()),
-            ("PROBE", self.probe.clone().into()),
-            ("ROOTFS", self.rootfs.clone().into()),
-            ("TEST_TOOLS", self.tools.clone().into()),
+            ("LAUNCHER", path(&self.launcher)),
+            ("INIT", path(&self.init)),
+            ("PROBE", path(&self.probe)),
+            ("ROOTFS", path(&self.rootfs)),
+            ("TEST_TOOLS", path(&self.tools)),
             ("SUITE_AS", stay.name.into()),
-            ("HOME", stay.home.clone().into()),
-            ("TMPDIR", stay.tmp.clone().into()),
+            ("HOME", path(&stay.home)),
+            ("TMPDIR", path(&stay.tmp)),
             ("LANG", "C.UTF-8".into()),
-            ("PATH", path),
+            ("PATH", parts.join(OsStr::new(":"))),
         ];
         let handed_on = HANDED_ON.iter().filter_map(|name| Some((*name, std::env::var_os(name)?)));
         environment.extend(handed_on);

@@ -1,5 +1,6 @@
 //! Counting what test programs print, and the verdict over all of them.
 //!
+//! Used for programs run here and for the lines that come out of a virtual machine.
 //! The lines counted are libtest's `test result:` and the suite's own `SKIP name: reason`.
 
 use std::io::{BufRead, BufReader};
@@ -9,13 +10,25 @@ use std::time::{Duration, Instant};
 use crate::console;
 use crate::failure::{At, Error};
 use crate::program;
+use crate::workspace;
 
 /// A skip that CI accepts too: no machine like it could run the test.
 const EXCUSE: &str = "(cannot on this machine)";
 
+/// Which skips are no failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skips {
+    /// A developer's machine has what it has.
+    Allowed,
+    /// In CI: only those that have an excuse.
+    Excused,
+    /// In a machine that we made ourselves.
+    Forbidden,
+}
+
 /// What one run of a test program came to.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Tally {
+pub struct Tally {
     passed: u32,
     failed: u32,
     ignored: u32,
@@ -25,14 +38,16 @@ struct Tally {
 
 /// A line of the summary.
 pub struct Row {
-    name: &'static str,
-    tally: Tally,
-    time: Duration,
-    success: bool,
+    pub name: String,
+    pub tally: Tally,
+    pub time: Duration,
+    /// Whether the program ended with exit code 0.
+    pub success: bool,
+    pub skips: Skips,
 }
 
 /// Runs a test program, shows what it prints and counts it. Its failure is the row's, not ours.
-pub fn run(name: &'static str, command: &mut Command) -> Result<Row, Error> {
+pub fn run(name: &str, command: &mut Command) -> Result<Row, Error> {
     let start = Instant::now();
     let mut child = command
         .stdout(Stdio::piped())
@@ -49,11 +64,24 @@ pub fn run(name: &'static str, command: &mut Command) -> Result<Row, Error> {
         }
     }
     let status = child.wait().at("wait for", name.as_ref())?;
-    Ok(Row { name, tally, time: start.elapsed(), success: status.success() })
+    let skips = if workspace::is_ci() { Skips::Excused } else { Skips::Allowed };
+    let (name, time) = (name.to_string(), start.elapsed());
+    Ok(Row { name, tally, time, success: status.success(), skips })
+}
+
+impl Skips {
+    fn accept(self, skip: &str) -> bool {
+        match self {
+            Skips::Allowed => true,
+            Skips::Excused => skip.contains(EXCUSE),
+            Skips::Forbidden => false,
+        }
+    }
 }
 
 impl Tally {
-    fn count(&mut self, line: &str) {
+    /// Takes in a line that a test program has printed.
+    pub fn count(&mut self, line: &str) {
         let line = line.trim();
         if let Some(skip) = line.strip_prefix("SKIP ") {
             self.skips.push(skip.to_string());
@@ -89,20 +117,20 @@ impl Tally {
 /// The summary table.
 pub fn print(rows: &[Row]) -> Result<(), Error> {
     console::print("")?;
-    console::print("as      passed  failed  skipped  seconds")?;
+    console::print("as            passed  failed  skipped  seconds")?;
     for Row { name, tally, time, .. } in rows {
         let (passed, skipped) = (tally.ran_and_passed(), tally.skipped());
         let (failed, seconds) = (tally.failed, time.as_secs_f32());
-        console::print(&format!("{name:<6} {passed:>7} {failed:>7} {skipped:>8} {seconds:>8.1}"))?;
+        console::print(&format!("{name:<12} {passed:>7} {failed:>7} {skipped:>8} {seconds:>8.1}"))?;
     }
     Ok(())
 }
 
 /// Failure if anything failed, if a program gave no verdict, or if something was skipped that may
 /// not be. `whole` says that no filter can be the reason for running nothing.
-pub fn verdict(rows: &[Row], strict: bool, whole: bool) -> Result<(), Error> {
+pub fn verdict(rows: &[Row], whole: bool) -> Result<(), Error> {
     let mut faults = Vec::new();
-    for Row { name, tally, success, .. } in rows {
+    for Row { name, tally, success, skips, .. } in rows {
         if tally.failed > 0 {
             faults.push(format!("{name}: {} failed", tally.failed));
         } else if !success {
@@ -110,8 +138,8 @@ pub fn verdict(rows: &[Row], strict: bool, whole: bool) -> Result<(), Error> {
         } else if whole && tally.passed == 0 {
             faults.push(format!("{name}: no test was run"));
         }
-        for skip in tally.skips.iter().filter(|skip| strict && !skip.contains(EXCUSE)) {
-            faults.push(format!("{name}: skipped, which CI does not accept: {skip}"));
+        for skip in tally.skips.iter().filter(|skip| !skips.accept(skip)) {
+            faults.push(format!("{name}: skipped, which is not accepted here: {skip}"));
         }
     }
     if faults.is_empty() { Ok(()) } else { Err(Error::Verdict(faults.join("\nxtask: "))) }
@@ -124,7 +152,8 @@ mod tests {
     fn row(lines: &[&str], success: bool) -> Row {
         let mut tally = Tally::default();
         lines.iter().for_each(|line| tally.count(line));
-        Row { name: "root", tally, time: Duration::ZERO, success }
+        let skips = Skips::Allowed;
+        Row { name: "root".into(), tally, time: Duration::ZERO, success, skips }
     }
 
     const OK: &str = "test result: ok. 5 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; finished in 0.00s\n";
@@ -142,25 +171,29 @@ mod tests {
     }
 
     #[test]
-    fn skip_is_a_failure_only_where_it_has_no_excuse() {
-        let plain = [row(&["SKIP a: no strace", OK], true)];
-        assert!(verdict(&plain, false, true).is_ok());
-        assert!(verdict(&plain, true, true).is_err());
-        let excused = [row(&["SKIP a: no cgroup (cannot on this machine)", OK], true)];
-        assert!(verdict(&excused, true, true).is_ok());
+    fn skip_is_accepted_by_where_it_happens() {
+        let plain = "SKIP a: no strace";
+        let excused = "SKIP a: no cgroup (cannot on this machine)";
+        let is_accepted =
+            |line, skips| verdict(&[Row { skips, ..row(&[line, OK], true) }], true).is_ok();
+        assert_eq!(
+            [Skips::Allowed, Skips::Excused, Skips::Forbidden]
+                .map(|skips| (is_accepted(plain, skips), is_accepted(excused, skips))),
+            [(true, true), (false, true), (false, false)]
+        );
     }
 
     #[test]
     fn failed_test_fails_the_task() {
         let failed =
             "test result: FAILED. 4 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out";
-        assert!(verdict(&[row(&[failed], false)], false, true).is_err());
+        assert!(verdict(&[row(&[failed], false)], true).is_err());
     }
 
     #[test]
     fn program_without_a_verdict_fails_the_task() {
-        assert!(verdict(&[row(&["running 5 tests"], false)], false, false).is_err());
-        assert!(verdict(&[row(&["running 0 tests"], true)], false, true).is_err());
-        assert!(verdict(&[row(&["filtered"], true)], false, false).is_ok());
+        assert!(verdict(&[row(&["running 5 tests"], false)], false).is_err());
+        assert!(verdict(&[row(&["running 0 tests"], true)], true).is_err());
+        assert!(verdict(&[row(&["filtered"], true)], false).is_ok());
     }
 }

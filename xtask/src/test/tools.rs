@@ -1,4 +1,5 @@
-//! The folder of Debian's own tools that the container tests start beside the launcher.
+//! Debian's own tools that the container tests start beside the launcher: a folder of them on this
+//! machine, or packed for a virtual one.
 
 use std::fs;
 use std::os::unix::fs::{chown, symlink};
@@ -9,6 +10,7 @@ use crate::console;
 use crate::debian;
 use crate::failure::{At, Error};
 use crate::program;
+use crate::vm::image::Image;
 use crate::workspace;
 
 /// A program, the package that has it, and whether it does nothing without its setuid bit.
@@ -22,7 +24,35 @@ const TOOLS: &[Tool] = &[
     Tool { name: "bwrap", package: "bubblewrap", setuid: false },
     Tool { name: "newuidmap", package: "uidmap", setuid: true },
     Tool { name: "newgidmap", package: "uidmap", setuid: true },
+    Tool { name: "setpriv", package: "util-linux", setuid: false },
 ];
+
+/// What a virtual machine needs beside those, and a Debian host has. The libraries are named for
+/// machines that have neither.
+const GUEST_TOOLS: &[(&str, &[&str])] = &[
+    ("strace", &["strace", "libunwind8"]),
+    ("unshare", &["util-linux"]),
+    ("nsenter", &["util-linux"]),
+];
+
+/// Puts all tools with their libraries into a folder of the image.
+pub fn pack(image: &mut Image, folder: &str) -> Result<(), Error> {
+    let mut add = |name: &str, packages: &[&str], mode| {
+        let file = match program::find(name) {
+            Some(found) => found,
+            None => {
+                let unpacked = packages.iter().map(|package| debian::unpacked(package));
+                let folders = unpacked.collect::<Result<Vec<_>, _>>()?;
+                folders[0].join("usr/bin").join(name)
+            }
+        };
+        image.add_program(&format!("{folder}/{name}"), mode, &file)
+    };
+    for Tool { name, package, setuid } in TOOLS {
+        add(name, &[package], if *setuid { 0o4755 } else { 0o755 })?;
+    }
+    GUEST_TOOLS.iter().try_for_each(|(name, packages)| add(name, packages, 0o755))
+}
 
 /// Fills a folder of the stage with what PATH has, and what it lacks from Debian's packages. A
 /// tool that cannot be had is no failure here unless in CI: the tests that want it skip.

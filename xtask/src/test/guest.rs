@@ -1,0 +1,121 @@
+//! What the machine for the container tests consists of: a minimal system, the programs under
+//! test, their tools, and the command lines of the two halves.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::stage::Stay;
+use super::subject::{Programs, Subject};
+use super::{ordinary, suite, tools};
+use crate::console;
+use crate::failure::Error;
+use crate::program;
+use crate::vm::image::{Image, Owners};
+use crate::vm::kernel::Kernel;
+use crate::vm::module;
+
+/// PID 1 inside.
+const INIT: &str = include_str!("guest.sh");
+
+/// The halves of the tests, in the order of guest.sh.
+pub const HALVES: [&str; 2] = ["root", "user"];
+
+/// All but the kernel's modules. `base` is a root file system of busybox.
+pub fn image(
+    programs: &Programs,
+    base: &Path,
+    words: &[std::ffi::OsString],
+) -> Result<Image, Error> {
+    let mut image = Image::default();
+    image.add_tree("", base, Owners::OursAreRoots)?;
+    image.add_file("init", 0o755, INIT);
+    for (folder, mode) in [("stay", 0o755), ("dev", 0o755), ("test/etc", 0o755)] {
+        image.add_folder(folder, mode);
+    }
+    // As Debian's adduser leaves them for the first user of a system.
+    for path in ["etc/subuid", "etc/subgid"] {
+        image.add_file(path, 0o644, "other:100000:65536\n");
+    }
+    let rootfs = programs.rootfs.as_deref().unwrap_or(base);
+    image.add_tree("test/rootfs", rootfs, Owners::OursAreRoots)?;
+    let parts = [
+        ("test/launcher", &programs.launcher),
+        ("test/init", &programs.init),
+        ("test/probe", &programs.probe),
+        ("test/suite", &programs.suite),
+    ];
+    for (path, program) in parts {
+        image.add_program(path, 0o755, &program.path)?;
+    }
+    tools::pack(&mut image, "test/tools")?;
+
+    let subject = Subject {
+        suite: "/test/suite".into(),
+        launcher: "/test/launcher".into(),
+        init: "/test/init".into(),
+        probe: "/test/probe".into(),
+        rootfs: "/test/rootfs".into(),
+        tools: "/test/tools".into(),
+    };
+    for name in HALVES {
+        let home = PathBuf::from(format!("/stay/{name}"));
+        let stay = Stay { name, tmp: home.join("tmp"), home };
+        let etc = (name == "user").then_some(Path::new("/test/etc"));
+        let command = suite(&subject, &stay, etc, OsStr::new(""), words);
+        image.add_file(&format!("test/{name}.sh"), 0o644, script(&command));
+    }
+    Ok(image)
+}
+
+/// Adds the modules of the kernel that is to be booted.
+pub fn add_modules(image: &mut Image, kernel: &Kernel, base: &Path) -> Result<(), Error> {
+    let modules = module::collect(kernel.modules.as_deref(), &base.join("bin/busybox"))?;
+    if !modules.missing.is_empty() {
+        let missing = modules.missing.join(", ");
+        console::progress(&format!("{} is without the modules {missing}", kernel.release));
+    }
+    let mut order = String::new();
+    for module in modules.found {
+        order += &format!("{}\n", module.name);
+        image.add_file(&format!("modules/{}.ko", module.name), 0o644, module.bytes);
+    }
+    image.add_file("modules/order", 0o644, order);
+    Ok(())
+}
+
+/// What the kernel's command line tells guest.sh.
+pub fn kernel_words(root: super::Root) -> String {
+    format!("quiet GUEST_ROOT={} TESTER={}", root.name(), ordinary::UID)
+}
+
+/// The same start by a shell: the folder, the whole environment, the words.
+fn script(command: &Command) -> String {
+    let mut env = Command::new("env");
+    env.arg("-i");
+    for (name, value) in command.get_envs() {
+        let mut pair = name.to_os_string();
+        pair.push("=");
+        pair.push(value.unwrap_or_default());
+        env.arg(pair);
+    }
+    env.arg(command.get_program()).args(command.get_args());
+    let mut cd = Command::new("cd");
+    cd.arg(command.get_current_dir().unwrap_or(Path::new("/")));
+    format!("{} && exec {}\n", program::shown(&cd), program::shown(&env))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn script_starts_what_the_command_would() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo \"$A\" \"$1\"; pwd", "sh", "it's\ntwo lines"]);
+        command.current_dir("/").env_clear().env("A", "a b").env("PATH", "/usr/bin:/bin");
+        let direct = program::read(&mut command).unwrap();
+        let by_script = program::read(Command::new("sh").args(["-c", &script(&command)])).unwrap();
+        assert_eq!(String::from_utf8(direct), String::from_utf8(by_script));
+    }
+}

@@ -1,0 +1,65 @@
+#!/bin/sh
+# PID 1 of the machine that `cargo xtask test` boots: makes a minimal system of the initramfs, runs
+# both halves of the container tests, and switches off.
+#
+# Ports: /dev/ttyS0 is the console, /dev/ttyS1 gets the verdict, /dev/ttyS2 and /dev/ttyS3 what the
+# tests print. From the kernel's command line, in the environment: GUEST_ROOT, TESTER.
+set -u
+export PATH=/bin
+
+# Below Linux 7.0 pivot_root(2) refuses the initial ramfs. A tmpfs in its place is like a disk.
+if [ "$GUEST_ROOT" = tmpfs ] && [ "${1-}" != switched ]; then
+    mkdir /switch
+    mount -t tmpfs -o mode=755,size=80% tmpfs /switch
+    for name in /*; do
+        [ "$name" = /switch ] || cp -a "$name" /switch
+    done
+    exec switch_root /switch /init switched
+fi
+
+mount -t proc -o nosuid,nodev,noexec proc /proc
+mount -t sysfs -o nosuid,nodev,noexec sysfs /sys
+mount -t devtmpfs -o nosuid,mode=755 devtmpfs /dev
+mkdir -p /dev/pts /dev/shm /dev/mqueue
+mount -t devpts -o nosuid,noexec,gid=5,mode=620,ptmxmode=666 devpts /dev/pts
+mount -t tmpfs -o nosuid,nodev tmpfs /dev/shm
+mount -t mqueue -o nosuid,nodev,noexec mqueue /dev/mqueue
+mount -t cgroup2 -o nosuid,nodev,noexec cgroup2 /sys/fs/cgroup
+ln -s /proc/self/fd /dev/fd
+ip link set lo up
+
+for port in 1 2 3; do
+    stty -F /dev/ttyS$port raw -echo
+done
+now() { cut -d ' ' -f 1 /proc/uptime; }
+say() { echo "$*" > /dev/ttyS1; }
+say ready "$(now)"
+
+while read -r module; do
+    insmod "/modules/$module.ko" || echo "guest: cannot load $module"
+done < /modules/order
+
+# The tests' temporary files are on ext4, as on most machines. Inodes of 256 bytes have times in
+# nanoseconds.
+truncate -s 256M /stay.img
+mke2fs -F -I 256 /stay.img > /dev/null
+if ! mount -t ext4 -o loop /stay.img /stay; then
+    echo "guest: no ext4, so the temporary files are on a tmpfs"
+    mount -t tmpfs -o mode=755 tmpfs /stay
+fi
+for half in root user; do
+    mkdir -p /stay/$half/tmp
+done
+chown -R "$TESTER:$TESTER" /stay/user
+
+# Each half has its own port; cat is there for the tests not to see a terminal.
+set -o pipefail
+run() {
+    start=$(now)
+    sh "/test/$1.sh" < /dev/null 2>&1 | cat > "/dev/ttyS$2"
+    say "$1" $? "$start" "$(now)"
+}
+run root 2
+run user 3
+say end
+poweroff -f

@@ -1,0 +1,260 @@
+//! The container tests in virtual machines: one kernel after the other, both halves in each.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use super::guest::{self, HALVES};
+use super::subject::Programs;
+use super::tally::{Row, Skips, Tally};
+use super::verdict::{Half, Verdict};
+use super::{Root, Wish};
+use crate::console;
+use crate::failure::{At, Error};
+use crate::vm;
+use crate::vm::image::Image;
+use crate::vm::kernel::{self, Kernel, NEWEST};
+use crate::vm::machine::{Ending, Machine, Run};
+use crate::vm::qemu::{self, Accelerator};
+
+/// Debian's kernels need 2 to 4 seconds without KVM; a busy machine can be much slower.
+const BOOT_LIMIT: Duration = Duration::from_secs(90);
+
+/// Both halves of the tests need a minute or two without KVM.
+const LIMIT: Duration = Duration::from_secs(15 * 60);
+
+/// What the machines came to.
+#[derive(Default)]
+pub struct Outcome {
+    pub rows: Vec<Row>,
+    /// What has to be said loudly and is no failure.
+    pub remarks: Vec<String>,
+    /// Kernels that gave no verdict, and why.
+    pub silent: Vec<String>,
+}
+
+/// What is the same for every kernel.
+struct Lab<'a> {
+    qemu: &'a Path,
+    accelerator: Accelerator,
+    base: &'a Path,
+    image: &'a Image,
+    root: Root,
+    verbose: bool,
+}
+
+/// A kernel, and whether it has to boot. The newest one may be broken today.
+struct Candidate {
+    kernel: Kernel,
+    is_newest: bool,
+}
+
+/// Runs the tests on all kernels.
+pub fn run(wish: &Wish, programs: &Programs, words: &[OsString]) -> Result<Outcome, Error> {
+    let mut outcome = Outcome::default();
+    let qemu = qemu::find_or_install()?;
+    let candidates = candidates(wish, &mut outcome)?;
+    let Some(first) = candidates.first() else {
+        return Err(Error::NoVerdict("no kernel could be fetched, so none was tested".into()));
+    };
+    let base = vm::base()?;
+    let lab = Lab {
+        qemu: &qemu,
+        accelerator: vm::accelerator::choose(&qemu, &first.kernel.image, &base)?,
+        base: &base,
+        image: &guest::image(programs, &base, words)?,
+        root: wish.root,
+        verbose: wish.verbose,
+    };
+    for candidate in &candidates {
+        lab.test(candidate, &mut outcome)?;
+    }
+    // Excuses for all of them are none.
+    if outcome.rows.is_empty() && outcome.silent.is_empty() {
+        return Err(Error::NoVerdict(format!(
+            "nothing was tested: {}",
+            outcome.remarks.join("; ")
+        )));
+    }
+    Ok(outcome)
+}
+
+fn candidates(wish: &Wish, outcome: &mut Outcome) -> Result<Vec<Candidate>, Error> {
+    let mut found = Vec::new();
+    if let Some(file) = &wish.file {
+        found.push(Candidate { kernel: kernel::at(file)?, is_newest: false });
+    }
+    for name in &wish.kernels {
+        match kernel::fetched(name) {
+            Ok(kernel) => found.push(Candidate { kernel, is_newest: name == NEWEST }),
+            Err(error @ Error::Misuse(_)) => return Err(error),
+            Err(error) => outcome.remark(format!("kernel {name} could not be fetched: {error}")),
+        }
+    }
+    Ok(found)
+}
+
+impl Lab<'_> {
+    fn test(&self, candidate: &Candidate, outcome: &mut Outcome) -> Result<(), Error> {
+        let Candidate { kernel, is_newest } = candidate;
+        let Kernel { version, release, .. } = kernel;
+        let folder = vm::folder()?;
+        let file = |what: &str| folder.join(format!("{version}.{what}"));
+        let initramfs = file("initramfs");
+        let mut image = self.image.clone();
+        guest::add_modules(&mut image, kernel, self.base)?;
+        let size = image.write(&initramfs)?;
+        let name = self.accelerator.name();
+        let megabytes = size as f64 / 1e6;
+        console::progress(&format!("booting {release} ({name}, {megabytes:.1} MB of initramfs)"));
+
+        let ports = ["console.log", "verdict.log", "root.log", "user.log"].map(file);
+        let machine = Machine {
+            qemu: self.qemu,
+            accelerator: self.accelerator,
+            kernel: &kernel.image,
+            initramfs: &initramfs,
+            words: &guest::kernel_words(self.root),
+            ports: &ports,
+            complaints: &file("qemu.log"),
+            boot_limit: BOOT_LIMIT,
+            limit: LIMIT,
+        };
+        let (run, verdict, tallies) = self.watch(&machine)?;
+        fs::remove_file(&initramfs).at("remove", &initramfs)?;
+
+        let is_whole = run.ending == Ending::SwitchedOff
+            && HALVES.iter().all(|half| verdict.half(half).is_some());
+        if !is_whole {
+            let what = describe(&run, &verdict);
+            let line = format!("{version}: {what}; see {}", ports[0].display());
+            console::progress(&line);
+            show_end(&ports[0])?;
+            if *is_newest && !run.booted {
+                outcome.remark(format!("the newest kernel does not boot: {line}"));
+            } else {
+                outcome.silent.push(line);
+            }
+            return Ok(());
+        }
+        for ((half, tally), log) in HALVES.iter().zip(tallies).zip(&ports[2..]) {
+            let Some(ended) = verdict.half(half) else { continue };
+            let success = ended.code == 0;
+            if !success && !self.verbose {
+                show_failures(log)?;
+            }
+            // Idmapped mounts came with 5.12: the tests that need them have an excuse before.
+            let skips = if kernel.is_before(5, 12) { Skips::Excused } else { Skips::Forbidden };
+            let (name, time) = (format!("{version} {half}"), ended.time);
+            outcome.rows.push(Row { name, tally, time, success, skips });
+        }
+        Ok(())
+    }
+
+    fn watch(&self, machine: &Machine<'_>) -> Result<(Run, Verdict, [Tally; 2]), Error> {
+        let mut verdict = Verdict::default();
+        let mut tallies = [Tally::default(), Tally::default()];
+        let run = machine.run(|port, line| {
+            match port {
+                1 => {
+                    verdict.read(line);
+                    tell(&verdict, line);
+                }
+                2 | 3 => tallies[port - 2].count(line),
+                _ => {}
+            }
+            if self.verbose && port != 1 { console::print(line) } else { Ok(()) }
+        })?;
+        Ok((run, verdict, tallies))
+    }
+}
+
+impl Outcome {
+    fn remark(&mut self, text: String) {
+        console::progress(&format!("ATTENTION: {text}"));
+        self.remarks.push(text);
+    }
+}
+
+/// What a line for the verdict means, for who waits for it.
+fn tell(verdict: &Verdict, line: &str) {
+    match (verdict.halves.last(), verdict.ready) {
+        _ if verdict.is_complete => {}
+        (Some(Half { name, code, time }), _) => console::progress(&format!(
+            "ran the tests as {name}: exit code {code}, {:.0} s",
+            time.as_secs_f32()
+        )),
+        (None, Some(seconds)) => console::progress(&format!(
+            "the kernel has booted in {seconds:.1} s; running the tests"
+        )),
+        (None, None) => console::progress(&format!("the guest says {line}")),
+    }
+}
+
+/// Why there is no verdict.
+fn describe(run: &Run, verdict: &Verdict) -> String {
+    let when = match (run.booted, verdict.halves.last()) {
+        (false, _) => "while it booted".to_string(),
+        (true, None) => format!("while the tests ran as {}", HALVES[0]),
+        (true, Some(half)) => format!("after the tests as {}", half.name),
+    };
+    match &run.ending {
+        Ending::SwitchedOff => format!("switched off {when}, without a verdict"),
+        Ending::Panic(line) => format!("panic {when}: {line}"),
+        Ending::Hang(limit) => format!("hang {when}: no end in {} s", limit.as_secs()),
+        Ending::QemuFailed(said) => format!("QEMU failed {when}: {said}"),
+    }
+}
+
+fn show_end(log: &Path) -> Result<(), Error> {
+    let text = read(log)?;
+    let lines: Vec<&str> = text.lines().collect();
+    let end = &lines[lines.len().saturating_sub(15)..];
+    end.iter().try_for_each(|line| console::print(&format!("  {line}")))
+}
+
+/// libtest's list of what failed and why, or all there is if it did not get that far.
+fn show_failures(log: &Path) -> Result<(), Error> {
+    let text = read(log)?;
+    console::print(failures(&text))?;
+    console::progress(&format!("all of it is in {}", log.display()));
+    Ok(())
+}
+
+fn failures(text: &str) -> &str {
+    match text.find("\nfailures:\n") {
+        Some(start) => text[start..].trim(),
+        None => text.trim(),
+    }
+}
+
+fn read(log: &Path) -> Result<String, Error> {
+    let bytes = fs::read(log).at("read", log)?;
+    Ok(String::from_utf8_lossy(&bytes).replace('\r', ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_what_libtest_lists() {
+        let log = "test a ... FAILED\n\nfailures:\n\n---- a ----\nwhy\n\nfailures:\n    a\n";
+        assert_eq!(failures(log), "failures:\n\n---- a ----\nwhy\n\nfailures:\n    a");
+        assert_eq!(failures("cannot start\n"), "cannot start");
+    }
+
+    #[test]
+    fn endings_are_told_apart() {
+        let mut verdict = Verdict::default();
+        let told = |ending, booted, verdict: &Verdict| describe(&Run { ending, booted }, verdict);
+        let hang = Ending::Hang(Duration::from_secs(9));
+        assert_eq!(told(hang, false, &verdict), "hang while it booted: no end in 9 s");
+        verdict.read("root 0 1.0 2.0");
+        assert_eq!(
+            told(Ending::Panic("Kernel panic".into()), true, &verdict),
+            "panic after the tests as root: Kernel panic"
+        );
+    }
+}

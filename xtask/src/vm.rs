@@ -1,0 +1,35 @@
+//! Virtual machines that boot from an initramfs made here, without a disk or a network.
+//!
+//! `image` says what is inside and `newc` writes it, `kernel` and `module` fetch what is booted,
+//! `qemu` is found or installed, `machine` runs it and tells how it ended.
+
+pub mod accelerator;
+pub mod image;
+pub mod kernel;
+mod libraries;
+pub mod machine;
+pub mod module;
+mod newc;
+mod port;
+pub mod qemu;
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::failure::{At, Error};
+use crate::rootfs;
+use crate::workspace;
+
+/// Where images and logs are.
+pub fn folder() -> Result<PathBuf, Error> {
+    let folder = workspace::target_dir().join("vm");
+    fs::create_dir_all(&folder).at("create", &folder)?;
+    Ok(folder)
+}
+
+/// A root file system of busybox alone: what a guest consists of beside its task.
+pub fn base() -> Result<PathBuf, Error> {
+    let place = workspace::cache().join("vm-rootfs");
+    rootfs::complete(&place, None, rootfs::Old::Keep)?;
+    Ok(place)
+}

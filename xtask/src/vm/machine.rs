@@ -1,0 +1,196 @@
+//! One run of a virtual machine: started, watched, and how it ended.
+//!
+//! A guest has a console (port 0), a port for its verdict (port 1), and others as it likes. Its
+//! first line on port 1 means that it has booted. It ends by switching itself off.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::port::Port;
+use super::qemu::{self, Accelerator};
+use crate::failure::{At, Error};
+use crate::program;
+
+/// What is to be run.
+pub struct Machine<'a> {
+    pub qemu: &'a Path,
+    pub accelerator: Accelerator,
+    pub kernel: &'a Path,
+    pub initramfs: &'a Path,
+    /// Words for the kernel's command line; what the kernel does not know goes to the guest's init.
+    pub words: &'a str,
+    /// Files for the serial ports.
+    pub ports: &'a [PathBuf],
+    /// Where QEMU's own complaints go.
+    pub complaints: &'a Path,
+    /// How long it may take to boot, and altogether.
+    pub boot_limit: Duration,
+    pub limit: Duration,
+}
+
+/// How a run ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The guest switched the machine off.
+    SwitchedOff,
+    /// The guest's kernel gave up, with these words.
+    Panic(String),
+    /// It did not boot, or did not end, in time.
+    Hang(Duration),
+    /// QEMU could not do it.
+    QemuFailed(String),
+}
+
+/// Whether the guest has told that it runs.
+#[derive(Debug)]
+pub struct Run {
+    pub ending: Ending,
+    pub booted: bool,
+}
+
+/// No line of the kernel's has it otherwise.
+const PANIC: &str = "Kernel panic - not syncing";
+
+/// How often the ports are looked at.
+const INTERVAL: Duration = Duration::from_millis(30);
+
+/// Ends with the value: no machine outlives a failed task.
+struct Started(Child);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // Both fail if it has ended already, which is as well.
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+impl Machine<'_> {
+    /// Runs it. Every line that the guest writes is handed over with its port's number.
+    pub fn run(&self, mut see: impl FnMut(usize, &str) -> Result<(), Error>) -> Result<Run, Error> {
+        let mut ports = Vec::new();
+        for path in self.ports {
+            ports.push(Port::open(path)?);
+        }
+        let complaints = File::create(self.complaints).at("create", self.complaints)?;
+        let mut command = qemu::command(self.qemu, self.accelerator);
+        command.args(qemu::kernel(self.kernel, self.initramfs, self.words));
+        command.args(qemu::ports(self.ports));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(complaints);
+        let child = command.spawn().map_err(|cause| program::not_started(&command, cause))?;
+        let mut started = Started(child);
+        let start = Instant::now();
+
+        let mut booted = false;
+        let mut panic = None;
+        loop {
+            // Asked before the ports are read: then nothing is written after the last reading.
+            let status = started.0.try_wait().at("wait for", self.qemu)?;
+            for (index, port) in ports.iter_mut().enumerate() {
+                for line in port.new_lines()? {
+                    booted |= index == 1;
+                    if index == 0 && line.contains(PANIC) {
+                        panic = Some(line.clone());
+                    }
+                    see(index, &line)?;
+                }
+            }
+            let limit = if booted { self.limit } else { self.boot_limit };
+            let ending = match status {
+                Some(status) if !status.success() => {
+                    Ending::QemuFailed(format!("{status}: {}", last_line(self.complaints)))
+                }
+                Some(_) => panic.map_or(Ending::SwitchedOff, Ending::Panic),
+                None if start.elapsed() > limit => panic.map_or(Ending::Hang(limit), Ending::Panic),
+                None => {
+                    thread::sleep(INTERVAL);
+                    continue;
+                }
+            };
+            for (index, port) in ports.iter().enumerate() {
+                let rest = port.rest();
+                if !rest.is_empty() {
+                    see(index, &rest)?;
+                }
+            }
+            return Ok(Run { ending, booted });
+        }
+    }
+}
+
+fn last_line(path: &Path) -> String {
+    let text = std::fs::read(path).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("without a word").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    /// Runs a script in QEMU's place; it finds the files of the ports in $console and $verdict.
+    fn run(name: &str, script: &str) -> (Run, Vec<String>) {
+        let folder =
+            std::env::temp_dir().join(format!("xtask-machine-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (qemu, console, verdict) =
+            (folder.join("qemu"), folder.join("console"), folder.join("verdict"));
+        let (c, v) = (console.display(), verdict.display());
+        let text = format!("#!/bin/sh\nconsole={c}\nverdict={v}\n{script}\n");
+        // By a child: had we the file open ourselves, a fork of another test could keep it so, and
+        // a file open for writing cannot be executed.
+        let mut writer = Command::new("sh");
+        writer.args(["-c", "printf %s \"$1\" > \"$2\" && chmod 755 \"$2\"", "sh", &text]);
+        program::run(writer.arg(&qemu)).unwrap();
+        let machine = Machine {
+            qemu: &qemu,
+            accelerator: Accelerator::Tcg,
+            kernel: Path::new("/k"),
+            initramfs: Path::new("/i"),
+            words: "",
+            ports: &[console, verdict],
+            complaints: &folder.join("complaints"),
+            boot_limit: Duration::from_millis(600),
+            limit: Duration::from_millis(1200),
+        };
+        let mut lines = Vec::new();
+        let run = machine.run(|port, line| {
+            lines.push(format!("{port} {line}"));
+            Ok(())
+        });
+        std::fs::remove_dir_all(&folder).unwrap();
+        (run.unwrap(), lines)
+    }
+
+    #[test]
+    fn guest_that_switches_off_is_told_with_its_lines() {
+        let (run, lines) = run("off", "echo ready >> $verdict; printf rest >> $console");
+        assert_eq!((run.ending, run.booted), (Ending::SwitchedOff, true));
+        assert_eq!(lines, ["1 ready", "0 rest"]);
+    }
+
+    #[test]
+    fn panic_is_no_normal_end() {
+        let (run, _) = run("panic", "echo '[ 1.0] Kernel panic - not syncing: x' >> $console");
+        assert_eq!(run.ending, Ending::Panic("[ 1.0] Kernel panic - not syncing: x".into()));
+        assert!(!run.booted);
+    }
+
+    #[test]
+    fn guest_that_does_not_boot_or_end_is_stopped() {
+        let (silent, _) = run("silent", "exec sleep 100");
+        assert_eq!(silent.ending, Ending::Hang(Duration::from_millis(600)));
+        let (endless, _) = run("endless", "echo ready >> $verdict; exec sleep 100");
+        assert_eq!(endless.ending, Ending::Hang(Duration::from_millis(1200)));
+    }
+
+    #[test]
+    fn complaint_of_qemu_is_kept() {
+        let (run, _) = run("failed", "echo no such machine >&2; exit 1");
+        assert_eq!(run.ending, Ending::QemuFailed("exit status: 1: no such machine".into()));
+    }
+}

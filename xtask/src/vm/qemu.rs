@@ -1,0 +1,150 @@
+//! The QEMU that boots a machine, and its command line.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::caller;
+use crate::console;
+use crate::failure::Error;
+use crate::program;
+
+const PROGRAM: &str = "qemu-system-x86_64";
+const PACKAGE: &str = "qemu-system-x86";
+
+/// Memory of a guest in MiB: an initramfs is there twice while it is unpacked.
+const MEMORY: &str = "1536";
+
+/// Interrupts of the four serial ports of a PC. The last two are not the usual ones, which they
+/// would share with the first two; the guest learns them from ACPI.
+const INTERRUPTS: [&str; 4] = ["4", "3", "10", "11"];
+const ADDRESSES: [&str; 4] = ["0x3f8", "0x2f8", "0x3e8", "0x2e8"];
+
+/// What executes the guest's instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accelerator {
+    /// The processor.
+    Kvm,
+    /// QEMU's own translation: slow, and everywhere.
+    Tcg,
+}
+
+impl Accelerator {
+    /// As it is told to the user.
+    pub fn name(self) -> &'static str {
+        match self {
+            Accelerator::Kvm => "kvm",
+            Accelerator::Tcg => "tcg",
+        }
+    }
+}
+
+/// QEMU from PATH. If there is none it is installed, if we may; else the error says how.
+pub fn find_or_install() -> Result<PathBuf, Error> {
+    if std::env::consts::ARCH != "x86_64" {
+        return Err(Error::Missing {
+            what: "virtual machines are made for x86_64 alone so far".into(),
+            advice: "use --host".into(),
+        });
+    }
+    if let Some(found) = program::find(PROGRAM) {
+        return Ok(found);
+    }
+    let missing = |what: String| Error::Missing {
+        what,
+        advice: format!(
+            "on Debian: sudo apt-get install --no-install-recommends {PACKAGE}; elsewhere install \
+             the package that has {PROGRAM}"
+        ),
+    };
+    let may_install = caller::ids()?.0 == 0 && program::find("apt-get").is_some();
+    if !may_install {
+        return Err(missing(format!("there is no {PROGRAM} on PATH")));
+    }
+    console::progress(&format!("installing {PACKAGE}"));
+    // The lists of a fresh system are empty, those of an old one name files that have gone.
+    if program::run_quietly(&mut install()).is_err() {
+        program::run_quietly(Command::new("apt-get").arg("update"))?;
+        program::run_quietly(&mut install())?;
+    }
+    program::find(PROGRAM).ok_or_else(|| missing(format!("{PACKAGE} has no {PROGRAM}")))
+}
+
+fn install() -> Command {
+    let mut command = Command::new("apt-get");
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    command.args(["install", "-y", "--no-install-recommends", PACKAGE]);
+    command
+}
+
+/// A machine without anything that was not asked for. `-no-reboot` ends it where the guest would
+/// reboot, which is what a kernel does after a panic with `panic=-1`.
+pub fn command(program: &Path, accelerator: Accelerator) -> Command {
+    let mut command = Command::new(program);
+    command.args(["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"]);
+    command.args(["-machine", "pc", "-cpu", "max", "-smp", "2", "-m", MEMORY]);
+    command.args(match accelerator {
+        Accelerator::Kvm => ["-accel", "kvm"],
+        Accelerator::Tcg => ["-accel", "tcg,thread=multi"],
+    });
+    command
+}
+
+/// What is booted.
+pub fn kernel(kernel: &Path, initramfs: &Path, words: &str) -> Vec<PathBuf> {
+    vec![
+        "-kernel".into(),
+        kernel.into(),
+        "-initrd".into(),
+        initramfs.into(),
+        "-append".into(),
+        format!("console=ttyS0 panic=-1 {words}").into(),
+    ]
+}
+
+/// Serial ports, in the guest /dev/ttyS0 and on, that write to these files.
+pub fn ports(files: &[PathBuf]) -> Vec<String> {
+    let mut words = Vec::new();
+    for (index, file) in files.iter().enumerate().take(INTERRUPTS.len()) {
+        // A comma separates QEMU's options, two are one in a value.
+        let file = file.to_string_lossy().replace(',', ",,");
+        words.push("-chardev".into());
+        words.push(format!("file,id=port{index},path={file}"));
+        words.push("-device".into());
+        words.push(serial(index));
+    }
+    words
+}
+
+/// The first serial port on our standard input and output, for a user to type into.
+pub fn console() -> Vec<String> {
+    let words = ["-chardev", "stdio,id=port0,mux=on,signal=off", "-device"];
+    words.into_iter().map(str::to_string).chain([serial(0)]).collect()
+}
+
+fn serial(index: usize) -> String {
+    let (address, interrupt) = (ADDRESSES[index], INTERRUPTS[index]);
+    format!("isa-serial,chardev=port{index},index={index},iobase={address},irq={interrupt}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_port_has_a_file_and_an_interrupt_of_its_own() {
+        let words = ports(&["/a,b".into(), "/c".into()]);
+        assert_eq!(
+            words,
+            [
+                "-chardev",
+                "file,id=port0,path=/a,,b",
+                "-device",
+                "isa-serial,chardev=port0,index=0,iobase=0x3f8,irq=4",
+                "-chardev",
+                "file,id=port1,path=/c",
+                "-device",
+                "isa-serial,chardev=port1,index=1,iobase=0x2f8,irq=3",
+            ]
+        );
+    }
+}
