@@ -214,17 +214,30 @@ impl<'a> Options<'a> {
 
     fn read(&mut self, known: Known, value: Value<'a>) -> Option<()> {
         let bytes = value.bytes;
+        let flag = match known {
+            Known::Steps => &mut self.steps,
+            Known::MountProc => &mut self.mount_proc,
+            Known::MaskProc => &mut self.mask_proc,
+            Known::ForbidUserns => &mut self.forbid_userns,
+            Known::CutRoot => &mut self.cut_root,
+            Known::Session => &mut self.session,
+            Known::Terminal => &mut self.terminal,
+            Known::NoNewPrivs => &mut self.no_new_privs,
+            Known::Group => &mut self.group,
+            Known::Single => &mut self.single,
+            Known::Verbose => &mut self.verbose,
+            Known::Warn => &mut self.warn,
+            Known::Pause => &mut self.pause,
+            _ => return self.read_value(known, bytes, value.word),
+        };
+        *flag = true;
+        Some(())
+    }
+
+    fn read_value(&mut self, known: Known, bytes: &'a [u8], word: Option<&'a CStr>) -> Option<()> {
         match known {
             // The launcher's word is all that counts.
             Known::Contract => *self = Options::default(),
-            Known::Report => self.report = Some(small(bytes)? as i32),
-            Known::Steps => self.steps = true,
-            Known::MountProc => self.mount_proc = true,
-            Known::MaskProc => self.mask_proc = true,
-            Known::ForbidUserns => self.forbid_userns = true,
-            Known::CutRoot => self.cut_root = true,
-            Known::Session => self.session = true,
-            Known::Terminal => self.terminal = true,
             Known::Ids => self.ids = Some(Ids::parse(bytes)?),
             Known::Groups => {
                 let mut groups = Groups(bytes);
@@ -233,35 +246,25 @@ impl<'a> Options<'a> {
                 }
                 self.groups = Some(bytes);
             }
+            Known::Workdir => self.workdir = Some(word?),
             Known::Caps => self.caps = Some(number(bytes, 16)?),
-            Known::NoNewPrivs => self.no_new_privs = true,
-            Known::Workdir => self.workdir = Some(value.word?),
             Known::Sigmask => self.sigmask = Some(number(bytes, 16)?),
+            Known::Report => self.report = Some(small(bytes)? as i32),
             Known::GraceMs => self.grace_ms = small(bytes)?,
             Known::Grace => self.grace_ms = milliseconds(bytes)?,
-            Known::Group => self.group = true,
-            Known::Single => self.single = true,
-            Known::Verbose => self.verbose = true,
-            Known::Warn => self.warn = true,
-            Known::Pause => self.pause = true,
             Known::DeathSignal => self.death_signal = Some(signals::parse(bytes)?),
-            Known::Remap => self.successes.add(u8::try_from(number(bytes, 10)?).ok()?),
+            Known::Remap => self.successes.add(u8::try_from(id(bytes)?).ok()?),
             Known::Rewrite => return self.rewrites.read(bytes).then_some(()),
             Known::OnExit => {
-                self.on_exit = Some(match bytes {
-                    b"poweroff" => OnExit::Poweroff,
-                    b"reboot" => OnExit::Reboot,
-                    b"halt" => OnExit::Halt,
-                    b"exit" => OnExit::Exit,
-                    _ => return None,
+                self.on_exit = Some(match signals::position(b"poweroff reboot halt exit ", bytes)? {
+                    0 => OnExit::Poweroff,
+                    1 => OnExit::Reboot,
+                    2 => OnExit::Halt,
+                    _ => OnExit::Exit,
                 });
             }
             // Not being PID 1 makes us a subreaper by itself; the others were seen to above.
-            Known::Subreaper
-            | Known::Version
-            | Known::License
-            | Known::PrintLicense
-            | Known::Help => {}
+            _ => {}
         }
         Some(())
     }
@@ -332,7 +335,7 @@ pub(crate) fn number(digits: &[u8], radix: u32) -> Option<u64> {
     let mut value: u64 = 0;
     for &digit in digits {
         let digit = char::from(digit).to_digit(radix)?;
-        value = value.checked_mul(u64::from(radix))?.checked_add(u64::from(digit))?;
+        value = value.checked_mul(radix.into())?.checked_add(digit.into())?;
     }
     Some(value)
 }

@@ -158,12 +158,12 @@ pub struct Failure {
 
 impl Failure {
     fn report(&self) -> Report {
-        Report::Failed { stage: self.stage, errno: self.errno.0, object: 0 }
+        Report::Failed { stage: self.stage, errno: self.errno.0.get(), object: 0 }
     }
 
     fn exit_code(&self, name: Name) -> u8 {
         match self.stage {
-            Stage::ExecCommand => name.exec_code(exit::code_for_exec_errno(self.errno.0)),
+            Stage::ExecCommand => name.exec_code(exit::code_for_exec_errno(self.errno.0.get())),
             _ => exit::FAILED,
         }
     }

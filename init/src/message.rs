@@ -69,7 +69,7 @@ pub fn failure(failure: &Failure, command: Option<&CStr>) {
         Errno::ENOEXEC => [b"ENOEXEC (not a program for this machine)", b""],
         Errno::ENOTDIR => [b"ENOTDIR (a component of the path is no directory)", b""],
         Errno::EAGAIN => [b"EAGAIN (a limit on processes is reached)", b""],
-        Errno(errno) => [b"errno ", digits.write(u32::from(errno))],
+        Errno(errno) => [b"errno ", digits.write(errno.get().into())],
     };
     let what: &[u8] = match failure.stage {
         Stage::ExecCommand => b"cannot execute ",

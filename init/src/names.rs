@@ -3,6 +3,7 @@
 //! The facts are those of tini 0.19, dumb-init 1.2.5 and catatonit 0.1.7, found by running them.
 
 use crate::exit;
+use crate::signals::position;
 
 /// The program whose place init takes. All flags are understood under every name; the name gives
 /// the defaults and the exit codes.
@@ -28,11 +29,12 @@ impl Name {
                 start = index + 1;
             }
         }
-        match word.get(start..).unwrap_or(&[]) {
-            b"tini" | b"tini-static" | b"docker-init" => Name::Tini,
-            b"dumb-init" => Name::DumbInit,
-            b"catatonit" | b"podman-init" => Name::Catatonit,
-            _ => Name::Init,
+        const NAMES: &[u8] = b"dumb-init catatonit podman-init tini tini-static docker-init ";
+        match position(NAMES, word.get(start..).unwrap_or(&[])) {
+            None => Name::Init,
+            Some(0) => Name::DumbInit,
+            Some(1 | 2) => Name::Catatonit,
+            Some(_) => Name::Tini,
         }
     }
 

@@ -1,5 +1,7 @@
 //! Signals by number and by name, as options give them.
 
+use crate::args::split_at;
+
 /// The highest signal number of every architecture that is built for.
 pub const LAST: u8 = 64;
 
@@ -40,17 +42,21 @@ pub fn parse(text: &[u8]) -> Option<u8> {
     if let Some(number) = crate::args::number(text, 10) {
         return u8::try_from(number).ok().filter(|n| (1..=LAST).contains(n));
     }
-    let text = text.strip_prefix(b"SIG").unwrap_or(text);
-    let mut number = 1;
-    let mut start = 0;
-    for (index, &byte) in NAMES.iter().enumerate() {
-        if byte == b' ' {
-            if NAMES.get(start..index) == Some(text) {
-                return Some(number);
-            }
-            start = index + 1;
-            number += 1;
+    let text = if let [b'S', b'I', b'G', text @ ..] = text { text } else { text };
+    position(NAMES, text).map(|index| index + 1)
+}
+
+/// Where a word is in a text of words, each with a blank behind it. A `match` over byte strings
+/// compares byte by byte, in code.
+pub(crate) fn position(words: &[u8], word: &[u8]) -> Option<u8> {
+    let mut rest = words;
+    let mut index = 0;
+    while let (item, Some(behind)) = split_at(rest, b' ') {
+        if item == word {
+            return Some(index);
         }
+        rest = behind;
+        index += 1;
     }
     None
 }
@@ -71,13 +77,10 @@ impl Rewrites {
 
     /// Reads `FROM:TO`; a TO of 0 drops the signal. False if it is nothing of the kind.
     pub fn read(&mut self, text: &[u8]) -> bool {
-        let mut at = 0;
-        while text.get(at).is_some_and(|&byte| byte != b':') {
-            at += 1;
-        }
-        let from = text.get(..at).and_then(parse);
-        let to = match text.get(at + 1..) {
-            Some(b"0") => Some(Rewrites::DROPPED),
+        let (from, to) = split_at(text, b':');
+        let from = parse(from);
+        let to = match to {
+            Some([b'0']) => Some(Rewrites::DROPPED),
             Some(text) => parse(text),
             None => None,
         };

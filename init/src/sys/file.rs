@@ -62,14 +62,14 @@ pub fn detach(target: &CStr) -> Result<()> {
 /// write(2); how much went out does not matter to any caller (a record is one packet).
 pub fn write(fd: i32, bytes: &[u8]) -> Result<()> {
     // SAFETY: pointer and length are of one slice, which is only read.
-    decode_unit(unsafe { syscall!(WRITE, fd, bytes.as_ptr(), bytes.len()) })
+    decode(unsafe { syscall!(WRITE, fd, bytes.as_ptr(), bytes.len()) }).map(drop)
 }
 
 /// writev(2); how much went out does not matter here either.
 pub fn write_parts<const N: usize>(fd: i32, parts: [&[u8]; N]) -> Result<()> {
     let vectors = parts.map(|part| [part.as_ptr() as usize, part.len()]);
     // SAFETY: each is a struct iovec of two words, over a slice that is only read.
-    decode_unit(unsafe { syscall!(WRITEV, fd, vectors.as_ptr(), N) })
+    decode(unsafe { syscall!(WRITEV, fd, vectors.as_ptr(), N) }).map(drop)
 }
 
 /// The first bytes of a file.
@@ -90,7 +90,7 @@ pub fn overwrite(path: &CStr, bytes: &[u8]) -> Result<()> {
     // SAFETY: the path ends with NUL; the slice is only read; the fd is ours.
     unsafe {
         let fd = decode(syscall!(OPENAT, AT_FDCWD, path.as_ptr(), O_WRONLY_CLOEXEC, 0))?;
-        let result = decode_unit(syscall!(WRITE, fd, bytes.as_ptr(), bytes.len()));
+        let result = decode(syscall!(WRITE, fd, bytes.as_ptr(), bytes.len())).map(drop);
         syscall!(CLOSE, fd);
         result
     }
@@ -110,7 +110,7 @@ pub fn close_range(first: u32, last: u32) {
     /// refuse: the usual limit on open files. What is above stays open, pinned but harmless.
     const USUAL_LIMIT: u32 = 1024;
     // SAFETY: nothing in this process owns an fd in the ranges that are closed.
-    if decode(unsafe { syscall!(CLOSE_RANGE, first, last, 0) }).is_err() {
+    if decode_unit(unsafe { syscall!(CLOSE_RANGE, first, last, 0) }).is_err() {
         let mut fd = first;
         while fd <= last && fd < USUAL_LIMIT {
             // SAFETY: as above.
@@ -123,7 +123,7 @@ pub fn close_range(first: u32, last: u32) {
 /// Whether a path leads to anything.
 pub fn exists(path: &CStr) -> bool {
     // SAFETY: the path ends with NUL.
-    decode(unsafe { syscall!(FACCESSAT, AT_FDCWD, path.as_ptr(), 0) }).is_ok()
+    decode_unit(unsafe { syscall!(FACCESSAT, AT_FDCWD, path.as_ptr(), 0) }).is_ok()
 }
 
 /// The monotonic clock in microseconds.

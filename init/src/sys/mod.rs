@@ -16,6 +16,8 @@ mod system;
 mod terminal;
 mod words;
 
+use core::num::NonZeroU16;
+
 pub use file::*;
 pub use path::PathBuffer;
 pub use process::*;
@@ -39,36 +41,44 @@ macro_rules! syscall {
 #[cfg(target_arch = "arm")]
 use syscall;
 
-/// An errno, as the kernel returned it.
+/// An errno, as the kernel returned it. Never 0, so that a `Result<()>` is one number too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Errno(pub u16);
+pub struct Errno(pub NonZeroU16);
 
 impl Errno {
-    pub const ENOENT: Errno = Errno(2);
-    pub const EINTR: Errno = Errno(4);
-    pub const ENOEXEC: Errno = Errno(8);
-    pub const EAGAIN: Errno = Errno(11);
-    pub const EACCES: Errno = Errno(13);
-    pub const ENOTDIR: Errno = Errno(20);
-    pub const ENODEV: Errno = Errno(19);
-    pub const EINVAL: Errno = Errno(22);
-    pub const ENAMETOOLONG: Errno = Errno(36);
-    pub const ETIMEDOUT: Errno = Errno(110);
-    pub const ESTALE: Errno = Errno(116);
+    const fn new(number: u16) -> Errno {
+        match NonZeroU16::new(number) {
+            Some(number) => Errno(number),
+            None => Errno(NonZeroU16::MAX),
+        }
+    }
+
+    pub const ENOENT: Errno = Errno::new(2);
+    pub const EINTR: Errno = Errno::new(4);
+    pub const ENOEXEC: Errno = Errno::new(8);
+    pub const EAGAIN: Errno = Errno::new(11);
+    pub const EACCES: Errno = Errno::new(13);
+    pub const ENOTDIR: Errno = Errno::new(20);
+    pub const ENODEV: Errno = Errno::new(19);
+    pub const EINVAL: Errno = Errno::new(22);
+    pub const ENAMETOOLONG: Errno = Errno::new(36);
+    pub const ETIMEDOUT: Errno = Errno::new(110);
+    pub const ESTALE: Errno = Errno::new(116);
 }
 
 pub type Result<T> = core::result::Result<T, Errno>;
 
 /// The kernel's convention: -4095 to -1 are errnos.
 fn decode(value: usize) -> Result<usize> {
-    match -(value as isize) {
-        errno @ 1..=4095 => Err(Errno(errno as u16)),
-        _ => Ok(value),
-    }
+    if value > -4096isize as usize { decode_unit(value).map(|()| 0) } else { Ok(value) }
 }
 
+/// For calls that return 0 or fail.
 fn decode_unit(value: usize) -> Result<()> {
-    decode(value).map(drop)
+    match NonZeroU16::new((value as u16).wrapping_neg()) {
+        Some(errno) => Err(Errno(errno)),
+        None => Ok(()),
+    }
 }
 
 #[panic_handler]
