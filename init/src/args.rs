@@ -240,8 +240,7 @@ impl<'a> Options<'a> {
             Known::Contract => *self = Options::default(),
             Known::Ids => self.ids = Some(Ids::parse(bytes)?),
             Known::Groups => {
-                let mut groups = Groups(bytes);
-                while let Some(group) = groups.next() {
+                for group in Groups(bytes) {
                     group?;
                 }
                 self.groups = Some(bytes);
@@ -256,12 +255,13 @@ impl<'a> Options<'a> {
             Known::Remap => self.successes.add(u8::try_from(id(bytes)?).ok()?),
             Known::Rewrite => return self.rewrites.read(bytes).then_some(()),
             Known::OnExit => {
-                self.on_exit = Some(match signals::position(b"poweroff reboot halt exit ", bytes)? {
-                    0 => OnExit::Poweroff,
-                    1 => OnExit::Reboot,
-                    2 => OnExit::Halt,
-                    _ => OnExit::Exit,
-                });
+                self.on_exit =
+                    Some(match signals::position(b"poweroff reboot halt exit ", bytes)? {
+                        0 => OnExit::Poweroff,
+                        1 => OnExit::Reboot,
+                        2 => OnExit::Halt,
+                        _ => OnExit::Exit,
+                    });
             }
             // Not being PID 1 makes us a subreaper by itself; the others were seen to above.
             _ => {}

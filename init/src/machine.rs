@@ -16,16 +16,15 @@ pub const SHELL: &CStr = c"/bin/sh";
 /// How long the rest has between SIGTERM and SIGKILL, at least; busybox gives them as much.
 pub const GRACE_MS: u32 = 1000;
 
-const MOUNTS: [(&CStr, &CStr); 3] = [(c"proc", c"/proc"), (c"sysfs", c"/sys"), (c"devtmpfs", c"/dev")];
+const MOUNTS: [(&CStr, &CStr); 3] =
+    [(c"proc", c"/proc"), (c"sysfs", c"/sys"), (c"devtmpfs", c"/dev")];
 
 /// Whether this is the machine's PID 1 and not a container's, asked without /proc: kthreadd is
 /// process 2 of the first pid namespace alone and is in group 0; and Ctrl-Alt-Del, which is then
 /// ours to take, is refused in any other.
 pub fn is_ours(own_pid: i32) -> bool {
     const KTHREADD: i32 = 2;
-    own_pid == 1
-        && sys::group_of(KTHREADD) == Ok(0)
-        && sys::reboot(Reboot::CatchCtrlAltDel).is_ok()
+    own_pid == 1 && sys::group_of(KTHREADD) == Ok(0) && sys::reboot(Reboot::CatchCtrlAltDel).is_ok()
 }
 
 /// Mounts /proc, /sys and /dev where they are missing. EBUSY means that it is there already;

@@ -33,8 +33,7 @@ fn main(process: Process) -> u8 {
     // Before anything else: a signal that comes from here on waits for supervise.
     let inherited_mask = sys::block_all_signals().unwrap_or(0);
     let mut options = Options::default();
-    let parsed =
-        args::parse(&mut options, |index| process.word(index), |name| process.env(name));
+    let parsed = args::parse(&mut options, |index| process.word(index), |name| process.env(name));
     let command = match parsed {
         Ok(Request::Run(command)) => command,
         Ok(other) => return message::answer(other),

@@ -31,7 +31,9 @@ Runs COMMAND as PID 1 should: forwards signals, reaps zombies, exits with its co
 pub fn answer(request: Request) -> u8 {
     let text: &[u8] = match request {
         // It begins like tini's, which engines parse.
-        Request::Version => concat!("tini version ", env!("CARGO_PKG_VERSION"), " (init)\n").as_bytes(),
+        Request::Version => {
+            concat!("tini version ", env!("CARGO_PKG_VERSION"), " (init)\n").as_bytes()
+        }
         Request::License => b"MIT OR Apache-2.0\n",
         _ => HELP,
     };

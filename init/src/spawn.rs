@@ -122,8 +122,7 @@ fn drop_bounding_except(keep: u64) -> sys::Result<()> {
 fn set_groups(list: &[u8]) -> sys::Result<()> {
     let mut groups = [0u32; MAX_GROUPS];
     let mut count = 0;
-    let mut list = Groups(list);
-    while let Some(group) = list.next() {
+    for group in Groups(list) {
         *groups.get_mut(count).ok_or(Errno::EINVAL)? = group.ok_or(Errno::EINVAL)?;
         count += 1;
     }

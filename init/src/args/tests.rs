@@ -77,10 +77,7 @@ fn what_the_launcher_writes_init_reads() {
         list.extend(words(&["--", "command"]));
         // Variables are the command's, not ours, when the launcher is there.
         let variables = [("TINI_KILL_PROCESS_GROUP", "1")];
-        assert_eq!(
-            run_with(&list, &variables),
-            Ok((options, Request::Run(list.len() - 1)))
-        );
+        assert_eq!(run_with(&list, &variables), Ok((options, Request::Run(list.len() - 1))));
     }
 }
 
@@ -189,9 +186,37 @@ fn grace_is_in_seconds() {
 #[test]
 fn random_words_are_refused_or_understood_but_never_trip() {
     const PIECES: &[&[u8]] = &[
-        b"-", b"--", b"=", b":", b",", b".", b"g", b"p", b"e", b"r", b"v", b"0", b"9", b"15",
-        b"SIGTERM", b"grace", b"on-exit", b"rewrite", b"ids", b"groups", b"caps", b"contract",
-        b"report", b"workdir", b"1", b"64", b"256", b"18446744073709551616", b"\xff", b" ", b"",
+        b"-",
+        b"--",
+        b"=",
+        b":",
+        b",",
+        b".",
+        b"g",
+        b"p",
+        b"e",
+        b"r",
+        b"v",
+        b"0",
+        b"9",
+        b"15",
+        b"SIGTERM",
+        b"grace",
+        b"on-exit",
+        b"rewrite",
+        b"ids",
+        b"groups",
+        b"caps",
+        b"contract",
+        b"report",
+        b"workdir",
+        b"1",
+        b"64",
+        b"256",
+        b"18446744073709551616",
+        b"\xff",
+        b" ",
+        b"",
     ];
     // xorshift64: the same run every time.
     let mut state = 0x9e37_79b9_7f4a_7c15u64;
