@@ -148,19 +148,21 @@ impl Watch<'_> {
             }
             _ => {}
         }
-        // What a terminal sent concerns the whole group, and so does the end of a stop that the
-        // whole group made. ESRCH means that the command leads no group (-c), or has just ended.
-        let group = self.options.group
-            || info.code == SI_FROM_TERMINAL
-            || self.terminal.session && !self.options.session
-            || signal == SIGCONT && self.terminal.is_shared();
-        if group && sys::kill(-self.command, signal).is_ok() {
+        // Queued by a process, with a value: it is meant for one, so it goes to the command, and
+        // the kernel lets us pass it on as it is. Not so if it pretends to be for one thread
+        // (tgkill(2)).
+        let terminals = info.code == SI_FROM_TERMINAL;
+        let queued = info.code < 0 && !terminals && signal == info.signal;
+        if queued && sys::queue(self.command, info).is_ok() {
             return None;
         }
-        // Queued by a process: the kernel lets us pass the payload on, unless it pretends to be
-        // for one thread (tgkill(2)).
-        let queued = info.code < 0 && info.code != SI_FROM_TERMINAL && signal == info.signal;
-        if !(queued && sys::queue(self.command, info).is_ok()) {
+        // What a terminal sent concerns the whole group, and so does the end of a stop that the
+        // whole group made. ESRCH means that the command leads no group, or has just ended.
+        let group = self.options.group
+            || terminals
+            || self.terminal.session && !self.options.session
+            || signal == SIGCONT && self.terminal.is_shared();
+        if !(group && sys::kill(-self.command, signal).is_ok()) {
             sys::kill(self.command, signal).ok();
         }
         None

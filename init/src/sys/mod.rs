@@ -73,7 +73,7 @@ fn decode(value: usize) -> Result<usize> {
     if value > -4096isize as usize { decode_unit(value).map(|()| 0) } else { Ok(value) }
 }
 
-/// For calls that return 0 or fail.
+/// For calls that return 0 or fail, and nothing else.
 fn decode_unit(value: usize) -> Result<()> {
     match NonZeroU16::new((value as u16).wrapping_neg()) {
         Some(errno) => Err(Errno(errno)),

@@ -5,7 +5,7 @@ use super::{Result, SignalInfo, decode, decode_unit, own_pid, syscall};
 /// setsid(2).
 pub fn start_session() -> Result<()> {
     // SAFETY: it takes no memory.
-    decode_unit(unsafe { syscall!(SETSID) })
+    decode(unsafe { syscall!(SETSID) }).map(drop)
 }
 
 /// Whether we lead our session.
