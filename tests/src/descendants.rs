@@ -69,7 +69,9 @@ pub fn leave_storm(words: &[&str]) -> Outcome {
             let all = facts::all_processes()?;
             let zombies = all.iter().filter(|(.., state, _)| *state == 'Z').count();
             most = most.max(zombies);
-            if all.len() <= 3 && !all.iter().any(|(pid, _, state, _)| *pid == maker && *state != 'Z') {
+            if all.len() <= 3
+                && !all.iter().any(|(pid, _, state, _)| *pid == maker && *state != 'Z')
+            {
                 break;
             }
             thread::sleep(Duration::from_millis(1));

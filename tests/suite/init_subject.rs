@@ -3,6 +3,8 @@
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::rootfs::Rootfs;
 use crate::running::Running;
@@ -109,10 +111,19 @@ impl Run {
         Running::start(self.command, self.shown, None)
     }
 
-    /// Its exit code, however it comes about; what it prints is nobody's.
+    /// Its exit code, however it comes about; what it prints is nobody's. None if it was ended by
+    /// a signal, or does not end.
     #[track_caller]
     pub fn code(mut self) -> Option<i32> {
         self.command.stdout(Stdio::null()).stderr(Stdio::null());
-        self.start_as_is().finish().status.code()
+        let mut running = self.start_as_is();
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while Instant::now() < deadline {
+            if let Some(status) = running.try_wait() {
+                return status.code();
+            }
+            thread::sleep(Duration::from_micros(300));
+        }
+        None
     }
 }

@@ -20,6 +20,9 @@ struct Tool {
 
 const TOOLS: &[Tool] = &[
     Tool { name: "bwrap", package: "bubblewrap", setuid: false },
+    Tool { name: "tini", package: "tini", setuid: false },
+    Tool { name: "dumb-init", package: "dumb-init", setuid: false },
+    Tool { name: "catatonit", package: "catatonit", setuid: false },
     Tool { name: "newuidmap", package: "uidmap", setuid: true },
     Tool { name: "newgidmap", package: "uidmap", setuid: true },
 ];
