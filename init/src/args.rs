@@ -1,9 +1,9 @@
 //! init's command line: `init [OPTIONS] [--] COMMAND [ARG…]`.
 //!
-//! Options end at the first word that is none, so the command's own are never touched. The flags
-//! of tini, dumb-init and catatonit are all understood, under every name; [`table`] has them.
-//! Those that only the launcher gives are written by [`words`], and read here.
+//! Options end at the first word that is none, so the command's own are never touched. The flags of
+//! tini, dumb-init and catatonit are all understood, under every name. [`words`] writes the others.
 
+mod numbers;
 mod table;
 mod words;
 
@@ -11,6 +11,9 @@ use core::ffi::CStr;
 
 use crate::names::Name;
 use crate::signals::{self, Rewrites};
+pub(crate) use numbers::number;
+pub use numbers::split_at;
+use numbers::{id, milliseconds, small};
 use table::Known;
 
 /// What init is asked to do besides being PID 1. The default is nothing at all: what a plain
@@ -47,7 +50,7 @@ pub struct Options<'a> {
     pub workdir: Option<&'a CStr>,
     /// `--sigmask=HEX`: the signal mask to give to the command (without the option: our own).
     pub sigmask: Option<u64>,
-    /// `--grace SECONDS`, or `--grace-ms=N`: time for the rest after the command has ended.
+    /// `--grace SECONDS`, `--grace-ms=N`: time for the rest after the command has ended.
     pub grace_ms: u32,
     /// `-g`: signals go to the command's whole process group.
     pub group: bool,
@@ -291,53 +294,6 @@ impl Iterator for Groups<'_> {
         self.0 = rest.unwrap_or(&[]);
         Some(id(item))
     }
-}
-
-/// What is before the first `separator`, and what is behind it. Plain loops, here and elsewhere
-/// in what init's bin uses: the iterators of `core` come to a third more code.
-pub fn split_at(bytes: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        if byte == separator {
-            return (bytes.get(..at).unwrap_or(&[]), bytes.get(at + 1..));
-        }
-        at += 1;
-    }
-    (bytes, None)
-}
-
-fn id(digits: &[u8]) -> Option<u32> {
-    number(digits, 10).and_then(|n| u32::try_from(n).ok())
-}
-
-fn small(digits: &[u8]) -> Option<u32> {
-    id(digits).filter(|&n| n <= 1 << 30)
-}
-
-/// Seconds with up to three decimals.
-fn milliseconds(text: &[u8]) -> Option<u32> {
-    let (seconds, decimals) = split_at(text, b'.');
-    let seconds = number(seconds, 10).filter(|&s| s <= 1_000_000)?;
-    let mut thousandths = 0;
-    if let Some(decimals) = decimals {
-        thousandths = number(decimals, 10).filter(|_| decimals.len() <= 3)?;
-        for _ in decimals.len()..3 {
-            thousandths *= 10;
-        }
-    }
-    Some((seconds * 1000 + thousandths) as u32)
-}
-
-pub(crate) fn number(digits: &[u8], radix: u32) -> Option<u64> {
-    if digits.is_empty() {
-        return None;
-    }
-    let mut value: u64 = 0;
-    for &digit in digits {
-        let digit = char::from(digit).to_digit(radix)?;
-        value = value.checked_mul(radix.into())?.checked_add(digit.into())?;
-    }
-    Some(value)
 }
 
 #[cfg(test)]

@@ -16,15 +16,14 @@ const STDERR: i32 = 2;
 /// Of a line.
 const MAX_PARTS: usize = 7;
 
-const HELP: &[u8] = b"usage: init [--] COMMAND [ARG...]
-Runs COMMAND as PID 1 should: forwards signals, reaps zombies, exits with its code.
-  -g  signals to the whole group      -p SIGNAL  when our parent ends
-  -e CODE  counts as 0                -r FROM:TO  rewrite a signal, to 0: drop
-  -c  no session (dumb-init)          -P  run nothing
-  -v  say how it ended                -w  say what is reaped
-  --grace SECONDS  for the rest       -s  accepted
-  --on-exit poweroff|reboot|halt|exit  as PID 1
-  -h --help  -V --version  -l -L --license
+const HELP: &[u8] = b"usage: init [OPTIONS] [--] COMMAND [ARG...]
+-g signals to the group   -p SIGNAL when our parent ends
+-e CODE counts as 0       -r FROM:TO rewrite a signal, to 0: drop
+-c no session             -P run nothing, only reap
+-v say how it ended       -w say who was reaped
+--grace SECONDS for the rest
+--on-exit poweroff|reboot|halt|exit
+-h help  -V version  -l license
 ";
 
 /// What only asks for a text.

@@ -25,7 +25,7 @@ const BEHAVIOURS: &[Behaviour] = &[
     Behaviour("the error names the file, on stderr", "td", names_the_file),
     Behaviour("the command's own options are left alone", "d", options_end),
     Behaviour("signals are forwarded", "tdc", forwards),
-    Behaviour("real-time signals are forwarded, 34 to 64", "tc", forwards_real_time),
+    Behaviour("real-time signals are forwarded, 34 to 64", "tdc", forwards_real_time),
     Behaviour("… and the C library's own 32 and 33", "", forwards_the_librarys),
     Behaviour("SIGSEGV and its like are forwarded when sent", "d", forwards_sent_faults),
     Behaviour("sigqueue values arrive", "", payload),
@@ -48,6 +48,7 @@ fn expect(condition: bool, what: impl FnOnce() -> String) -> Result<(), String> 
     if condition { Ok(()) } else { Err(what()) }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "what is compared is made on the spot")]
 fn equal<T: PartialEq + std::fmt::Debug>(got: T, wanted: T) -> Result<(), String> {
     expect(got == wanted, || format!("{got:?} instead of {wanted:?}"))
 }
