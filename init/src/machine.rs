@@ -8,7 +8,7 @@ use core::ffi::CStr;
 use init::args::OnExit;
 
 use crate::message;
-use crate::sys::{self, Reboot};
+use crate::sys::{self, Reboot, SignalInfo};
 
 /// What runs when no command is given.
 pub const SHELL: &CStr = c"/bin/sh";
@@ -59,8 +59,9 @@ extern "C" fn reboot(what: usize) -> ! {
 /// When the machine cannot be ended: stay, and reap.
 pub fn stay() -> ! {
     message::stuck();
+    let mut info = SignalInfo::none();
     loop {
-        sys::wait_signal(sys::ALL, None).ok();
+        sys::wait_signal(sys::ALL, None, &mut info);
         while let Ok(Some(_)) = sys::reap() {}
     }
 }

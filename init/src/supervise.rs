@@ -59,6 +59,7 @@ impl Watch<'_> {
         let mut ending = None;
         // A child may have ended before, with nobody to hear its SIGCHLD.
         let mut reap = true;
+        let mut info = SignalInfo::none();
         loop {
             if reap {
                 match self.reap(&mut ending) {
@@ -71,7 +72,7 @@ impl Watch<'_> {
             // between two batches the others have their turn, all that are there.
             let (set, timeout) =
                 if reap { (ALL & !sys::only(SIGCHLD), Some(0)) } else { (ALL, None) };
-            while let Ok(info) = sys::wait_signal(set, timeout) {
+            while sys::wait_signal(set, timeout, &mut info) {
                 // Whoever sent it: the kernel's own may have been merged into a stranger's.
                 if info.signal == SIGCHLD {
                     reap = true;
@@ -199,6 +200,7 @@ impl Watch<'_> {
         }
         self.signal_the_rest(SIGCONT).ok();
         self.command = NOBODY; // it is reaped, and its number may come again
+        let mut info = SignalInfo::none();
         let deadline = sys::now_micros() / 1000 + u64::from(grace_ms);
         loop {
             if matches!(self.reap(&mut None), Batch::Alone) {
@@ -208,8 +210,8 @@ impl Watch<'_> {
             if now >= deadline {
                 return;
             }
-            if let Ok(SignalInfo { signal: SIGTERM | SIGINT, .. }) =
-                sys::wait_signal(ALL, Some(deadline - now))
+            if sys::wait_signal(ALL, Some(deadline - now), &mut info)
+                && matches!(info.signal, SIGTERM | SIGINT)
             {
                 return;
             }

@@ -7,7 +7,7 @@ use init::args::Options;
 use init::names::Name;
 use init::signals::{SIGCONT, SIGHUP};
 
-use crate::sys;
+use crate::sys::{self, SignalInfo};
 
 /// Where the command is to live, as far as terminals go.
 #[derive(Clone, Copy)]
@@ -100,12 +100,10 @@ fn leave_terminal() {
     if sys::leave_terminal().is_err() {
         return;
     }
+    let mut info = SignalInfo::none();
     for signal in [SIGHUP, SIGCONT] {
-        match sys::wait_signal(sys::only(signal), Some(0)) {
-            Ok(info) if !sys::is_our_own(&info) => {
-                sys::put_back(&info).ok();
-            }
-            _ => {}
+        if sys::wait_signal(sys::only(signal), Some(0), &mut info) && !sys::is_our_own(&info) {
+            sys::put_back(&info).ok();
         }
     }
 }

@@ -29,6 +29,11 @@ pub struct SignalInfo {
 }
 
 impl SignalInfo {
+    /// Room for one; no signal has the number 0.
+    pub const fn none() -> Self {
+        SignalInfo { signal: 0, errno: 0, code: 0, rest: [0; 29] }
+    }
+
     /// Who sent it, where a process did. The union behind the three heads is aligned as a
     /// pointer is, and begins with the pid.
     pub fn sender(&self) -> i32 {
@@ -60,15 +65,14 @@ pub fn default_sigchld() -> Result<()> {
     decode_unit(unsafe { syscall!(RT_SIGACTION, SIGCHLD, action.as_ptr(), 0, SET_BYTES) })
 }
 
-/// Takes the next signal of a set, waiting up to `timeout_ms`, or for ever. EAGAIN: none came.
-pub fn wait_signal(set: SignalSet, timeout_ms: Option<u64>) -> Result<SignalInfo> {
-    let mut info = SignalInfo { signal: 0, errno: 0, code: 0, rest: [0; 29] };
+/// Takes the next signal of a set, waiting up to `timeout_ms`, or for ever. False: none came.
+pub fn wait_signal(set: SignalSet, timeout_ms: Option<u64>, info: &mut SignalInfo) -> bool {
     let time = timeout_ms.map(|ms| [ms / 1000, ms % 1000 * 1_000_000]);
     let time = time.as_ref().map_or(ptr::null(), |time| time.as_ptr());
     // SAFETY: `info` has the 128 bytes of siginfo_t; `time` is null or a 64-bit timespec.
     let result =
-        unsafe { syscall!(RT_SIGTIMEDWAIT, &raw const set, &raw mut info, time, SET_BYTES) };
-    decode(result).map(|_| info)
+        unsafe { syscall!(RT_SIGTIMEDWAIT, &raw const set, ptr::from_mut(info), time, SET_BYTES) };
+    decode(result).is_ok()
 }
 
 /// kill(2).
@@ -98,7 +102,7 @@ pub fn is_pending(signal: i32) -> bool {
 /// could continue us: for PID 1, and in a group without a parent in the same session.
 pub fn stop_own_group(signal: i32) -> bool {
     // What came before was for the command's last stop.
-    wait_signal(only(SIGCONT), Some(0)).ok();
+    wait_signal(only(SIGCONT), Some(0), &mut SignalInfo::none());
     kill(0, signal).ok();
     set_mask(ALL & !only(signal)).ok();
     set_mask(ALL).ok();
