@@ -50,7 +50,7 @@ pub struct Options<'a> {
     pub workdir: Option<&'a CStr>,
     /// `--sigmask=HEX`: the signal mask to give to the command (without the option: our own).
     pub sigmask: Option<u64>,
-    /// `--grace SECONDS`, `--grace-ms=N`: time for the rest after the command has ended.
+    /// `--grace SECONDS`, `--grace-ms=N`: time for the rest after the command's end.
     pub grace_ms: u32,
     /// `-g`: signals go to the command's whole process group.
     pub group: bool,
@@ -138,8 +138,11 @@ pub fn parse<'a>(
     word: impl Fn(usize) -> Option<&'a CStr>,
     variable: impl Fn(&[u8]) -> Option<&'a [u8]>,
 ) -> Result<Request, Misuse<'a>> {
-    options.name = Name::from_word(word(0).map_or(b"", CStr::to_bytes));
-    options.read_environment(variable);
+    // Where the launcher speaks, variables are the command's.
+    if !word(1).is_some_and(|first| first.to_bytes().starts_with(b"--contract")) {
+        options.name = Name::from_word(word(0).map_or(b"", CStr::to_bytes));
+        options.read_environment(variable);
+    }
     let mut at = 1;
     while let Some(current) = word(at) {
         let [b'-', rest @ ..] = current.to_bytes() else { break };
@@ -239,8 +242,6 @@ impl<'a> Options<'a> {
 
     fn read_value(&mut self, known: Known, bytes: &'a [u8], word: Option<&'a CStr>) -> Option<()> {
         match known {
-            // The launcher's word is all that counts.
-            Known::Contract => *self = Options::default(),
             Known::Ids => self.ids = Some(Ids::parse(bytes)?),
             Known::Groups => {
                 for group in Groups(bytes) {
@@ -266,8 +267,7 @@ impl<'a> Options<'a> {
                         _ => OnExit::Exit,
                     });
             }
-            // Not being PID 1 makes us a subreaper by itself; the others were seen to above.
-            _ => {}
+            _ => {} // -s: not being PID 1 makes us a subreaper. The others were seen to.
         }
         Some(())
     }

@@ -20,6 +20,7 @@ mod grace;
 mod idmap;
 mod init_alone;
 mod init_behaviours;
+mod init_options;
 mod init_storm;
 mod init_subject;
 mod init_terminal;
