@@ -77,7 +77,7 @@ fn rest_has_its_time_after_the_command_as_pid_one_and_as_subreaper() {
         let words = ["--grace", "5", "--", &probe(), "stubborn", "0.2", "finish"];
         let run = init.run(&words);
         let output = (if pid_one { run.pid_one() } else { run }).start().finish().code(0);
-        assert_eq!(output.lines(), ["asked to end", "finished"], "{output}");
+        assert!(output.stdout.ends_with("asked to end\nfinished\n"), "{output}");
         assert!(output.took < Duration::from_secs(4), "{output}");
     }
 }
@@ -135,11 +135,10 @@ fn other_architecture_runs_too() {
         println!("N/A {}: no emulator", own_name!());
         return;
     };
-    let other = crate::subject::init().to_string_lossy().replace("x86_64", "aarch64");
-    if !other.contains("aarch64") || !std::path::Path::new(&other).exists() {
+    let Some(other) = std::env::var_os("INIT_AARCH64") else {
         println!("N/A {}: no init for aarch64", own_name!());
         return;
-    }
+    };
     let run = |words: &[&str]| Command::new(&emulator).arg(&other).args(words).output().unwrap();
     assert!(run(&["--version"]).stdout.starts_with(b"tini version "));
     assert_eq!(run(&[&probe(), "exit", "7"]).status.code(), Some(7));

@@ -20,6 +20,7 @@ pub struct Subject {
     pub suite: PathBuf,
     launcher: PathBuf,
     init: PathBuf,
+    init_for_arm: Option<PathBuf>,
     probe: PathBuf,
     rootfs: PathBuf,
     tools: PathBuf,
@@ -44,6 +45,9 @@ impl Subject {
         Ok(Subject {
             launcher: executable("LAUNCHER", "launcher", build::launcher)?,
             init: executable("INIT", "init", build::init)?,
+            init_for_arm: build::init_for_arm()?
+                .map(|path| stage.add_executable("init-aarch64", &path))
+                .transpose()?,
             probe: executable("PROBE", "probe", build::probe)?,
             suite: stage.add_executable("suite", &build::suite()?)?,
             tools: tools::collect(stage)?,
@@ -70,6 +74,7 @@ impl Subject {
             ("LANG", "C.UTF-8".into()),
             ("PATH", path),
         ];
+        environment.extend(self.init_for_arm.iter().map(|path| ("INIT_AARCH64", path.into())));
         let handed_on = HANDED_ON.iter().filter_map(|name| Some((*name, std::env::var_os(name)?)));
         environment.extend(handed_on);
         environment
