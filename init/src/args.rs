@@ -1,16 +1,27 @@
 //! init's command line: `init [OPTIONS] [--] COMMAND [ARG…]`.
 //!
-//! Options end at the first word that is none, so the command's own are never touched. Those
-//! that only the launcher gives are of the form `--name=value` and are written and read here,
-//! side by side.
+//! Options end at the first word that is none, so the command's own are never touched. The flags of
+//! tini, dumb-init and catatonit are all understood, under every name. [`words`] writes the others.
+
+mod numbers;
+mod table;
+mod words;
 
 use core::ffi::CStr;
-use core::fmt;
+
+use crate::names::Name;
+use crate::signals::{self, Rewrites};
+pub(crate) use numbers::number;
+pub use numbers::split_at;
+use numbers::{id, milliseconds, small};
+use table::Known;
 
 /// What init is asked to do besides being PID 1. The default is nothing at all: what a plain
 /// `init COMMAND` does in somebody else's container.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options<'a> {
+    /// What we were called as.
+    pub name: Name,
     /// `--report=FD`: the socket to report to; init says nothing on stderr then.
     pub report: Option<i32>,
     /// `--steps`: report every step with its duration.
@@ -35,12 +46,59 @@ pub struct Options<'a> {
     pub caps: Option<u64>,
     /// `--no-new-privs`: no way to gain privileges by executing something.
     pub no_new_privs: bool,
-    /// `--workdir=PATH`: start there.
+    /// `--workdir PATH`: start there.
     pub workdir: Option<&'a CStr>,
     /// `--sigmask=HEX`: the signal mask to give to the command (without the option: our own).
     pub sigmask: Option<u64>,
-    /// `--grace=MILLISECONDS`: time for the rest after the command has ended.
+    /// `--grace SECONDS`, `--grace-ms=N`: time for the rest after the command's end.
     pub grace_ms: u32,
+    /// `-g`: signals go to the command's whole process group.
+    pub group: bool,
+    /// `-c`: dumb-init without its session.
+    pub single: bool,
+    /// `-v`: say how the command ended.
+    pub verbose: bool,
+    /// `-w`: say who was reaped.
+    pub warn: bool,
+    /// `-P`: run nothing, reap until SIGINT or SIGTERM.
+    pub pause: bool,
+    /// `-p SIGNAL`: the signal for us when our parent ends.
+    pub death_signal: Option<u8>,
+    /// `-e CODE`: exit codes of the command that become 0.
+    pub successes: Codes,
+    /// `-r FROM:TO`: signals that the command gets as others, or not at all.
+    pub rewrites: Rewrites,
+    /// `--on-exit`: what becomes of the machine; the default depends on whose PID 1 this is.
+    pub on_exit: Option<OnExit>,
+}
+
+/// What to do when the command of the machine's PID 1 has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnExit {
+    /// Turn the machine off.
+    Poweroff,
+    /// Start it again.
+    Reboot,
+    /// Stop it, and leave it on.
+    Halt,
+    /// End, as in a container; the kernel panics when its own PID 1 does so.
+    Exit,
+}
+
+/// A set of exit codes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Codes([u32; 8]);
+
+impl Codes {
+    /// Adds one.
+    pub fn add(&mut self, code: u8) {
+        self.0[usize::from(code >> 5)] |= 1 << (code & 31);
+    }
+
+    /// Whether it is in the set.
+    pub fn has(self, code: u8) -> bool {
+        self.0[usize::from(code >> 5)] >> (code & 31) & 1 != 0
+    }
 }
 
 /// The ids of the command, as the container counts them.
@@ -54,11 +112,13 @@ pub struct Ids {
 
 /// What the command line asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Request<'a> {
-    /// Run the command whose words begin at this index of argv.
-    Run(Options<'a>, usize),
+pub enum Request {
+    /// Run the command whose words begin at this index of argv; it may be the end of argv.
+    Run(usize),
     /// `--version`.
     Version,
+    /// `--license`.
+    License,
     /// `--help`.
     Help,
 }
@@ -66,124 +126,157 @@ pub enum Request<'a> {
 /// A command line that makes no sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Misuse<'a> {
-    /// There is no command.
-    NoCommand,
-    /// An unknown option, or one with a bad value.
+    /// An unknown option, or one with a bad value, or without one.
     BadOption(&'a CStr),
     /// The launcher speaks another version of the contract.
     WrongVersion,
 }
 
-/// Reads the words of argv, its zeroth included.
-pub fn parse<'a>(words: impl Iterator<Item = &'a CStr>) -> Result<Request<'a>, Misuse<'a>> {
-    let mut options = Options::default();
-    let mut words = words.enumerate().skip(1);
-    while let Some((index, word)) = words.next() {
-        let bytes = word.to_bytes();
-        if bytes == b"--" {
-            return words.next().map(|(i, _)| Request::Run(options, i)).ok_or(Misuse::NoCommand);
+/// Reads argv, by index, and the variables that the programs of our names read.
+pub fn parse<'a>(
+    options: &mut Options<'a>,
+    word: impl Fn(usize) -> Option<&'a CStr>,
+    variable: impl Fn(&[u8]) -> Option<&'a [u8]>,
+) -> Result<Request, Misuse<'a>> {
+    // Where the launcher speaks, variables are the command's.
+    if !word(1).is_some_and(|first| first.to_bytes().starts_with(b"--contract")) {
+        options.name = Name::from_word(word(0).map_or(b"", CStr::to_bytes));
+        options.read_environment(variable);
+    }
+    let mut at = 1;
+    while let Some(current) = word(at) {
+        let [b'-', rest @ ..] = current.to_bytes() else { break };
+        if rest.is_empty() {
+            break;
         }
-        if bytes.first() != Some(&b'-') || bytes.len() == 1 {
-            return Ok(Request::Run(options, index));
+        at += 1;
+        if rest == b"-" {
+            break;
         }
-        match bytes {
-            b"--version" => return Ok(Request::Version),
-            b"--help" | b"-h" => return Ok(Request::Help),
-            _ => options.read_word(word)?,
+        let mut letters = rest;
+        loop {
+            // `--name`, `--name=value`, or one of several letters.
+            let (found, attached) = if let [b'-', name @ ..] = rest {
+                letters = &[];
+                let (name, value) = split_at(name, b'=');
+                (table::by_name(name), value)
+            } else {
+                let [letter, behind @ ..] = letters else { break };
+                letters = behind;
+                (table::by_letter(*letter), (!behind.is_empty()).then_some(behind))
+            };
+            let bad = Misuse::BadOption(current);
+            let (known, wants_value) = found.ok_or(bad)?;
+            let mut value = Value { bytes: b"", word: None };
+            if wants_value {
+                if let Some(bytes) = attached {
+                    value.bytes = bytes;
+                } else {
+                    let next = word(at).ok_or(bad)?;
+                    value = Value { bytes: next.to_bytes(), word: Some(next) };
+                    at += 1;
+                }
+                letters = &[];
+            } else if attached.is_some() && letters.is_empty() {
+                return Err(bad);
+            }
+            match known {
+                Known::Version => return Ok(Request::Version),
+                Known::License | Known::PrintLicense => return Ok(Request::License),
+                Known::Help => return Ok(Request::Help),
+                Known::Contract if number(value.bytes, 10) != Some(crate::VERSION.into()) => {
+                    return Err(Misuse::WrongVersion);
+                }
+                _ => options.read(known, value).ok_or(bad)?,
+            }
+            if letters.is_empty() {
+                break;
+            }
         }
     }
-    Err(Misuse::NoCommand)
+    Ok(Request::Run(at))
+}
+
+/// An option's value; a word of its own ends with NUL.
+#[derive(Clone, Copy)]
+struct Value<'a> {
+    bytes: &'a [u8],
+    word: Option<&'a CStr>,
 }
 
 impl<'a> Options<'a> {
-    fn read_word(&mut self, word: &'a CStr) -> Result<(), Misuse<'a>> {
-        let bad = Misuse::BadOption(word);
-        let (name, value) = split_at_equals(word);
-        match (name, value) {
-            (b"--contract", Some(v)) => {
-                let version = number(v.to_bytes(), 10).ok_or(bad)?;
-                if version != u64::from(crate::VERSION) {
-                    return Err(Misuse::WrongVersion);
-                }
-            }
-            (b"--report", Some(v)) => self.report = Some(small(v, 10).ok_or(bad)? as i32),
-            (b"--steps", None) => self.steps = true,
-            (b"--mount-proc", None) => self.mount_proc = true,
-            (b"--mask-proc", None) => self.mask_proc = true,
-            (b"--forbid-userns", None) => self.forbid_userns = true,
-            (b"--cut-root", None) => self.cut_root = true,
-            (b"--session", None) => self.session = true,
-            (b"--terminal", None) => self.terminal = true,
-            (b"--ids", Some(v)) => self.ids = Some(Ids::parse(v.to_bytes()).ok_or(bad)?),
-            (b"--groups", Some(v)) => {
-                if Groups(v.to_bytes()).any(|g| g.is_none()) {
-                    return Err(bad);
-                }
-                self.groups = Some(v.to_bytes());
-            }
-            (b"--caps", Some(v)) => self.caps = Some(number(v.to_bytes(), 16).ok_or(bad)?),
-            (b"--no-new-privs", None) => self.no_new_privs = true,
-            (b"--workdir", Some(v)) => self.workdir = Some(v),
-            (b"--sigmask", Some(v)) => self.sigmask = Some(number(v.to_bytes(), 16).ok_or(bad)?),
-            (b"--grace", Some(v)) => self.grace_ms = small(v, 10).ok_or(bad)?,
-            _ => return Err(bad),
+    /// tini and dumb-init can be told by variables too.
+    fn read_environment(&mut self, variable: impl Fn(&[u8]) -> Option<&'a [u8]>) {
+        if self.name == Name::DumbInit {
+            self.single = variable(b"DUMB_INIT_SETSID") == Some(b"0");
+            self.verbose = variable(b"DUMB_INIT_DEBUG") == Some(b"1");
+        } else if self.name != Name::Catatonit {
+            self.group = variable(b"TINI_KILL_PROCESS_GROUP").is_some();
+            // 1 is tini's default, and says nothing of what we say.
+            self.verbose =
+                variable(b"TINI_VERBOSITY").and_then(|v| number(v, 10)).is_some_and(|v| v > 1);
         }
-        Ok(())
     }
 
-    /// Writes the options as words that [`parse`] reads back. The working directory keeps its
-    /// bytes: it comes as a word of its own through `emit_path`.
-    pub fn write_words(
-        &self,
-        mut emit: impl FnMut(fmt::Arguments<'_>),
-        mut emit_path: impl FnMut(&str, &CStr),
-    ) {
-        emit(format_args!("--contract={}", crate::VERSION));
-        if let Some(fd) = self.report {
-            emit(format_args!("--report={fd}"));
-        }
-        let flags = [
-            (self.steps, "--steps"),
-            (self.mount_proc, "--mount-proc"),
-            (self.mask_proc, "--mask-proc"),
-            (self.forbid_userns, "--forbid-userns"),
-            (self.cut_root, "--cut-root"),
-            (self.session, "--session"),
-            (self.terminal, "--terminal"),
-            (self.no_new_privs, "--no-new-privs"),
-        ];
-        for (set, name) in flags {
-            if set {
-                emit(format_args!("{name}"));
+    fn read(&mut self, known: Known, value: Value<'a>) -> Option<()> {
+        let bytes = value.bytes;
+        let flag = match known {
+            Known::Steps => &mut self.steps,
+            Known::MountProc => &mut self.mount_proc,
+            Known::MaskProc => &mut self.mask_proc,
+            Known::ForbidUserns => &mut self.forbid_userns,
+            Known::CutRoot => &mut self.cut_root,
+            Known::Session => &mut self.session,
+            Known::Terminal => &mut self.terminal,
+            Known::NoNewPrivs => &mut self.no_new_privs,
+            Known::Group => &mut self.group,
+            Known::Single => &mut self.single,
+            Known::Verbose => &mut self.verbose,
+            Known::Warn => &mut self.warn,
+            Known::Pause => &mut self.pause,
+            _ => return self.read_value(known, bytes, value.word),
+        };
+        *flag = true;
+        Some(())
+    }
+
+    fn read_value(&mut self, known: Known, bytes: &'a [u8], word: Option<&'a CStr>) -> Option<()> {
+        match known {
+            Known::Ids => self.ids = Some(Ids::parse(bytes)?),
+            Known::Groups => {
+                for group in Groups(bytes) {
+                    group?;
+                }
+                self.groups = Some(bytes);
             }
+            Known::Workdir => self.workdir = Some(word?),
+            Known::Caps => self.caps = Some(number(bytes, 16)?),
+            Known::Sigmask => self.sigmask = Some(number(bytes, 16)?),
+            Known::Report => self.report = Some(small(bytes)? as i32),
+            Known::GraceMs => self.grace_ms = small(bytes)?,
+            Known::Grace => self.grace_ms = milliseconds(bytes)?,
+            Known::DeathSignal => self.death_signal = Some(signals::parse(bytes)?),
+            Known::Remap => self.successes.add(u8::try_from(id(bytes)?).ok()?),
+            Known::Rewrite => return self.rewrites.read(bytes).then_some(()),
+            Known::OnExit => {
+                self.on_exit =
+                    Some(match signals::position(b"poweroff reboot halt exit ", bytes)? {
+                        0 => OnExit::Poweroff,
+                        1 => OnExit::Reboot,
+                        2 => OnExit::Halt,
+                        _ => OnExit::Exit,
+                    });
+            }
+            _ => {} // -s: not being PID 1 makes us a subreaper. The others were seen to.
         }
-        if let Some(Ids { uid, gid }) = self.ids {
-            emit(format_args!("--ids={uid}:{gid}"));
-        }
-        if let Some(groups) = self.groups {
-            // Digits and commas only, by construction.
-            emit(format_args!("--groups={}", core::str::from_utf8(groups).unwrap_or("")));
-        }
-        if let Some(caps) = self.caps {
-            emit(format_args!("--caps={caps:x}"));
-        }
-        if let Some(mask) = self.sigmask {
-            emit(format_args!("--sigmask={mask:x}"));
-        }
-        if self.grace_ms != 0 {
-            emit(format_args!("--grace={}", self.grace_ms));
-        }
-        if let Some(path) = self.workdir {
-            emit_path("--workdir=", path);
-        }
+        Some(())
     }
 }
 
 impl Ids {
     fn parse(value: &[u8]) -> Option<Ids> {
-        let colon = value.iter().position(|&b| b == b':')?;
-        let id = |digits| number(digits, 10).and_then(|n| u32::try_from(n).ok());
-        Some(Ids { uid: id(value.get(..colon)?)?, gid: id(value.get(colon + 1..)?)? })
+        let (uid, gid) = split_at(value, b':');
+        Some(Ids { uid: id(uid)?, gid: id(gid?)? })
     }
 }
 
@@ -197,126 +290,11 @@ impl Iterator for Groups<'_> {
         if self.0.is_empty() {
             return None;
         }
-        let end = self.0.iter().position(|&b| b == b',').unwrap_or(self.0.len());
-        let item = self.0.get(..end).unwrap_or(&[]);
-        self.0 = self.0.get(end + 1..).unwrap_or(&[]);
-        Some(number(item, 10).and_then(|n| u32::try_from(n).ok()))
+        let (item, rest) = split_at(self.0, b',');
+        self.0 = rest.unwrap_or(&[]);
+        Some(id(item))
     }
-}
-
-fn split_at_equals(word: &CStr) -> (&[u8], Option<&CStr>) {
-    let bytes = word.to_bytes_with_nul();
-    match bytes.iter().position(|&b| b == b'=') {
-        // What follows the '=' ends in the word's own NUL.
-        Some(at) => (
-            bytes.get(..at).unwrap_or(&[]),
-            bytes.get(at + 1..).and_then(|rest| CStr::from_bytes_with_nul(rest).ok()),
-        ),
-        None => (word.to_bytes(), None),
-    }
-}
-
-fn small(value: &CStr, radix: u32) -> Option<u32> {
-    number(value.to_bytes(), radix).and_then(|n| u32::try_from(n).ok()).filter(|&n| n <= 1 << 30)
-}
-
-fn number(digits: &[u8], radix: u32) -> Option<u64> {
-    if digits.is_empty() {
-        return None;
-    }
-    let mut value: u64 = 0;
-    for &digit in digits {
-        let digit = char::from(digit).to_digit(radix)?;
-        value = value.checked_mul(u64::from(radix))?.checked_add(u64::from(digit))?;
-    }
-    Some(value)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::ffi::CString;
-
-    fn words(list: &[&str]) -> Vec<CString> {
-        list.iter().map(|w| CString::new(*w).unwrap()).collect()
-    }
-
-    fn run<'a>(list: &'a [CString]) -> Result<Request<'a>, Misuse<'a>> {
-        parse(list.iter().map(CString::as_c_str))
-    }
-
-    #[test]
-    fn options_end_at_the_first_other_word() {
-        let list = words(&["init", "--session", "sh", "--terminal"]);
-        let Ok(Request::Run(options, at)) = run(&list) else { panic!() };
-        assert!(options.session && !options.terminal);
-        assert_eq!(at, 2);
-    }
-
-    #[test]
-    fn double_dash_lets_a_command_begin_with_a_dash() {
-        let list = words(&["init", "--", "-odd"]);
-        assert_eq!(run(&list), Ok(Request::Run(Options::default(), 2)));
-        let list = words(&["init", "-", "x"]);
-        assert_eq!(run(&list), Ok(Request::Run(Options::default(), 1)));
-    }
-
-    #[test]
-    fn what_the_launcher_writes_init_reads() {
-        let path = CString::new(b"/a=\xff".to_vec()).unwrap();
-        let all = Options {
-            report: Some(7),
-            steps: true,
-            mount_proc: true,
-            mask_proc: true,
-            forbid_userns: true,
-            cut_root: true,
-            session: true,
-            terminal: true,
-            ids: Some(Ids { uid: 1000, gid: u32::MAX - 1 }),
-            groups: Some(b"1,20,300"),
-            caps: Some(0xa80425fb),
-            no_new_privs: true,
-            workdir: Some(&path),
-            sigmask: Some(u64::MAX),
-            grace_ms: 2500,
-        };
-        for options in [all, Options::default(), Options { groups: Some(b""), ..all }] {
-            let mut list = words(&["init"]);
-            let mut paths = Vec::new();
-            options.write_words(
-                |word| list.push(CString::new(word.to_string()).unwrap()),
-                |name, path| paths.push([name.as_bytes(), path.to_bytes()].concat()),
-            );
-            list.extend(paths.into_iter().map(|p| CString::new(p).unwrap()));
-            list.extend(words(&["--", "command"]));
-            assert_eq!(run(&list), Ok(Request::Run(options, list.len() - 1)));
-        }
-    }
-
-    #[test]
-    fn bad_words_are_refused() {
-        for word in [
-            "--nonsense",
-            "--report=",
-            "--report=x",
-            "--report=99999999999",
-            "--ids=1",
-            "--ids=1:",
-            "--groups=1,,2",
-            "--groups=a",
-            "--caps=g",
-            "--steps=1",
-            "--workdir",
-            "-x",
-        ] {
-            let list = words(&["init", word, "--", "sh"]);
-            assert_eq!(run(&list), Err(Misuse::BadOption(&list[1])), "{word}");
-        }
-        let list = words(&["init", "--contract=999", "sh"]);
-        assert_eq!(run(&list), Err(Misuse::WrongVersion));
-        assert_eq!(run(&words(&["init"])), Err(Misuse::NoCommand));
-        assert_eq!(run(&words(&["init", "--"])), Err(Misuse::NoCommand));
-        assert_eq!(run(&[]), Err(Misuse::NoCommand));
-    }
-}
+mod tests;

@@ -10,7 +10,9 @@
 
 pub mod args;
 pub mod exit;
+pub mod names;
 pub mod report;
+pub mod signals;
 pub mod stage;
 
 /// The version of this contract. `init` refuses to start for a launcher that speaks another one.

@@ -1,4 +1,4 @@
-//! init: PID 1 of a container.
+//! init: PID 1 of a container, of a machine, or the subreaper of a tree.
 //!
 //! Entered by the kernel, with whatever the caller left: in a container of `launcher`'s the
 //! namespaces are new, every signal is blocked, the root is the rootfs with the old root over it,
@@ -9,69 +9,160 @@
 #![no_std]
 #![no_main]
 
+mod machine;
 mod message;
 mod mounts;
 mod reporter;
 mod spawn;
 mod supervise;
 mod sys;
+mod terminal;
 
-use init::args::{self, Request};
+use init::args::{self, OnExit, Options, Request};
 use init::exit;
+use init::names::Name;
 use init::report::Report;
+use init::signals::{SIGKILL, SIGTERM};
+use init::stage::Stage;
 use reporter::Reporter;
-use sys::Process;
+use supervise::{Outcome, Watch};
+use sys::{Process, SignalSet};
+use terminal::Terminal;
 
 fn main(process: Process) -> u8 {
-    let (options, command) = match args::parse(process.words()) {
-        Ok(Request::Run(options, command)) => (options, command),
-        Ok(Request::Version) => return message::version(),
-        Ok(Request::Help) => return message::help(),
-        Err(misuse) => return message::misuse(misuse),
-    };
-
-    // Executed from a memfd, the kernel calls us by the fd's number.
-    sys::set_name(c"init").ok();
     // Before anything else: a signal that comes from here on waits for supervise.
     let inherited_mask = sys::block_all_signals().unwrap_or(0);
-    let mut reporter = Reporter::new(&options);
+    let mut options = Options::default();
+    let parsed = args::parse(&mut options, |index| process.word(index), |name| process.env(name));
+    let command = match parsed {
+        Ok(Request::Run(command)) => command,
+        Ok(other) => return message::answer(other),
+        Err(misuse) => return message::misuse(Some(misuse), options.name),
+    };
+    run(process, command, &mut options, inherited_mask)
+}
 
-    let started = mounts::arrange(&options, &mut reporter)
-        .and_then(|()| spawn::command(process, command, &options, inherited_mask));
-    let pid = match started {
-        Ok(pid) => pid,
+fn run(
+    process: Process,
+    mut command: usize,
+    options: &mut Options<'_>,
+    inherited_mask: SignalSet,
+) -> u8 {
+    let own_pid = sys::own_pid();
+    let mut reporter = Reporter::new(options);
+    let machine = !reporter.is_heard() && machine::is_ours(own_pid);
+    let has_command = process.word(command).is_some();
+    if machine {
+        machine::prepare();
+        if !has_command {
+            command = process.make_last(machine::SHELL);
+        }
+    } else if !has_command && !options.pause {
+        return message::misuse(None, options.name);
+    }
+    if own_pid != 1 {
+        // Whoever is not PID 1 would end the machine that it runs on.
+        options.on_exit = None;
+        // Fails nowhere since Linux 3.4.
+        sys::become_subreaper().ok();
+    }
+    if let Some(signal) = options.death_signal {
+        sys::set_death_signal(signal).ok();
+    }
+    let terminal = Terminal::find(options, machine);
+    if options.name == Name::DumbInit && terminal.session {
+        options.rewrites.stop_for_certain();
+    }
+
+    let started = mounts::arrange(options, &mut reporter).and_then(|()| {
+        if options.pause {
+            return Ok(supervise::NOBODY);
+        }
+        spawn::command(process, command, options, &terminal, inherited_mask)
+    });
+    let mut watch = Watch {
+        command: supervise::NOBODY,
+        own_pid,
+        machine,
+        options,
+        terminal,
+        asked_to_stop: false,
+    };
+    let (code, told) = match started {
+        Ok(pid) => {
+            watch.command = pid;
+            look_after(&mut watch, &reporter)
+        }
         Err(failure) => {
             if reporter.is_heard() {
                 reporter.say(failure.report());
             } else {
                 message::failure(&failure, process.word(command));
             }
-            return failure.exit_code();
+            (failure.exit_code(options.name), None)
         }
     };
-    reporter.say(Report::Started);
+    end(&mut watch, told);
+    code
+}
 
-    // Nothing of ours stays open: the caller's pipes must be able to end.
+/// The command runs: its exit code, and what else ended it.
+fn look_after(watch: &mut Watch<'_>, reporter: &Reporter) -> (u8, Option<OnExit>) {
+    reporter.say(Report::Started);
+    // Nothing of ours stays open or in use: the caller's pipes and mounts must be able to end.
     reporter.close_all_others();
-    let ending = supervise::until_end(pid, options.grace_ms);
-    reporter.say(Report::Ended(ending));
-    ending.exit_code()
+    sys::change_directory(c"/").ok();
+    match watch.until_end() {
+        Outcome::Shutdown(what) => (0, Some(what)),
+        Outcome::Ended(ending) => {
+            if watch.options.verbose {
+                message::ended(ending);
+            }
+            watch.terminal.take_back(watch.command);
+            if watch.options.name == Name::DumbInit && watch.terminal.session {
+                sys::kill(-watch.command, SIGTERM).ok();
+            }
+            if watch.options.grace_ms != 0 {
+                watch.wait_for_the_rest(watch.options.grace_ms);
+            }
+            reporter.say(Report::Ended(ending));
+            let code = ending.exit_code();
+            (if watch.options.successes.has(code) { 0 } else { code }, None)
+        }
+    }
+}
+
+/// After the command: the machine's end, if this is its PID 1 or was told so.
+fn end(watch: &mut Watch<'_>, told: Option<OnExit>) {
+    let default = if watch.machine { OnExit::Poweroff } else { OnExit::Exit };
+    let what = told.or(watch.options.on_exit).unwrap_or(default);
+    if what == OnExit::Exit {
+        return;
+    }
+    if watch.machine {
+        watch.wait_for_the_rest(watch.options.grace_ms.max(machine::GRACE_MS));
+        watch.signal_the_rest(SIGKILL).ok();
+    }
+    machine::end(what);
+    if watch.machine {
+        machine::stay();
+    }
 }
 
 /// Why the command is not running.
 pub struct Failure {
-    stage: init::stage::Stage,
+    stage: Stage,
     errno: sys::Errno,
 }
 
 impl Failure {
     fn report(&self) -> Report {
-        Report::Failed { stage: self.stage, errno: self.errno.0, object: 0 }
+        Report::Failed { stage: self.stage, errno: self.errno.0.get(), object: 0 }
     }
 
-    fn exit_code(&self) -> u8 {
+    fn exit_code(&self, name: Name) -> u8 {
         match self.stage {
-            init::stage::Stage::ExecCommand => exit::code_for_exec_errno(self.errno.0),
+            Stage::ExecCommand => name.exec_code(exit::code_for_exec_errno(self.errno.0.get())),
             _ => exit::FAILED,
         }
     }

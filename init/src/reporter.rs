@@ -16,6 +16,10 @@ pub struct Reporter {
 impl Reporter {
     /// Takes the socket that the options name. The command must not inherit it.
     pub fn new(options: &Options<'_>) -> Self {
+        if options.report.is_some() {
+            // The launcher executes us from a memfd: the kernel named us by its number.
+            sys::set_name(c"init").ok();
+        }
         let socket = options.report.filter(|&fd| sys::close_on_exec(fd).is_ok());
         let step_began = (options.steps && socket.is_some()).then(sys::now_micros);
         Reporter { socket, step_began }
@@ -48,17 +52,13 @@ impl Reporter {
 
     /// Closes every descriptor from 3 on but the socket: they were the command's.
     pub fn close_all_others(&self) {
-        // ENOSYS below 5.9: they stay open, which pins but leaks nothing.
-        match self.socket.and_then(|fd| u32::try_from(fd).ok()) {
-            Some(fd) => {
-                if fd > 3 {
-                    sys::close_range(3, fd - 1).ok();
-                }
-                sys::close_range(fd + 1, u32::MAX).ok();
+        let mut first = 3;
+        if let Some(fd) = self.socket.and_then(|fd| u32::try_from(fd).ok()) {
+            if fd > first {
+                sys::close_range(first, fd - 1);
             }
-            None => {
-                sys::close_range(3, u32::MAX).ok();
-            }
+            first = fd + 1;
         }
+        sys::close_range(first, u32::MAX);
     }
 }

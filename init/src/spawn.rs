@@ -1,22 +1,22 @@
 //! The command's process: from vfork to execve.
 //!
-//! It runs in init's memory on a stack of its own while init sleeps, so a failure is written
+//! It runs in init's memory while init sleeps, so a failure is written
 //! where init finds it: no pipe, and nothing left to wait for when execve has succeeded.
 
 use core::cell::Cell;
 use core::ffi::CStr;
 
-use init::args::{Groups, Ids, Options};
+use init::args::{Groups, Ids, Options, split_at};
 use init::exit;
 use init::stage::Stage;
 
 use crate::Failure;
-use crate::sys::{self, Errno, Process, SignalSet};
+use crate::message::Decimal;
+use crate::sys::{self, Errno, PathBuffer, Process, SignalSet};
+use crate::terminal::Terminal;
 
 /// Where to look when there is no PATH.
 const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// PATH_MAX of linux/limits.h, the NUL included.
-const PATH_MAX: usize = 4096;
 /// NGROUPS_MAX is 65536; the launcher passes no more than fit here.
 const MAX_GROUPS: usize = 64;
 
@@ -24,6 +24,7 @@ struct Context<'a> {
     process: Process,
     command: usize,
     options: &'a Options<'a>,
+    terminal: &'a Terminal,
     mask: SignalSet,
     failure: Cell<Option<(Stage, Errno)>>,
 }
@@ -33,10 +34,11 @@ pub fn command(
     process: Process,
     command: usize,
     options: &Options<'_>,
+    terminal: &Terminal,
     inherited_mask: SignalSet,
 ) -> Result<i32, Failure> {
     let mask = options.sigmask.unwrap_or(inherited_mask);
-    let context = Context { process, command, options, mask, failure: Cell::new(None) };
+    let context = Context { process, command, options, terminal, mask, failure: Cell::new(None) };
 
     // An ignored SIGCHLD is inherited across execve and would hide the command's end from us.
     let pid = sys::default_sigchld()
@@ -58,7 +60,11 @@ extern "C" fn run(argument: usize) -> ! {
 /// Returns only to fail.
 fn become_command(context: &Context<'_>) -> (Stage, Errno) {
     match set_up(context) {
-        Ok(()) => (Stage::ExecCommand, execute(context.process, context.command)),
+        Ok(()) => {
+            let mut entry = PathBuffer::new();
+            hand_sockets_on(context.process, &mut entry);
+            (Stage::ExecCommand, execute(context.process, context.command))
+        }
         Err(failure) => failure,
     }
 }
@@ -67,12 +73,7 @@ fn set_up(context: &Context<'_>) -> Result<(), (Stage, Errno)> {
     let options = context.options;
     let at = |stage| move |errno| (stage, errno);
 
-    if options.session {
-        sys::start_session().map_err(at(Stage::StartSession))?;
-        if options.terminal {
-            sys::take_terminal().map_err(at(Stage::StartSession))?;
-        }
-    }
+    context.terminal.settle(options.session).map_err(at(Stage::StartSession))?;
     // The order is the kernel's: the bounding set needs CAP_SETPCAP, groups and gid CAP_SETGID;
     // a change from uid 0 to another clears all of them; what uid 0 keeps is set last.
     if let Some(caps) = options.caps {
@@ -128,6 +129,20 @@ fn set_groups(list: &[u8]) -> sys::Result<()> {
     sys::set_groups(groups.get(..count).unwrap_or(&[]))
 }
 
+/// sd_listen_fds(3): who passes sockets on names the process that they are for. If that is us, it
+/// is the command that is meant.
+fn hand_sockets_on(process: Process, entry: &mut PathBuffer) {
+    let Some(value) = process.env(b"LISTEN_PID") else { return };
+    let mut digits = Decimal::new();
+    // CLONE_VM, not CLONE_THREAD: the parent is init.
+    if value == digits.write(sys::parent_pid() as u32) {
+        let own = digits.write(sys::own_pid() as u32);
+        if let Some(entry) = entry.join(&[b"LISTEN_PID=", own]) {
+            process.replace_env(b"LISTEN_PID", entry);
+        }
+    }
+}
+
 /// As execvp(3): a name with a slash is a path, another is looked for in PATH; a file that was
 /// found but may not be executed is remembered while the search goes on.
 fn execute(process: Process, index: usize) -> Errno {
@@ -136,22 +151,30 @@ fn execute(process: Process, index: usize) -> Errno {
     if name_bytes.is_empty() {
         return Errno::ENOENT;
     }
-    if name_bytes.contains(&b'/') {
+    if has(name_bytes, b'/') {
         return execute_path(process, index, name);
     }
-    let mut denied = None;
-    let mut buffer = [0u8; PATH_MAX];
-    for directory in process.env(b"PATH").unwrap_or(DEFAULT_PATH).split(|&b| b == b':') {
-        match join(directory, name_bytes, &mut buffer) {
-            Some(path) => match execute_path(process, index, path) {
-                Errno::EACCES => denied = Some(Errno::EACCES),
-                Errno::ENOENT | Errno::ENOTDIR | Errno::ENAMETOOLONG => {}
-                other => return other,
-            },
-            None => continue,
+    let mut result = Errno::ENOENT;
+    let mut buffer = PathBuffer::new();
+    let mut rest = Some(process.env(b"PATH").unwrap_or(DEFAULT_PATH));
+    while let Some(directories) = rest {
+        let (directory, behind) = split_at(directories, b':');
+        rest = behind;
+        // Nothing between two colons means the current directory.
+        let separator: &[u8] = if directory.is_empty() { b"" } else { b"/" };
+        let Some(path) = buffer.join(&[directory, separator, name_bytes]) else { continue };
+        match execute_path(process, index, path) {
+            Errno::EACCES => result = Errno::EACCES,
+            Errno::ENOENT
+            | Errno::ENOTDIR
+            | Errno::ENAMETOOLONG
+            | Errno::ENODEV
+            | Errno::ETIMEDOUT
+            | Errno::ESTALE => {}
+            other => return other,
         }
     }
-    denied.unwrap_or(Errno::ENOENT)
+    result
 }
 
 fn execute_path(process: Process, index: usize, path: &CStr) -> Errno {
@@ -169,18 +192,10 @@ fn execute_path(process: Process, index: usize, path: &CStr) -> Errno {
 fn is_text(path: &CStr) -> bool {
     let mut head = [0u8; 128];
     let count = sys::read_head(path, &mut head).unwrap_or(0);
-    let head = head.get(..count).unwrap_or(&[]);
-    let line = head.split(|&b| b == b'\n').next().unwrap_or(&[]);
-    !line.contains(&0)
+    let (line, _) = split_at(head.get(..count).unwrap_or(&[]), b'\n');
+    !has(line, 0)
 }
 
-/// `directory/name`, or just the name for an empty directory, which means the current one.
-fn join<'a>(directory: &[u8], name: &[u8], buffer: &'a mut [u8; PATH_MAX]) -> Option<&'a CStr> {
-    let mut length = 0;
-    let separator: &[u8] = if directory.is_empty() { b"" } else { b"/" };
-    for part in [directory, separator, name, b"\0"] {
-        buffer.get_mut(length..length + part.len())?.copy_from_slice(part);
-        length += part.len();
-    }
-    CStr::from_bytes_with_nul(buffer.get(..length)?).ok()
+fn has(bytes: &[u8], byte: u8) -> bool {
+    split_at(bytes, byte).1.is_some()
 }

@@ -8,6 +8,7 @@
 #![no_main]
 
 mod attempt;
+mod descendants;
 mod errno;
 mod facts;
 mod network;
@@ -51,6 +52,9 @@ fn run(words: &[Vec<u8>]) -> i32 {
         "zombies" => processes::leave_zombies(rest),
         "litter" => processes::leave_litter(rest),
         "stop" => processes::stop_self(),
+        "adopted" => descendants::print_adopter(),
+        "turmoil" => descendants::make_turmoil(rest),
+        "storm" => descendants::leave_storm(rest),
         "trap" => signals::trap(rest),
         "await" => signals::await_one(rest),
         "session" => terminal::print_session(),

@@ -75,6 +75,11 @@ impl Running {
         self.stdout.text()
     }
 
+    /// Everything printed so far.
+    pub fn printed(&self) -> String {
+        self.stdout.text()
+    }
+
     /// Whether it has ended, and how.
     pub fn try_wait(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()

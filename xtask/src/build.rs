@@ -40,6 +40,19 @@ pub fn init() -> Result<PathBuf, Error> {
     executable(command.args(["--bin", "init"]), "init")
 }
 
+/// Builds `init` for 64-bit ARM, for the test that runs it in an emulator, where the standard
+/// library for it happens to be installed.
+pub fn init_for_arm() -> Result<Option<PathBuf>, Error> {
+    const TARGET: &str = "aarch64-unknown-linux-musl";
+    if !has_target(TARGET)? {
+        return Ok(None);
+    }
+    let mut command = cargo();
+    command.current_dir(workspace::root().join("init"));
+    command.args(["build", "--release", "--bin", "init", "--target", TARGET, "--target-dir"]);
+    executable(command.arg(workspace::target_dir().join("init")), "init").map(Some)
+}
+
 /// Builds the container tests without running them.
 pub fn suite() -> Result<PathBuf, Error> {
     let mut command = static_cargo("test", &workspace::target_dir())?;
@@ -88,11 +101,7 @@ fn executable(command: &mut Command, name: &str) -> Result<PathBuf, Error> {
 /// Asks rustc, not rustup, what is installed: it answers in milliseconds, and a toolchain from
 /// elsewhere has no rustup.
 fn ensure_target(target: &str) -> Result<(), Error> {
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let mut question = Command::new(rustc);
-    question.current_dir(workspace::root());
-    let answer = program::read(question.args(["--print", "target-libdir", "--target", target]))?;
-    if Path::new(String::from_utf8_lossy(&answer).trim_end()).is_dir() {
+    if has_target(target)? {
         return Ok(());
     }
     if program::find("rustup").is_none() {
@@ -104,4 +113,12 @@ fn ensure_target(target: &str) -> Result<(), Error> {
     console::progress(&format!("installing the Rust standard library for {target}"));
     let mut rustup = Command::new("rustup");
     program::run(rustup.current_dir(workspace::root()).args(["target", "add", target]))
+}
+
+fn has_target(target: &str) -> Result<bool, Error> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let mut question = Command::new(rustc);
+    question.current_dir(workspace::root());
+    let answer = program::read(question.args(["--print", "target-libdir", "--target", target]))?;
+    Ok(Path::new(String::from_utf8_lossy(&answer).trim_end()).is_dir())
 }

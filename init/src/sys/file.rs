@@ -2,24 +2,22 @@
 
 use core::ffi::CStr;
 
-use sc::syscall;
+use super::{Result, decode, decode_unit, syscall};
 
-use super::{Result, decode, decode_unit};
-
-const AT_FDCWD: isize = -100;
+pub(super) const AT_FDCWD: isize = -100;
 
 /// Changes into a directory that is no symbolic link in its last component.
 pub fn change_directory_nofollow(path: &CStr) -> Result<()> {
     const O_PATH_DIRECTORY_NOFOLLOW_CLOEXEC: usize =
         O_PATH | O_DIRECTORY | O_NOFOLLOW | 0o2_000_000;
     const O_PATH: usize = 0o10_000_000;
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(any(target_arch = "x86_64", target_arch = "riscv64"))]
     const O_DIRECTORY: usize = 0o200_000;
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(any(target_arch = "x86_64", target_arch = "riscv64"))]
     const O_NOFOLLOW: usize = 0o400_000;
-    #[cfg(target_arch = "aarch64")]
+    #[cfg(any(target_arch = "aarch64", target_arch = "arm"))]
     const O_DIRECTORY: usize = 0o40_000;
-    #[cfg(target_arch = "aarch64")]
+    #[cfg(any(target_arch = "aarch64", target_arch = "arm"))]
     const O_NOFOLLOW: usize = 0o100_000;
     // SAFETY: the path ends with NUL.
     let fd = decode(unsafe {
@@ -64,7 +62,14 @@ pub fn detach(target: &CStr) -> Result<()> {
 /// write(2); how much went out does not matter to any caller (a record is one packet).
 pub fn write(fd: i32, bytes: &[u8]) -> Result<()> {
     // SAFETY: pointer and length are of one slice, which is only read.
-    decode_unit(unsafe { syscall!(WRITE, fd, bytes.as_ptr(), bytes.len()) })
+    decode(unsafe { syscall!(WRITE, fd, bytes.as_ptr(), bytes.len()) }).map(drop)
+}
+
+/// writev(2); how much went out does not matter here either.
+pub fn write_parts<const N: usize>(fd: i32, parts: [&[u8]; N]) -> Result<()> {
+    let vectors = parts.map(|part| [part.as_ptr() as usize, part.len()]);
+    // SAFETY: each is a struct iovec of two words, over a slice that is only read.
+    decode(unsafe { syscall!(WRITEV, fd, vectors.as_ptr(), N) }).map(drop)
 }
 
 /// The first bytes of a file.
@@ -85,7 +90,7 @@ pub fn overwrite(path: &CStr, bytes: &[u8]) -> Result<()> {
     // SAFETY: the path ends with NUL; the slice is only read; the fd is ours.
     unsafe {
         let fd = decode(syscall!(OPENAT, AT_FDCWD, path.as_ptr(), O_WRONLY_CLOEXEC, 0))?;
-        let result = decode_unit(syscall!(WRITE, fd, bytes.as_ptr(), bytes.len()));
+        let result = decode(syscall!(WRITE, fd, bytes.as_ptr(), bytes.len())).map(drop);
         syscall!(CLOSE, fd);
         result
     }
@@ -99,10 +104,26 @@ pub fn close_on_exec(fd: i32) -> Result<()> {
     decode_unit(unsafe { syscall!(FCNTL, fd, F_SETFD, FD_CLOEXEC) })
 }
 
-/// close_range(2), both ends included.
-pub fn close_range(first: u32, last: u32) -> Result<()> {
+/// Closes every descriptor from `first` to `last`.
+pub fn close_range(first: u32, last: u32) {
+    /// Where the search ends without close_range(2), which came with 5.9 and which a filter may
+    /// refuse: the usual limit on open files. What is above stays open, pinned but harmless.
+    const USUAL_LIMIT: u32 = 1024;
     // SAFETY: nothing in this process owns an fd in the ranges that are closed.
-    decode_unit(unsafe { syscall!(CLOSE_RANGE, first, last, 0) })
+    if decode_unit(unsafe { syscall!(CLOSE_RANGE, first, last, 0) }).is_err() {
+        let mut fd = first;
+        while fd <= last && fd < USUAL_LIMIT {
+            // SAFETY: as above.
+            unsafe { syscall!(CLOSE, fd) };
+            fd += 1;
+        }
+    }
+}
+
+/// Whether a path leads to anything.
+pub fn exists(path: &CStr) -> bool {
+    // SAFETY: the path ends with NUL.
+    decode_unit(unsafe { syscall!(FACCESSAT, AT_FDCWD, path.as_ptr(), 0) }).is_ok()
 }
 
 /// The monotonic clock in microseconds.

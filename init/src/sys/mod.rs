@@ -4,119 +4,80 @@
 //! memory that it was not lent.
 #![allow(unsafe_code)]
 
+#[cfg(target_arch = "arm")]
+mod arm;
 mod file;
+mod memory;
+mod path;
 mod process;
 mod signal;
 mod start;
+mod system;
+mod terminal;
+mod words;
 
-use core::ffi::CStr;
-
-use sc::syscall;
+use core::num::NonZeroU16;
 
 pub use file::*;
+pub use path::PathBuffer;
 pub use process::*;
 pub use signal::*;
+pub use system::*;
+pub use terminal::*;
+pub use words::Process;
 
-/// An errno, as the kernel returned it.
+use words::entry;
+
+/// `syscall!(NAME, argument…)`, each argument as a machine word.
+#[cfg(not(target_arch = "arm"))]
+use sc::syscall;
+
+#[cfg(target_arch = "arm")]
+macro_rules! syscall {
+    ($name:ident $(, $argument:expr)*) => {
+        $crate::sys::arm::call($crate::sys::arm::nr::$name, [$($argument as usize),*])
+    };
+}
+#[cfg(target_arch = "arm")]
+use syscall;
+
+/// An errno, as the kernel returned it. Never 0, so that a `Result<()>` is one number too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Errno(pub u16);
+pub struct Errno(pub NonZeroU16);
 
 impl Errno {
-    pub const ENOENT: Errno = Errno(2);
-    pub const ENOEXEC: Errno = Errno(8);
-    pub const ECHILD: Errno = Errno(10);
-    pub const EAGAIN: Errno = Errno(11);
-    pub const EACCES: Errno = Errno(13);
-    pub const ENOTDIR: Errno = Errno(20);
-    pub const EINVAL: Errno = Errno(22);
-    pub const ENAMETOOLONG: Errno = Errno(36);
+    const fn new(number: u16) -> Errno {
+        match NonZeroU16::new(number) {
+            Some(number) => Errno(number),
+            None => Errno(NonZeroU16::MAX),
+        }
+    }
+
+    pub const ENOENT: Errno = Errno::new(2);
+    pub const EINTR: Errno = Errno::new(4);
+    pub const ENOEXEC: Errno = Errno::new(8);
+    pub const EAGAIN: Errno = Errno::new(11);
+    pub const EACCES: Errno = Errno::new(13);
+    pub const ENOTDIR: Errno = Errno::new(20);
+    pub const ENODEV: Errno = Errno::new(19);
+    pub const EINVAL: Errno = Errno::new(22);
+    pub const ENAMETOOLONG: Errno = Errno::new(36);
+    pub const ETIMEDOUT: Errno = Errno::new(110);
+    pub const ESTALE: Errno = Errno::new(116);
 }
 
 pub type Result<T> = core::result::Result<T, Errno>;
 
 /// The kernel's convention: -4095 to -1 are errnos.
 fn decode(value: usize) -> Result<usize> {
-    match -(value as isize) {
-        errno @ 1..=4095 => Err(Errno(errno as u16)),
-        _ => Ok(value),
-    }
+    if value > -4096isize as usize { decode_unit(value).map(|()| 0) } else { Ok(value) }
 }
 
+/// For calls that return 0 or fail, and nothing else.
 fn decode_unit(value: usize) -> Result<()> {
-    decode(value).map(drop)
-}
-
-// ---- what the kernel handed over -------------------------------------------------------------
-
-/// argv and the environment. They live on the initial stack, as long as the process does.
-#[derive(Clone, Copy)]
-pub struct Process {
-    argc: usize,
-    argv: *mut *const u8,
-    envp: *const *const u8,
-}
-
-/// Called by `_start` with the stack pointer the kernel set up.
-extern "C" fn entry(stack: *mut usize) -> ! {
-    // SAFETY: the kernel puts argc at the stack pointer, argv with its NULL behind it, then the
-    // environment with its NULL (fs/binfmt_elf.c, create_elf_tables).
-    let process = unsafe {
-        let argc = *stack;
-        let argv = stack.add(1).cast::<*const u8>();
-        Process { argc, argv, envp: argv.add(argc + 1) }
-    };
-    exit(crate::main(process))
-}
-
-impl Process {
-    /// A word of argv.
-    pub fn word(self, index: usize) -> Option<&'static CStr> {
-        // SAFETY: the index is in range, and the kernel ends every word with NUL; nothing writes
-        // to them.
-        (index < self.argc).then(|| unsafe { CStr::from_ptr((*self.argv.add(index)).cast()) })
-    }
-
-    /// All words of argv.
-    pub fn words(self) -> impl Iterator<Item = &'static CStr> {
-        (0..self.argc).filter_map(move |index| self.word(index))
-    }
-
-    /// The value of an environment variable.
-    pub fn env(self, name: &[u8]) -> Option<&'static [u8]> {
-        let mut at = self.envp;
-        loop {
-            // SAFETY: `at` walks the environment up to its NULL; each entry ends with NUL.
-            let entry = unsafe {
-                if (*at).is_null() {
-                    return None;
-                }
-                CStr::from_ptr((*at).cast()).to_bytes()
-            };
-            if let Some(value) = entry.strip_prefix(name).and_then(|rest| rest.strip_prefix(b"=")) {
-                return Some(value);
-            }
-            // SAFETY: the entry was not the NULL at the end.
-            at = unsafe { at.add(1) };
-        }
-    }
-
-    /// Puts other words before the command's own: `sh FILE` for a file without `#!`.
-    /// `index` is the command's, at least 1; the slot before it is one of init's own words.
-    pub fn prepend_shell(self, index: usize, shell: &'static CStr, file: &CStr) {
-        // SAFETY: `index - 1` and `index` are slots of argv. `file` outlives the execve that
-        // follows: the caller keeps it on its own stack until then.
-        unsafe {
-            *self.argv.add(index - 1) = shell.as_ptr().cast();
-            *self.argv.add(index) = file.as_ptr().cast();
-        }
-    }
-
-    /// execve(2) with argv from `index` on and the whole environment. Returns only to fail.
-    pub fn execute(self, path: &CStr, index: usize) -> Errno {
-        // SAFETY: the path ends with NUL; argv and envp are NULL-terminated arrays of
-        // NUL-terminated words.
-        let result = unsafe { syscall!(EXECVE, path.as_ptr(), self.argv.add(index), self.envp) };
-        decode(result).err().unwrap_or(Errno::EINVAL)
+    match NonZeroU16::new((value as u16).wrapping_neg()) {
+        Some(errno) => Err(Errno(errno)),
+        None => Ok(()),
     }
 }
 

@@ -1,12 +1,9 @@
 //! Processes and their identity.
 
 use core::ffi::CStr;
-use core::mem::MaybeUninit;
 use core::ptr;
 
-use sc::syscall;
-
-use super::{Result, decode, decode_unit, start};
+use super::{Result, decode, decode_unit, start, syscall};
 
 /// exit_group(2).
 pub fn exit(code: u8) -> ! {
@@ -20,24 +17,14 @@ const CLONE_VM: usize = 0x100;
 const CLONE_VFORK: usize = 0x4000;
 const SIGCHLD_NUMBER: usize = 17;
 
-/// vfork(2) on a stack of its own: `child` runs in this memory while we sleep, until it has
-/// executed something or has left. Returns its pid.
+/// vfork(2): `child` runs in this memory, below our frame, while we sleep until it has executed
+/// something or has left. Returns its pid.
 pub fn spawn<T>(context: &T, child: extern "C" fn(usize) -> !) -> Result<i32> {
-    // Enough for PATH_MAX twice and the frames above; only the touched pages exist.
-    let mut stack = MaybeUninit::<[u8; 16384]>::uninit();
-    let end = stack.as_mut_ptr().wrapping_add(1).cast::<u8>();
-    let top = end.wrapping_sub(end as usize % 16);
-    // SAFETY: CLONE_VFORK suspends us until the child has left this memory, so the stack and
-    // `context` outlive it, and nobody writes `context` meanwhile but the child, through
+    const FLAGS: usize = CLONE_VM | CLONE_VFORK | SIGCHLD_NUMBER;
+    // SAFETY: CLONE_VFORK suspends us until the child has left this memory, so `context` and all
+    // frames above outlive it, and nobody writes `context` meanwhile but the child, through
     // Cell-like fields that it is lent. `child` does not return.
-    let pid = unsafe {
-        start::run_on_stack(
-            CLONE_VM | CLONE_VFORK | SIGCHLD_NUMBER,
-            top,
-            child,
-            ptr::from_ref(context) as usize,
-        )
-    };
+    let pid = unsafe { start::run_in_child(FLAGS, child, ptr::from_ref(context) as usize) };
     decode(pid as usize).map(|pid| pid as i32)
 }
 
@@ -50,13 +37,27 @@ pub fn context<'a, T>(argument: usize) -> &'a T {
     unsafe { &*(argument as *const T) }
 }
 
-/// wait4(2) for any child that has ended: its pid and status, or None while all are alive.
+/// getpid(2).
+pub fn own_pid() -> i32 {
+    // SAFETY: it takes no memory.
+    unsafe { syscall!(GETPID) as i32 }
+}
+
+/// getppid(2).
+pub fn parent_pid() -> i32 {
+    // SAFETY: it takes no memory.
+    unsafe { syscall!(GETPPID) as i32 }
+}
+
+/// wait4(2) for any child that has ended or stopped: its pid and status, or None while nothing
+/// has happened.
 pub fn reap() -> Result<Option<(i32, u32)>> {
     const WNOHANG: usize = 1;
+    const WUNTRACED: usize = 2;
     const WALL: usize = 0x4000_0000;
     let mut status = 0u32;
     // SAFETY: the kernel writes one int to `status`, which is one.
-    let pid = unsafe { syscall!(WAIT4, -1isize, &raw mut status, WNOHANG | WALL, 0) };
+    let pid = unsafe { syscall!(WAIT4, -1isize, &raw mut status, WNOHANG | WUNTRACED | WALL, 0) };
     decode(pid).map(|pid| (pid != 0).then_some((pid as i32, status)))
 }
 
@@ -70,6 +71,18 @@ fn prctl(option: usize, argument: usize) -> Result<()> {
 pub fn set_name(name: &CStr) -> Result<()> {
     const PR_SET_NAME: usize = 15;
     prctl(PR_SET_NAME, name.as_ptr() as usize)
+}
+
+/// Makes orphaned descendants our children.
+pub fn become_subreaper() -> Result<()> {
+    const PR_SET_CHILD_SUBREAPER: usize = 36;
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+}
+
+/// Asks for a signal when our parent ends.
+pub fn set_death_signal(signal: u8) -> Result<()> {
+    const PR_SET_PDEATHSIG: usize = 1;
+    prctl(PR_SET_PDEATHSIG, usize::from(signal))
 }
 
 /// Removes a capability from the bounding set; EINVAL for a number the kernel does not know.
@@ -110,17 +123,4 @@ pub fn set_gid(gid: u32) -> Result<()> {
 pub fn set_groups(groups: &[u32]) -> Result<()> {
     // SAFETY: pointer and length are of one slice, which is only read.
     decode_unit(unsafe { syscall!(SETGROUPS, groups.len(), groups.as_ptr()) })
-}
-
-/// setsid(2).
-pub fn start_session() -> Result<()> {
-    // SAFETY: it takes no memory.
-    decode_unit(unsafe { syscall!(SETSID) })
-}
-
-/// Makes standard input the session's controlling terminal.
-pub fn take_terminal() -> Result<()> {
-    const TIOCSCTTY: usize = 0x540e;
-    // SAFETY: this request takes a number.
-    decode_unit(unsafe { syscall!(IOCTL, 0, TIOCSCTTY, 0) })
 }

@@ -2,13 +2,17 @@
 
 use core::ptr;
 
-use sc::syscall;
+use init::signals::{SIGCHLD, SIGCONT};
 
-use super::{Result, decode, decode_unit};
+use super::{Result, decode, decode_unit, own_pid, syscall};
 
-pub const SIGTERM: i32 = 15;
-pub const SIGCHLD: i32 = 17;
-pub const SIGCONT: i32 = 18;
+/// Every signal, those too that a C library keeps for itself.
+pub const ALL: SignalSet = u64::MAX;
+
+/// The set of one signal.
+pub const fn only(signal: i32) -> SignalSet {
+    1 << (signal as u32 - 1)
+}
 
 /// A set of signals, bit N-1 for signal N, as the kernel keeps it.
 pub type SignalSet = u64;
@@ -24,9 +28,23 @@ pub struct SignalInfo {
     rest: [u32; 29],
 }
 
+impl SignalInfo {
+    /// Room for one; no signal has the number 0.
+    #[inline(never)] // else 60 bytes of code for each
+    pub const fn none() -> Self {
+        SignalInfo { signal: 0, errno: 0, code: 0, rest: [0; 29] }
+    }
+
+    /// Who sent it, where a process did. The union behind the three heads is aligned as a
+    /// pointer is, and begins with the pid.
+    pub fn sender(&self) -> i32 {
+        self.rest[if size_of::<usize>() == 8 { 1 } else { 0 }] as i32
+    }
+}
+
 /// Blocks every signal; returns the mask before.
 pub fn block_all_signals() -> Result<SignalSet> {
-    set_mask(u64::MAX)
+    set_mask(ALL)
 }
 
 /// Sets the signal mask; returns the one before.
@@ -42,23 +60,20 @@ pub fn set_mask(mask: SignalSet) -> Result<SignalSet> {
 /// Gives SIGCHLD its default action: if it is ignored, the kernel reaps for us and no wait(2)
 /// ever learns how the command ended.
 pub fn default_sigchld() -> Result<()> {
-    // struct kernel_sigaction: handler, flags, restorer, mask. All zero is SIG_DFL. (On aarch64
-    // there is no restorer in use, but the size is the same.)
-    let action = [0usize; 4];
+    // struct kernel_sigaction, 32 bytes on x86_64 and aarch64, less elsewhere: all zero is SIG_DFL.
+    let action = [0u64; 4];
     // SAFETY: `action` has the size of the kernel's struct; the old one is not asked for.
     decode_unit(unsafe { syscall!(RT_SIGACTION, SIGCHLD, action.as_ptr(), 0, SET_BYTES) })
 }
 
-/// Takes the next signal, waiting up to `timeout_ms`, or for ever. EAGAIN: none came in time.
-pub fn wait_signal(timeout_ms: Option<u64>) -> Result<SignalInfo> {
-    let all: SignalSet = u64::MAX;
-    let mut info = SignalInfo { signal: 0, errno: 0, code: 0, rest: [0; 29] };
+/// Takes the next signal of a set, waiting up to `timeout_ms`, or for ever. False: none came.
+pub fn wait_signal(set: SignalSet, timeout_ms: Option<u64>, info: &mut SignalInfo) -> bool {
     let time = timeout_ms.map(|ms| [ms / 1000, ms % 1000 * 1_000_000]);
     let time = time.as_ref().map_or(ptr::null(), |time| time.as_ptr());
     // SAFETY: `info` has the 128 bytes of siginfo_t; `time` is null or a 64-bit timespec.
     let result =
-        unsafe { syscall!(RT_SIGTIMEDWAIT, &raw const all, &raw mut info, time, SET_BYTES) };
-    decode(result).map(|_| info)
+        unsafe { syscall!(RT_SIGTIMEDWAIT, &raw const set, ptr::from_mut(info), time, SET_BYTES) };
+    decode(result).is_ok()
 }
 
 /// kill(2).
@@ -73,4 +88,29 @@ pub fn queue(target: i32, info: &SignalInfo) -> Result<()> {
     decode_unit(unsafe {
         syscall!(RT_SIGQUEUEINFO, target as isize, info.signal, ptr::from_ref(info))
     })
+}
+
+/// Whether a signal waits to be taken.
+pub fn is_pending(signal: i32) -> bool {
+    let mut set: SignalSet = 0;
+    // SAFETY: the kernel writes a set of SET_BYTES bytes.
+    unsafe { syscall!(RT_SIGPENDING, &raw mut set, SET_BYTES) };
+    set & only(signal) != 0
+}
+
+/// Gives our process group, and with it ourselves, what a terminal's stop signal does by
+/// default. True if we were stopped and went on; the kernel ignores these signals where nobody
+/// could continue us: for PID 1, and in a group without a parent in the same session.
+pub fn stop_own_group(signal: i32) -> bool {
+    // What came before was for the command's last stop.
+    wait_signal(only(SIGCONT), Some(0), &mut SignalInfo::none());
+    kill(0, signal).ok();
+    set_mask(ALL & !only(signal)).ok();
+    set_mask(ALL).ok();
+    is_pending(SIGCONT)
+}
+
+/// Puts a signal that was taken back into our own queue.
+pub fn put_back(info: &SignalInfo) -> Result<()> {
+    queue(own_pid(), info)
 }

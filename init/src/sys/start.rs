@@ -1,8 +1,11 @@
-//! The first instructions of the process, and the one way to run a function on another stack.
+//! The first instructions of the process, and the one way to run a function in a child.
 //!
 //! There is no libc: the kernel enters at `_start` with argc, argv and the environment on the
-//! stack (System V ABI, "Process Initialization"), and the compiler's calls to memcpy and its
-//! like are answered here.
+//! stack (System V ABI, "Process Initialization").
+//!
+//! `run_in_child(flags, function, argument)` is clone(2) with no stack of its own: with CLONE_VM
+//! and CLONE_VFORK the child goes on below our frame while we sleep, as after vfork(2), and must
+//! not return into it. The kernel keeps every register but those it answers in.
 
 #[cfg(target_arch = "x86_64")]
 core::arch::global_asm!(
@@ -13,23 +16,25 @@ core::arch::global_asm!(
     "and rsp, -16",
     "call {entry}",
     "ud2",
-    // run_on_stack(flags: rdi, top: rsi, function: rdx, argument: rcx) -> rax
-    // clone(flags, stack, parent_tid, child_tid, tls); the kernel keeps all but rax, rcx, r11.
-    ".globl run_on_stack",
-    "run_on_stack:",
-    "mov r8, rdx",
-    "mov r9, rcx",
+    ".globl run_in_child",
+    "run_in_child:",
+    "push rsi",
+    "push rdx",
+    "xor esi, esi",
     "xor edx, edx",
     "xor r10d, r10d",
+    "xor r8d, r8d",
     "mov eax, 56",
     "syscall",
+    "pop rdi",
+    "pop rsi",
     "test rax, rax",
     "jz 2f",
     "ret",
     "2:",
-    "xor ebp, ebp",
-    "mov rdi, r9",
-    "call r8",
+    // Below the return address, which the parent needs yet.
+    "sub rsp, 8",
+    "call rsi",
     "ud2",
     entry = sym super::entry,
 );
@@ -44,12 +49,11 @@ core::arch::global_asm!(
     "and sp, x0, #-16",
     "bl {entry}",
     "brk #1",
-    // run_on_stack(flags: x0, top: x1, function: x2, argument: x3) -> x0
-    // clone(flags, stack, parent_tid, tls, child_tid); the kernel keeps all but x0.
-    ".globl run_on_stack",
-    "run_on_stack:",
-    "mov x9, x2",
-    "mov x10, x3",
+    ".globl run_in_child",
+    "run_in_child:",
+    "mov x9, x1",
+    "mov x10, x2",
+    "mov x1, xzr",
     "mov x2, xzr",
     "mov x3, xzr",
     "mov x4, xzr",
@@ -58,70 +62,75 @@ core::arch::global_asm!(
     "cbz x0, 2f",
     "ret",
     "2:",
-    "mov x29, xzr",
-    "mov x30, xzr",
     "mov x0, x10",
     "blr x9",
     "brk #1",
     entry = sym super::entry,
 );
 
+#[cfg(target_arch = "riscv64")]
+core::arch::global_asm!(
+    ".globl _start",
+    "_start:",
+    "mv a0, sp",
+    "andi sp, sp, -16",
+    "call {entry}",
+    "unimp",
+    ".globl run_in_child",
+    "run_in_child:",
+    "mv t1, a1",
+    "mv t2, a2",
+    "li a1, 0",
+    "li a2, 0",
+    "li a3, 0",
+    "li a4, 0",
+    "li a7, 220",
+    "ecall",
+    "beqz a0, 2f",
+    "ret",
+    "2:",
+    "mv a0, t2",
+    "jalr t1",
+    "unimp",
+    entry = sym super::entry,
+);
+
+#[cfg(target_arch = "arm")]
+core::arch::global_asm!(
+    ".arm",
+    ".globl _start",
+    "_start:",
+    "mov r0, sp",
+    "bic sp, sp, #15",
+    "bl {entry}",
+    "udf #0",
+    ".globl run_in_child",
+    "run_in_child:",
+    "push {{r4, r5, r7, lr}}",
+    "mov r5, r1",
+    "mov r12, r2",
+    "mov r1, #0",
+    "mov r2, #0",
+    "mov r3, #0",
+    "mov r4, #0",
+    "mov r7, #120",
+    "svc #0",
+    "cmp r0, #0",
+    "beq 2f",
+    "pop {{r4, r5, r7, pc}}",
+    "2:",
+    "mov r0, r12",
+    "blx r5",
+    "udf #0",
+    entry = sym super::entry,
+);
+
 unsafe extern "C" {
-    /// clone(2) with `flags`; the new process calls `function(argument)` on the stack that ends
-    /// at `top`, and `function` must not return. The caller gets the pid or minus the errno.
-    pub(super) fn run_on_stack(
+    /// clone(2) with `flags`; the new process calls `function(argument)`, which must not return.
+    /// The caller gets the pid or minus the errno.
+    pub(super) fn run_in_child(
         flags: usize,
-        top: *mut u8,
         function: extern "C" fn(usize) -> !,
         argument: usize,
     ) -> isize;
-}
-
-// The compiler may call these for any copy or comparison. Volatile accesses keep it from
-// recognising each loop as a call to the very function it stands in.
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
-    for i in 0..count {
-        // SAFETY: memcpy's contract: both regions are valid for `count` bytes.
-        unsafe { to.add(i).write_volatile(from.add(i).read()) };
-    }
-    to
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn memset(to: *mut u8, byte: i32, count: usize) -> *mut u8 {
-    for i in 0..count {
-        // SAFETY: memset's contract: `to` is valid for `count` bytes.
-        unsafe { to.add(i).write_volatile(byte as u8) };
-    }
-    to
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn memcmp(a: *const u8, b: *const u8, count: usize) -> i32 {
-    for i in 0..count {
-        // SAFETY: memcmp's contract: both regions are valid for `count` bytes.
-        let (x, y) = unsafe { (a.add(i).read_volatile(), b.add(i).read_volatile()) };
-        if x != y {
-            return i32::from(x) - i32::from(y);
-        }
-    }
-    0
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn bcmp(a: *const u8, b: *const u8, count: usize) -> i32 {
-    // SAFETY: the same contract.
-    unsafe { memcmp(a, b, count) }
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn strlen(text: *const u8) -> usize {
-    let mut length = 0;
-    // SAFETY: strlen's contract: `text` is readable up to its NUL.
-    while unsafe { text.add(length).read_volatile() } != 0 {
-        length += 1;
-    }
-    length
 }

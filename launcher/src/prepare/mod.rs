@@ -189,6 +189,7 @@ impl Prepared<'_> {
             workdir: Some(&self.spec.workdir),
             sigmask: Some(self.inherited.mask),
             grace_ms: self.spec.grace_ms,
+            ..Options::default()
         };
         let mut words = vec![c"init".to_owned()];
         let mut paths = Vec::new();

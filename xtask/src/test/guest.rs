@@ -54,6 +54,7 @@ pub fn image(
         suite: "/test/suite".into(),
         launcher: "/test/launcher".into(),
         init: "/test/init".into(),
+        init_for_arm: None,
         probe: "/test/probe".into(),
         rootfs: "/test/rootfs".into(),
         tools: "/test/tools".into(),

@@ -37,6 +37,8 @@ pub struct Subject {
     pub suite: PathBuf,
     pub launcher: PathBuf,
     pub init: PathBuf,
+    /// init for aarch64, where its target is installed.
+    pub init_for_arm: Option<PathBuf>,
     pub probe: PathBuf,
     pub rootfs: PathBuf,
     pub tools: PathBuf,
@@ -79,6 +81,9 @@ impl Subject {
         Ok(Subject {
             launcher: executable("launcher", &programs.launcher)?,
             init: executable("init", &programs.init)?,
+            init_for_arm: build::init_for_arm()?
+                .map(|path| stage.add_executable("init-aarch64", &path))
+                .transpose()?,
             probe: executable("probe", &programs.probe)?,
             suite: executable("suite", &programs.suite)?,
             tools: tools::collect(stage)?,
@@ -104,6 +109,7 @@ impl Subject {
             ("LANG", "C.UTF-8".into()),
             ("PATH", parts.join(OsStr::new(":"))),
         ];
+        environment.extend(self.init_for_arm.iter().map(|path| ("INIT_AARCH64", path.into())));
         let handed_on = HANDED_ON.iter().filter_map(|name| Some((*name, std::env::var_os(name)?)));
         environment.extend(handed_on);
         environment

@@ -22,6 +22,9 @@ struct Tool {
 
 const TOOLS: &[Tool] = &[
     Tool { name: "bwrap", package: "bubblewrap", setuid: false },
+    Tool { name: "tini", package: "tini", setuid: false },
+    Tool { name: "dumb-init", package: "dumb-init", setuid: false },
+    Tool { name: "catatonit", package: "catatonit", setuid: false },
     Tool { name: "newuidmap", package: "uidmap", setuid: true },
     Tool { name: "newgidmap", package: "uidmap", setuid: true },
     Tool { name: "setpriv", package: "util-linux", setuid: false },

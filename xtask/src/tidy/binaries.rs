@@ -19,7 +19,7 @@ struct Budget {
 
 const BUDGETS: &[Budget] = &[
     Budget { below: "", name: "launcher", bytes: 600 * 1024 },
-    Budget { below: "init", name: "init", bytes: 12 * 1024 },
+    Budget { below: "init", name: "init", bytes: 15 * 1024 + 256 },
 ];
 
 /// Looks at the release binaries that exist.
@@ -52,10 +52,10 @@ mod tests {
             std::env::temp_dir().join(format!("xtask-binaries-{}", std::process::id()));
         let folder = target_dir.join("init/any/release");
         fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("init"), vec![0; 12 * 1024 + 1]).unwrap();
+        fs::write(folder.join("init"), vec![0; 15 * 1024 + 257]).unwrap();
         let found = violations(&target_dir, "any");
         fs::remove_dir_all(&target_dir).unwrap();
         let texts: Vec<_> = found.unwrap().into_iter().map(|violation| violation.text).collect();
-        assert_eq!(texts, ["not a static executable", "12289 bytes, 12288 are allowed"]);
+        assert_eq!(texts, ["not a static executable", "15617 bytes, 15616 are allowed"]);
     }
 }

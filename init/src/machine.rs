@@ -1,0 +1,67 @@
+//! The machine's own PID 1: what the kernel leaves to it before the command, and after.
+//!
+//! In: nothing is mounted but the root, and nobody else runs. Ending is not an option: the kernel
+//! panics when its PID 1 ends.
+
+use core::ffi::CStr;
+
+use init::args::OnExit;
+
+use crate::message;
+use crate::sys::{self, Reboot, SignalInfo};
+
+/// What runs when no command is given.
+pub const SHELL: &CStr = c"/bin/sh";
+
+/// How long the rest has between SIGTERM and SIGKILL, at least; busybox gives them as much.
+pub const GRACE_MS: u32 = 1000;
+
+const MOUNTS: [(&CStr, &CStr); 3] =
+    [(c"proc", c"/proc"), (c"sysfs", c"/sys"), (c"devtmpfs", c"/dev")];
+
+/// Whether this is the machine's PID 1 and not a container's, asked without /proc: kthreadd is
+/// process 2 of the first pid namespace alone and is in group 0; and Ctrl-Alt-Del, which is then
+/// ours to take, is refused in any other.
+pub fn is_ours(own_pid: i32) -> bool {
+    const KTHREADD: i32 = 2;
+    own_pid == 1 && sys::group_of(KTHREADD) == Ok(0) && sys::reboot(Reboot::CatchCtrlAltDel).is_ok()
+}
+
+/// Mounts /proc, /sys and /dev where they are missing. EBUSY means that it is there already;
+/// whatever else fails, the command is better started without than not at all.
+pub fn prepare() {
+    for (kind, place) in MOUNTS {
+        sys::make_directory(place).ok();
+        sys::mount(kind, place, kind, 0).ok();
+    }
+    sys::open_standard(c"/dev/console").ok();
+}
+
+/// Carries out what is to become of the machine. Returns if that may not be done.
+pub fn end(what: OnExit) {
+    let what = match what {
+        OnExit::Exit => return,
+        OnExit::Poweroff => Reboot::PowerOff,
+        OnExit::Reboot => Reboot::Restart,
+        OnExit::Halt => Reboot::Halt,
+    };
+    sys::sync();
+    // In a child: for the caller of poweroff or halt the kernel calls exit where the hardware
+    // does not end it first, and PID 1 must not.
+    sys::spawn(&what, reboot).ok();
+}
+
+extern "C" fn reboot(what: usize) -> ! {
+    sys::reboot(*sys::context::<Reboot>(what)).ok();
+    sys::exit(1)
+}
+
+/// When the machine cannot be ended: stay, and reap.
+pub fn stay() -> ! {
+    message::stuck();
+    let mut info = SignalInfo::none();
+    loop {
+        sys::wait_signal(sys::ALL, None, &mut info);
+        while let Ok(Some(_)) = sys::reap() {}
+    }
+}

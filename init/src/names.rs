@@ -1,0 +1,86 @@
+//! What init was called as: it behaves like the program whose place it takes.
+//!
+//! The facts are those of tini 0.19, dumb-init 1.2.5 and catatonit 0.1.7, found by running them.
+
+use crate::exit;
+use crate::signals::position;
+
+/// The program whose place init takes. All flags are understood under every name; the name gives
+/// the defaults and the exit codes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Name {
+    /// Any other name.
+    #[default]
+    Init,
+    /// `tini`, `tini-static`, `docker-init`.
+    Tini,
+    /// `dumb-init`: the command leads a session, and signals go to its whole group.
+    DumbInit,
+    /// `catatonit`, which podman installs as `podman-init`.
+    Catatonit,
+}
+
+impl Name {
+    /// By the zeroth word of argv, of which the part behind the last slash counts.
+    pub fn from_word(word: &[u8]) -> Name {
+        let mut start = 0;
+        for (index, &byte) in word.iter().enumerate() {
+            if byte == b'/' {
+                start = index + 1;
+            }
+        }
+        const NAMES: &[u8] = b"dumb-init catatonit podman-init tini tini-static docker-init ";
+        match position(NAMES, word.get(start..).unwrap_or(&[])) {
+            None => Name::Init,
+            Some(0) => Name::DumbInit,
+            Some(1 | 2) => Name::Catatonit,
+            Some(_) => Name::Tini,
+        }
+    }
+
+    /// The exit code for a command line that makes no sense.
+    pub fn misuse_code(self) -> u8 {
+        if self == Name::Init { exit::FAILED } else { 1 }
+    }
+
+    /// The exit code for a command that could not be executed, where the errno alone says
+    /// `code`: shells and tini tell 126 from 127, the others do not.
+    pub fn exec_code(self, code: u8) -> u8 {
+        match self {
+            Name::Init | Name::Tini => code,
+            Name::DumbInit => 2,
+            Name::Catatonit => 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_component_names_the_program() {
+        for (word, name) in [
+            ("/sbin/docker-init", Name::Tini),
+            ("/usr/bin/tini", Name::Tini),
+            ("tini-static", Name::Tini),
+            ("./dumb-init", Name::DumbInit),
+            ("/run/podman-init", Name::Catatonit),
+            ("catatonit", Name::Catatonit),
+            ("/sbin/init", Name::Init),
+            ("tini/", Name::Init),
+            ("", Name::Init),
+        ] {
+            assert_eq!(Name::from_word(word.as_bytes()), name, "{word}");
+        }
+    }
+
+    #[test]
+    fn each_name_has_its_own_codes() {
+        let codes = |name: Name| (name.misuse_code(), name.exec_code(126), name.exec_code(127));
+        assert_eq!(codes(Name::Init), (125, 126, 127));
+        assert_eq!(codes(Name::Tini), (1, 126, 127));
+        assert_eq!(codes(Name::DumbInit), (1, 2, 2));
+        assert_eq!(codes(Name::Catatonit), (1, 1, 1));
+    }
+}

@@ -1,0 +1,109 @@
+//! Whose terminal it is: the command's group gets the foreground that was ours, and gives it back.
+//!
+//! In: all signals are blocked, so no change of the foreground stops us. No failure here is fatal:
+//! a terminal may hang up at any time, and a command runs without one.
+
+use init::args::Options;
+use init::names::Name;
+use init::signals::{SIGCONT, SIGHUP};
+
+use crate::sys::{self, SignalInfo};
+
+/// Where the command is to live, as far as terminals go.
+#[derive(Clone, Copy)]
+pub struct Terminal {
+    /// The standard descriptor that is our controlling terminal, if we are in its foreground.
+    fd: Option<i32>,
+    own_group: i32,
+    /// The command leads a session, not only a group.
+    pub session: bool,
+    /// That session is to have standard input as its terminal.
+    pub hand_over: bool,
+}
+
+impl Terminal {
+    /// Looks for our terminal, and lets go of it if the command gets a session of its own.
+    pub fn find(options: &Options<'_>, machine: bool) -> Terminal {
+        let own_group = sys::group_of(0).unwrap_or(0);
+        let mut fd = None;
+        for candidate in 0..3 {
+            if sys::foreground_group(candidate) == Ok(own_group) {
+                fd = Some(candidate);
+                break;
+            }
+        }
+        let mut terminal = Terminal {
+            fd,
+            own_group,
+            session: options.session || machine,
+            hand_over: options.terminal || machine,
+        };
+        if options.name == Name::DumbInit && !options.single {
+            // Only its leader can hand a session's terminal on. Where somebody else leads, a
+            // group of its own keeps the command with its terminal, and Ctrl-C working.
+            terminal.session = fd.is_none() || sys::leads_session();
+            terminal.hand_over = terminal.session && fd == Some(0);
+            if terminal.hand_over {
+                leave_terminal();
+            }
+        }
+        if terminal.session {
+            terminal.fd = None;
+        }
+        terminal
+    }
+
+    /// In the command's process: takes its place. Only a session that was asked for can fail.
+    pub fn settle(&self, must: bool) -> sys::Result<()> {
+        if self.session {
+            let mut result = sys::start_session();
+            if self.hand_over {
+                result = result.and_then(|()| sys::take_terminal());
+            }
+            return if must { result } else { Ok(()) };
+        }
+        // EPERM: we lead a session, as nobody's child does.
+        sys::start_group().ok();
+        if let Some(fd) = self.fd {
+            sys::set_foreground_group(fd, sys::own_pid()).ok();
+        }
+        Ok(())
+    }
+
+    /// Whether the command has our terminal.
+    pub fn is_shared(&self) -> bool {
+        self.fd.is_some()
+    }
+
+    /// Takes the foreground back from the command's group (from no other: that one took it).
+    pub fn take_back(&self, command: i32) {
+        self.pass(command, self.own_group);
+    }
+
+    /// Gives the command's group the foreground, if it is ours.
+    pub fn give(&self, command: i32) {
+        self.pass(self.own_group, command);
+    }
+
+    fn pass(&self, from: i32, to: i32) {
+        if let Some(fd) = self.fd
+            && sys::foreground_group(fd) == Ok(from)
+        {
+            sys::set_foreground_group(fd, to).ok();
+        }
+    }
+}
+
+/// A session leader that leaves its terminal is sent SIGHUP and SIGCONT in its own name: these
+/// two are dropped. Any that somebody else had sent before is put back.
+fn leave_terminal() {
+    if sys::leave_terminal().is_err() {
+        return;
+    }
+    let mut info = SignalInfo::none();
+    for signal in [SIGHUP, SIGCONT] {
+        if sys::wait_signal(sys::only(signal), Some(0), &mut info) && !sys::is_our_own(&info) {
+            sys::put_back(&info).ok();
+        }
+    }
+}

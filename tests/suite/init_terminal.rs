@@ -1,0 +1,167 @@
+//! init on a terminal: what is typed reaches the command, and a shell in it controls its jobs.
+
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::ability::own_name;
+use crate::init_subject::{self as subject, Init};
+use crate::running::{LIMIT, Running};
+use crate::sys;
+
+/// An interactive program on a pty.
+struct Session {
+    running: Running,
+    master: std::fs::File,
+    seen: String,
+}
+
+impl Session {
+    fn start(init: &Init, words: &[&str], pid_one: bool) -> Session {
+        let (master, terminal): (OwnedFd, OwnedFd) = sys::terminal::open().unwrap();
+        let run = init.run(words).variable("PS1", "prompt> ").variable("HOME", "/nonexistent");
+        let run = run.variable("TERM", "dumb").variable("ENV", "");
+        let run = if pid_one { run.pid_one() } else { run };
+        let running = run.on(&terminal).start_as_is();
+        Session { running, master: master.into(), seen: String::new() }
+    }
+
+    fn write(&mut self, text: &str) {
+        use std::io::Write;
+        self.seen.clear();
+        self.master.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Reads until this has been printed.
+    #[track_caller]
+    fn wait_for(&mut self, text: &str) {
+        use std::io::Read;
+        use std::os::fd::AsFd;
+        let deadline = Instant::now() + LIMIT / 4;
+        while !self.seen.contains(text) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let readable = sys::terminal::wait_readable(self.master.as_fd(), left).unwrap();
+            assert!(readable && !left.is_zero(), "no {text:?} in {:?}", self.seen);
+            let mut buffer = [0; 1024];
+            let count = self.master.read(&mut buffer).unwrap_or(0);
+            assert!(count != 0, "no {text:?}, but the end, in {:?}", self.seen);
+            self.seen.push_str(&String::from_utf8_lossy(&buffer[..count]));
+        }
+    }
+}
+
+/// sleep, Ctrl-Z, jobs, fg, Ctrl-C, exit.
+fn control_jobs(init: &Init, shell: &[&str], pid_one: bool) {
+    let mut session = Session::start(init, shell, pid_one);
+    session.wait_for("prompt> ");
+    session.write("echo a''b\n");
+    session.wait_for("ab\r\n");
+    session.write("sleep 30\n");
+    std::thread::sleep(Duration::from_millis(100));
+    session.write("\x1a");
+    session.wait_for("topped");
+    session.write("jobs\n");
+    session.wait_for("sleep 30");
+    session.wait_for("prompt> ");
+    session.write("fg\n");
+    session.wait_for("sleep 30");
+    std::thread::sleep(Duration::from_millis(100));
+    session.write("\x03");
+    session.wait_for("prompt> ");
+    session.write("echo code $?\n");
+    session.wait_for("code 130");
+    session.write("exit 5\n");
+    session.running.finish().code(5);
+}
+
+fn shells() -> Vec<Vec<String>> {
+    let word = |path: PathBuf| path.to_string_lossy().into_owned();
+    let mut shells = Vec::new();
+    if let Some(bash) = crate::subject::tool("bash") {
+        let words = ["--norc", "--noprofile", "--noediting", "-i"].map(String::from);
+        shells.push([word(bash)].into_iter().chain(words).collect());
+    }
+    let busybox = crate::subject::rootfs().join("bin/busybox");
+    if busybox.is_file() {
+        shells.push([word(busybox), "ash".into(), "-i".into()].into());
+    }
+    shells
+}
+
+#[test]
+fn interactive_shell_controls_its_jobs() {
+    if shells().is_empty() {
+        println!("SKIP {}: neither bash nor busybox", own_name!());
+    }
+    for name in subject::NAMES {
+        for shell in shells() {
+            let mut words = shell.iter().map(String::as_str).collect::<Vec<_>>();
+            words.insert(0, "--");
+            for pid_one in [false, true] {
+                control_jobs(&subject::ours(name), &words, pid_one);
+            }
+        }
+    }
+}
+
+#[test]
+fn ctrl_c_ends_a_plain_command_once() {
+    for name in subject::NAMES {
+        let probe = crate::subject::probe().to_string_lossy().into_owned();
+        let mut session = Session::start(&subject::ours(name), &[&probe, "trap", "2"], true);
+        session.wait_for("ready");
+        session.write("\x03");
+        session.running.finish().code(0);
+        let mut session = Session::start(&subject::ours(name), &[&probe, "sleep", "20"], false);
+        session.wait_for("ready");
+        session.write("\x03");
+        session.running.finish().code(130);
+    }
+}
+
+/// Nobody could continue it: the kernel would ignore Ctrl-Z for it without init, too.
+#[test]
+fn ctrl_z_does_not_hang_a_plain_command() {
+    for name in subject::NAMES {
+        for pid_one in [false, true] {
+            let probe = crate::subject::probe().to_string_lossy().into_owned();
+            let init = subject::ours(name);
+            let mut session = Session::start(&init, &[&probe, "sleep", "0.3"], pid_one);
+            session.wait_for("ready");
+            session.write("\x1a");
+            session.running.finish().code(0);
+        }
+    }
+}
+
+/// init as a job of an interactive shell: stops with its command, and goes on with it.
+#[test]
+fn init_is_a_job_of_the_shell_that_started_it() {
+    let Some(bash) = crate::subject::tool("bash") else {
+        println!("SKIP {}: no bash", own_name!());
+        return;
+    };
+    let bash = bash.to_string_lossy().into_owned();
+    for name in subject::NAMES {
+        let outer = subject::ours("init");
+        let init = subject::ours(name);
+        let words = [&*bash, "--norc", "--noprofile", "--noediting", "-i"];
+        let mut session = Session::start(&outer, &words, false);
+        session.wait_for("prompt> ");
+        let path = init.path().to_string_lossy().into_owned();
+        session.write(&format!("{path} sleep 30\n"));
+        std::thread::sleep(Duration::from_millis(150));
+        session.write("\x1a");
+        session.wait_for("topped");
+        session.wait_for("prompt> ");
+        session.write("fg\n");
+        session.wait_for("sleep 30");
+        std::thread::sleep(Duration::from_millis(100));
+        session.write("\x03");
+        session.wait_for("prompt> ");
+        session.write("echo code $?\n");
+        session.wait_for("code 130");
+        session.write("exit 0\n");
+        session.running.finish().code(0);
+    }
+}
