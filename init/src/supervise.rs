@@ -153,6 +153,12 @@ impl Watch<'_> {
         // the kernel lets us pass it on as it is. Not so if it pretends to be for one thread
         // (tgkill(2)).
         let terminals = info.code == SI_FROM_TERMINAL;
+        // The command's session has no shell in it, and in such a group the kernel drops the
+        // terminal's stop signals: the one that cannot be dropped stands for them.
+        let signal = match signal {
+            SIGTSTP | SIGTTIN | SIGTTOU if terminals => SIGSTOP,
+            other => other,
+        };
         let queued = info.code < 0 && !terminals && signal == info.signal;
         if queued && sys::queue(self.command, info).is_ok() {
             return None;

@@ -50,6 +50,25 @@ impl Log {
 
 /// One line, in one write. A stderr that is closed or full has nobody to tell.
 pub fn say(line: impl fmt::Display) {
-    let line = format!("launcher: {line}\n");
+    let line = format!("launcher: {}\n", one_line(&line.to_string()));
     std::io::stderr().write_all(line.as_bytes()).ok();
+}
+
+/// Names may hold anything: a newline would make two lines, an escape would speak to the terminal.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { line.extend(c.escape_default()) } else { line.push(c) }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_shown_not_sent() {
+        assert_eq!(one_line("a\nb\u{1b}[31m\t\u{e4}"), "a\\nb\\u{1b}[31m\\t\u{e4}");
+    }
 }

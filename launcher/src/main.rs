@@ -100,6 +100,7 @@ fn start_in_order(
                 return container.supervise(&prepared, status, pid_file.as_mut(), log);
             }
             Err(Blocked::NotMappable(errno)) => prepared.fall_back_to_identity(errno, log)?,
+            Err(Blocked::Refused(error)) => prepared.fall_back_to_single(&error, log)?,
             Err(Blocked::Failed(error)) => return Err(error),
         }
     }

@@ -16,10 +16,16 @@ pub fn exec_failure(prepared: &Prepared<'_>, errno: Errno) -> Option<String> {
         (Head::Script { interpreter, ends_in_cr: true }, Errno::ENOENT) => Some(format!(
             "the #! line of {shown} ends in a carriage return, so the kernel looks for {interpreter}\\r"
         )),
-        (Head::Script { interpreter, .. }, Errno::ENOENT | Errno::EACCES) => Some(format!(
-            "{shown} needs the interpreter {interpreter} of its #! line, which {}",
-            missing_or_not_executable(errno)
-        )),
+        (Head::Script { interpreter, .. }, Errno::ENOENT | Errno::EACCES) => {
+            let path = CString::new(interpreter.clone()).ok()?;
+            // If that one can be executed, it is the script that this user may not.
+            (!is_executable_file(prepared, &path)).then(|| {
+                format!(
+                    "{shown} needs the interpreter {interpreter} of its #! line, which {}",
+                    missing_or_not_executable(errno)
+                )
+            })
+        }
         (Head::Elf { loader_at }, Errno::ENOENT) => {
             let loader = read_loader(prepared, path, loader_at?)?;
             Some(format!("{shown} needs the ELF loader {loader}, which the rootfs does not have"))

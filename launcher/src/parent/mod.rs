@@ -37,6 +37,8 @@ pub struct Container {
 pub enum Blocked {
     /// Its rootfs cannot be idmapped, and it may have the host's ids instead.
     NotMappable(Errno),
+    /// The setuid tools refuse a map that nobody asked for.
+    Refused(Error),
     /// For good.
     Failed(Error),
 }
@@ -70,7 +72,10 @@ pub fn admit(
 
 impl Container {
     fn prepare_ids(&self, prepared: &Prepared<'_>, log: &mut Log) -> Result<(), Blocked> {
-        maps::write(&prepared.ids, self.pid)?;
+        maps::write(&prepared.ids, self.pid).map_err(|error| match prepared.ids.or_single {
+            true => Blocked::Refused(error),
+            false => Blocked::Failed(error),
+        })?;
         log.step("write id maps");
         self.map_rootfs(prepared, log)?;
         give_pipes(prepared);

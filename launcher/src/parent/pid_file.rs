@@ -5,6 +5,7 @@ use std::ffi::{CStr, OsStr};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
@@ -25,6 +26,15 @@ impl PidFile {
         let given = Path::new(OsStr::from_bytes(path.to_bytes()));
         // The launcher changes directory later.
         let path = std::path::absolute(given).map_err(|error| at(given, &error))?;
+        // An old pid file is replaced; a device, a directory or a link is somebody's.
+        if fs::symlink_metadata(&path).is_ok_and(|old| !old.is_file()) {
+            let shown = path.display();
+            return Err(Error::refused(
+                "WritePidFile",
+                format!("--pid-file {shown} is no regular file"),
+            )
+            .advise("give another path, or remove what is there"));
+        }
         let mut unfinished = path.clone().into_os_string();
         unfinished.push(format!(".{}.tmp", signal::own_pid()));
         let unfinished = PathBuf::from(unfinished);
@@ -48,8 +58,14 @@ impl PidFile {
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        // Somebody may have taken it away already.
-        fs::remove_file(if self.in_place { &self.path } else { &self.unfinished }).ok();
+        let path = if self.in_place { &self.path } else { &self.unfinished };
+        // Another launcher may have put its own in the same place.
+        let identity = |data: fs::Metadata| (data.dev(), data.ino());
+        let there = fs::symlink_metadata(path).map(identity);
+        if there.is_ok_and(|there| self.file.metadata().map(identity).is_ok_and(|own| own == there))
+        {
+            fs::remove_file(path).ok();
+        }
     }
 }
 

@@ -21,6 +21,10 @@ use crate::sys::signal::{self, Arrived};
 use crate::sys::socket::{self, pollfd};
 use crate::sys::{Errno, process};
 
+/// What a search for the command can find wrong with it.
+const OF_THE_COMMAND: [Errno; 5] =
+    [Errno::ENOENT, Errno::ENOTDIR, Errno::EACCES, Errno::ELOOP, Errno::ENAMETOOLONG];
+
 /// What has been learnt so far.
 struct Watch<'a> {
     container: Container,
@@ -154,10 +158,10 @@ impl Watch<'_> {
             Report::Failed { stage, errno, object } => {
                 let errno = Errno::new(i32::from(errno));
                 let error = advice::stage_failed(stage, errno, object, self.prepared);
-                self.failure = Some(match (stage, errno) {
-                    // The look itself was refused: that says nothing of the command.
-                    (Stage::FindCommand, Errno::ENOSYS | Errno::EPERM | Errno::EMFILE) => error,
-                    (Stage::FindCommand | Stage::ExecCommand, _) => error
+                self.failure = Some(match stage {
+                    // Any other errno is of the look itself, and says nothing of the command.
+                    Stage::FindCommand if !OF_THE_COMMAND.contains(&errno) => error,
+                    Stage::FindCommand | Stage::ExecCommand => error
                         .with_code(code_for_exec_errno(errno.into_raw() as u16))
                         .advise_maybe(diagnose::exec_failure(self.prepared, errno)),
                     _ => error,
@@ -212,8 +216,10 @@ impl Watch<'_> {
             return relay.pass_size_on();
         }
         let pid = self.container.pid;
+        // Stopping and going on concern the whole container, whoever asks for it.
+        let job_control = [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU, libc::SIGCONT];
         // ESRCH: init has ended, and the next SIGCHLD says so.
-        if arrived.code == SI_KERNEL || arrived.signal == libc::SIGCONT {
+        if arrived.code == SI_KERNEL || job_control.contains(&arrived.signal) {
             signal::queue(pid, arrived, init::SI_FROM_TERMINAL).ok();
         } else if arrived.code < 0 && arrived.signal != 0 {
             signal::queue(pid, arrived, arrived.code).ok();
@@ -222,7 +228,7 @@ impl Watch<'_> {
         }
         match arrived.signal {
             // The shell that started us waits for us to stop.
-            libc::SIGTSTP => self.stop(),
+            libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU => self.stop(),
             // Somebody stopped us by SIGSTOP, and the shell has had the terminal since.
             libc::SIGCONT => self.resume(),
             _ => {}

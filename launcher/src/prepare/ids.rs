@@ -28,6 +28,8 @@ pub struct IdPlan {
     pub mask_proc: bool,
     /// What the user should know.
     pub warning: Option<String>,
+    /// Nobody asked for this mode: if it turns out not to work, one id will do.
+    pub or_single: bool,
     /// Keeps the range ours.
     _range: Option<HeldRange>,
 }
@@ -75,12 +77,19 @@ pub fn plan(userns: &Userns, caller: &Caller, rootfs: &Rootfs) -> Result<IdPlan,
 pub fn identity_instead(caller: &Caller, spec: &Spec, errno: Errno) -> Result<IdPlan, Error> {
     let mut plan = identity(caller);
     plan.warning = Some(format!(
-        "{} cannot be idmapped: {}; container root is the host's root, with /proc masked \
-         (a rootfs on ext4, xfs, btrfs or tmpfs can; --userns identity says that this is meant)",
+        "{} cannot be idmapped: {}; its file system, or one mounted below it, has no idmapped mounts \
+         in this kernel; container root is the host's root, with /proc masked (--userns identity \
+         says that this is meant)",
         spec.rootfs.to_string_lossy(),
         show_errno(errno),
     ));
     Ok(plan)
+}
+
+/// When the setuid tools have refused what nobody asked for: one id, and a word about it.
+pub fn single_instead(caller: &Caller, refusal: &Error) -> IdPlan {
+    let warning = format!("the container has one id only: {refusal}");
+    IdPlan { warning: Some(warning), ..single(caller) }
 }
 
 fn auto_for_root(caller: &Caller, rootfs: &Rootfs) -> Result<IdPlan, Error> {
@@ -95,7 +104,7 @@ fn auto_for_root(caller: &Caller, rootfs: &Rootfs) -> Result<IdPlan, Error> {
 fn auto_for_user(caller: &Caller, rootfs: &Rootfs) -> Result<IdPlan, Error> {
     // Missing tools or lines are no fault: one id is what most machines give a user.
     match subordinate(caller, rootfs) {
-        Ok(plan) => Ok(plan),
+        Ok(plan) => Ok(IdPlan { or_single: true, ..plan }),
         Err(_) => Ok(single(caller)),
     }
 }
@@ -111,6 +120,7 @@ fn single(caller: &Caller) -> IdPlan {
         mask_proc: reaches_host_root(&uid),
         uid,
         warning: None,
+        or_single: false,
         _range: None,
     }
 }
@@ -128,6 +138,7 @@ fn identity(caller: &Caller) -> IdPlan {
         mask_proc: reaches_host_root(&uid),
         uid,
         warning: None,
+        or_single: false,
         _range: None,
     }
 }
@@ -161,6 +172,7 @@ fn own_range(caller: &Caller, rootfs: &Rootfs, rootfs_ids: RootfsIds) -> Result<
         rootfs_ids,
         mask_proc: false,
         warning: None,
+        or_single: false,
         _range: Some(held),
     })
 }
@@ -238,6 +250,7 @@ fn direct(mode: &'static str, uid: IdMap, gid: IdMap, rootfs_ids: RootfsIds) -> 
         uid,
         gid,
         warning: None,
+        or_single: false,
         _range: None,
     }
 }

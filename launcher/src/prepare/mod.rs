@@ -159,11 +159,25 @@ pub fn prepare<'a>(
 impl Prepared<'_> {
     /// What is left when the rootfs turned out not to be mappable: the host's own ids.
     pub fn fall_back_to_identity(&mut self, errno: Errno, log: &mut Log) -> Result<(), Error> {
-        self.ids = ids::identity_instead(&self.caller, self.spec, errno)?;
-        log.note(format_args!("ids: {}", self.ids));
-        if let Some(warning) = &self.ids.warning {
+        let ids = ids::identity_instead(&self.caller, self.spec, errno)?;
+        self.use_ids(ids, log)
+    }
+
+    /// What is left when the setuid tools have refused a map: one id.
+    pub fn fall_back_to_single(&mut self, refusal: &Error, log: &mut Log) -> Result<(), Error> {
+        let ids = ids::single_instead(&self.caller, refusal);
+        self.use_ids(ids, log)
+    }
+
+    fn use_ids(&mut self, ids: IdPlan, log: &mut Log) -> Result<(), Error> {
+        log.note(format_args!("ids: {ids}"));
+        if let Some(warning) = &ids.warning {
             log.warn(warning);
         }
+        self.account = Account::look_up(&self.spec.user, self.rootfs.dir(), &ids)?;
+        self.inner_uids = ids.uid.to_itself().to_lines();
+        self.inner_gids = ids.gid.to_itself().to_lines();
+        self.ids = ids;
         Ok(())
     }
 

@@ -58,17 +58,22 @@ pub fn open_in_root(root: BorrowedFd<'_>, path: &CStr, flags: i32) -> Result<Own
         mode: 0,
         resolve: RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
     };
-    // SAFETY: the path ends with NUL; `how` is of the size that is given.
-    unsafe {
-        syscall!(
-            Sysno::openat2,
-            root.as_raw_fd(),
-            path.as_ptr(),
-            &raw const how,
-            size_of::<OpenHow>()
-        )
+    /// openat2(2): a rename or a mount anywhere may come between, and the caller is to try
+    /// again. Somebody who renames without end keeps us for some milliseconds.
+    const TRIES: usize = 10_000;
+    let size = size_of::<OpenHow>();
+    let open = || {
+        // SAFETY: the path ends with NUL; `how` is of the size that is given.
+        unsafe { syscall!(Sysno::openat2, root.as_raw_fd(), path.as_ptr(), &raw const how, size) }
+    };
+    let mut result = open();
+    for _ in 1..TRIES {
+        if result != Err(super::Errno::EAGAIN) {
+            break;
+        }
+        result = open();
     }
-    .map(own)
+    result.map(own)
 }
 
 /// What stat(2) tells, as far as it is asked here.
