@@ -1,5 +1,9 @@
 //! Errors: one line, which names the thing and says what can be done.
 
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
 use crate::launch::Launch;
 use crate::rootfs::Rootfs;
 use crate::subject;
@@ -215,4 +219,32 @@ fn init_that_cannot_be_used() {
             path.display()
         ),
     );
+}
+
+#[test]
+fn names_with_control_characters_stay_on_one_line() {
+    let rootfs = Rootfs::new();
+    let output = Launch::on(&rootfs).command(["no\nsuch\u{1b}[31m"]).run();
+    output.fails_with(127, "find command no\\nsuch\\u{1b}[31m in rootfs");
+}
+
+#[test]
+fn search_is_not_confused_by_somebody_who_renames() {
+    let rootfs = Rootfs::new();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let (one, other) = (rootfs.inside("one"), rootfs.inside("other"));
+            fs::create_dir(&one).unwrap();
+            while !stop.load(Ordering::Relaxed) {
+                fs::rename(&one, &other).unwrap();
+                fs::rename(&other, &one).unwrap();
+            }
+        });
+        let ends = (0..50)
+            .map(|_| Launch::on(&rootfs).command(["/tmp/../nosuch"]).run().status.code())
+            .collect::<Vec<_>>();
+        stop.store(true, Ordering::Relaxed);
+        assert_eq!(ends, [Some(127); 50]);
+    });
 }

@@ -5,6 +5,7 @@ use crate::launch::Launch;
 use crate::output::Output;
 use crate::rootfs::Rootfs;
 use crate::sys;
+use crate::sys::before::Before;
 
 /// The lines of the kernel's map, with single blanks.
 pub fn map_lines(output: &Output) -> Vec<String> {
@@ -143,4 +144,18 @@ fn rootfs_of_the_users_own_belongs_to_root_inside() {
     let rootfs = Rootfs::new();
     let launch = Launch::on(&rootfs).option("--userns=single");
     launch.probe("try chown /probe 0").run().ok().prints(&["ok"]);
+}
+
+#[test]
+fn one_id_will_do_where_nobody_asked_for_more_and_the_tools_refuse() {
+    for_user!();
+    require!(subordinate_ids);
+    // newuidmap is setuid, which has no effect under no_new_privs.
+    let launch = Launch::new().before(Before::NoNewPrivs).probe("show /proc/self/uid_map");
+    let output = launch.run().code(0);
+    assert_eq!(output.lines().len(), 1, "{output}");
+    assert_eq!(output.stderr.lines().count(), 1, "{output}");
+    assert!(output.stderr.contains("warning: the container has one id only: "), "{output}");
+    let forced = Launch::new().before(Before::NoNewPrivs).option("--userns=subid");
+    forced.probe("exit 0").run().fails_with(125, "refused the map");
 }

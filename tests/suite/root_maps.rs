@@ -200,9 +200,9 @@ fn rootfs_that_cannot_be_mapped_gets_the_hosts_ids_and_a_warning() {
     assert!(output.stdout.starts_with("         0          0 "), "{output}");
     let shown = rootfs.path().display();
     let line = format!(
-        "launcher: warning: {shown} cannot be idmapped: EINVAL (Invalid argument); container root \
-         is the host's root, with /proc masked (a rootfs on ext4, xfs, btrfs or tmpfs can; \
-         --userns identity says that this is meant)\n"
+        "launcher: warning: {shown} cannot be idmapped: EINVAL (Invalid argument); its file system, \
+         or one mounted below it, has no idmapped mounts in this kernel; container root is the \
+         host's root, with /proc masked (--userns identity says that this is meant)\n"
     );
     assert_eq!(output.stderr, line);
 }

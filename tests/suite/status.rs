@@ -173,3 +173,44 @@ fn pid_file_that_cannot_be_written_is_an_error() {
     let launch = Launch::new().option("--pid-file=/nonexistent/pid").probe("sleep 20");
     launch.run().fails_with(125, "cannot write --pid-file /nonexistent/pid: ENOENT");
 }
+
+#[test]
+fn pid_file_takes_the_place_of_a_file_and_of_nothing_else() {
+    let rootfs = Rootfs::new();
+    let (directory, fifo, link) =
+        (rootfs.inside("d"), rootfs.inside("fifo"), rootfs.inside("link"));
+    std::fs::create_dir(&directory).unwrap();
+    crate::sys::make_fifo(&fifo).unwrap();
+    std::os::unix::fs::symlink("d", &link).unwrap();
+    for path in [&directory, &fifo, &link] {
+        let launch = Launch::on(&rootfs).option("--pid-file").arg(path).probe("print ran");
+        launch.run().fails_with(125, "is no regular file");
+        assert!(path.symlink_metadata().is_ok());
+    }
+}
+
+#[test]
+fn pid_file_of_somebody_else_is_left_alone() {
+    let rootfs = Rootfs::new();
+    let path = temporary_path("pid");
+    let launch = || Launch::on(&rootfs).option("--pid-file").arg(&path);
+    let first = launch().probe("sleep 20").start();
+    first.wait_for("ready");
+    while !path.exists() {
+        std::thread::yield_now();
+    }
+    let ours = std::fs::read_to_string(&path).unwrap();
+    let second = launch().probe("sleep 20").start();
+    second.wait_for("ready");
+    // It comes when the launcher has heard of the start.
+    while std::fs::read_to_string(&path).unwrap() == ours {
+        std::thread::yield_now();
+    }
+    let theirs = std::fs::read_to_string(&path).unwrap();
+    first.signal(libc::SIGTERM);
+    first.finish().code(143);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), theirs);
+    second.signal(libc::SIGTERM);
+    second.finish().code(143);
+    assert!(!path.exists());
+}

@@ -216,10 +216,8 @@ impl Watch<'_> {
             return relay.pass_size_on();
         }
         let pid = self.container.pid;
-        // Stopping and going on concern the whole container, whoever asks for it.
-        let job_control = [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU, libc::SIGCONT];
         // ESRCH: init has ended, and the next SIGCHLD says so.
-        if arrived.code == SI_KERNEL || job_control.contains(&arrived.signal) {
+        if arrived.code == SI_KERNEL || arrived.signal == libc::SIGCONT {
             signal::queue(pid, arrived, init::SI_FROM_TERMINAL).ok();
         } else if arrived.code < 0 && arrived.signal != 0 {
             signal::queue(pid, arrived, arrived.code).ok();
@@ -228,7 +226,7 @@ impl Watch<'_> {
         }
         match arrived.signal {
             // The shell that started us waits for us to stop.
-            libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU => self.stop(),
+            libc::SIGTSTP => self.stop(),
             // Somebody stopped us by SIGSTOP, and the shell has had the terminal since.
             libc::SIGCONT => self.resume(),
             _ => {}

@@ -34,6 +34,8 @@ pub enum Before {
     Mounts(Vec<(CString, CString)>),
     /// In a mount namespace of its own (root), share every mount, as systemd does on its hosts.
     ShareMounts,
+    /// Gain no privileges by executing something (prctl(2), PR_SET_NO_NEW_PRIVS).
+    NoNewPrivs,
     /// Become PID 1 of a new pid namespace, root of a new user namespace. The process that was
     /// forked stays outside, and ends as PID 1 does.
     PidOne,
@@ -139,6 +141,9 @@ fn make(change: &Before, (uid, gid): (u32, u32)) -> io::Result<()> {
                     let flags = libc::MS_REC | propagation;
                     check(libc::mount(none, root, none, flags, ptr::null()))?;
                 }
+            }
+            Before::NoNewPrivs => {
+                check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
             }
             Before::PidOne => {
                 check(libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWPID))?;
