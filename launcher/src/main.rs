@@ -11,6 +11,7 @@ mod advice;
 mod args;
 mod child;
 mod error;
+mod head;
 mod log;
 mod parent;
 mod prepare;

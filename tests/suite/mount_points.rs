@@ -33,9 +33,15 @@ fn umask_of_the_caller_does_not_change_what_is_made() {
 fn start_that_cannot_work_leaves_the_rootfs_as_it_was() {
     let rootfs = Rootfs::bare();
     rootfs.add_file("plain", "text");
+    rootfs.add_script("script", "#!/no/interpreter\n");
+    rootfs.add_script("dos", "#!/probe\r\n");
     let before = rootfs.listing();
     Launch::on(&rootfs).command(["/none"]).run().code(127);
     Launch::on(&rootfs).command(["none"]).run().code(127);
+    Launch::on(&rootfs).command(["/script"]).run().fails_with(127, "interpreter /no/interpreter");
+    Launch::on(&rootfs).command(["/dos"]).run().fails_with(127, "carriage return");
+    let nowhere = Launch::on(&rootfs).option("--workdir").arg("/nope").probe("exit 0");
+    nowhere.run().fails_with(125, "change into --workdir /nope: ENOENT");
     Launch::on(&rootfs).command(["/plain"]).run().code(126);
     Launch::on(&rootfs).option("--user=nobody-here").command(["/probe"]).run().code(125);
     Launch::on(&rootfs).option("--userns=bogus").command(["/probe"]).run().code(125);

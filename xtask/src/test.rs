@@ -1,8 +1,8 @@
 //! `cargo xtask test`: everything this workspace can check about itself.
 //!
 //! Run by a developer and by CI. House rules first, then unit tests, then the container tests: on
-//! this machine, as root and as an ordinary user where we are root, else as the caller alone; and
-//! in virtual machines with the kernels we promise, always as both.
+//! this machine, as root and as an ordinary user where we are root, else as the caller alone; with
+//! `--vm` in virtual machines with the kernels we promise, always as both.
 
 mod guest;
 mod ordinary;

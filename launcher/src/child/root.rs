@@ -7,6 +7,7 @@ use init::stage::Stage;
 
 use super::between;
 use super::reporter::{At as _, Failure, Reporter};
+use crate::head::{self, Head};
 use crate::prepare::Prepared;
 use crate::sys::file::At;
 use crate::sys::{Errno, Result as SysResult, file, mount};
@@ -72,27 +73,30 @@ fn open_here() -> SysResult<OwnedFd> {
     file::open(At::Cwd, c".", libc::O_PATH | libc::O_DIRECTORY)
 }
 
-/// Whether the command is there, as the container's root sees it. execve(2) has the last word;
-/// this one comes before anything is created.
+/// Whether the command, and what it needs to be executed, is there, as the container's root sees
+/// it; and the working directory. execve(2) has the last word; this one comes before anything is
+/// created.
 pub fn find_command(prepared: &Prepared<'_>, root: BorrowedFd<'_>) -> Result<(), Failure> {
-    let mut best = Errno::ENOENT;
+    let mut failure = Failure { stage: Stage::FindCommand, errno: Errno::ENOENT, object: 0 };
     for path in &prepared.candidates {
+        // As execvp(3): the search goes on, but what was there and did not do is remembered.
         match look_at(root, path) {
-            Ok(()) => return Ok(()),
-            // As execvp(3): the search goes on, but "there, not executable" is remembered.
-            Err(Errno::EACCES) => best = Errno::EACCES,
+            Ok(()) if is_missing_what_it_needs(root, path) => failure.stage = Stage::ExecCommand,
+            Ok(()) => return look_for_workdir(root, &prepared.spec.workdir),
+            Err(Errno::EACCES) => failure.errno = Errno::EACCES,
             Err(Errno::ENOENT) => {}
-            Err(errno) if best == Errno::ENOENT => best = errno,
+            Err(errno) if failure.errno == Errno::ENOENT => failure.errno = errno,
             Err(_) => {}
         }
     }
-    Err(best).at(Stage::FindCommand)
+    if failure.errno != Errno::ENOENT {
+        failure.stage = Stage::FindCommand;
+    }
+    Err(failure)
 }
 
 fn look_at(root: BorrowedFd<'_>, path: &CStr) -> SysResult<()> {
-    // Below what is yet to be mounted nothing can be known.
-    let bytes = path.to_bytes();
-    if MOUNT_POINTS.iter().any(|point| is_below(bytes, point.to_bytes())) {
+    if is_on_a_mount_point(path) {
         return Ok(());
     }
     let file = file::open_in_root(root, path, libc::O_PATH)?;
@@ -100,10 +104,44 @@ fn look_at(root: BorrowedFd<'_>, path: &CStr) -> SysResult<()> {
     if stat.is_regular() && stat.is_executable() { Ok(()) } else { Err(Errno::EACCES) }
 }
 
+/// Only what is certain counts: a file that cannot be read here may still be executed.
+fn is_missing_what_it_needs(root: BorrowedFd<'_>, path: &CStr) -> bool {
+    let mut bytes = [0; head::LENGTH];
+    let Ok(count) = file::read_head_in_root(root, path, &mut bytes) else { return false };
+    let Some(other) = Head::parse(&bytes[..count]).needs() else { return false };
+    if !other.starts_with(b"/") {
+        return false;
+    }
+    let mut name = [0; head::LENGTH];
+    let Some(place) = name.get_mut(..other.len()) else { return false };
+    place.copy_from_slice(other);
+    let Ok(other) = CStr::from_bytes_until_nul(&name) else { return false };
+    matches!(look_at(root, other), Err(Errno::ENOENT | Errno::ENOTDIR))
+}
+
+fn look_for_workdir(root: BorrowedFd<'_>, path: &CStr) -> Result<(), Failure> {
+    if is_on_a_mount_point(path) {
+        return Ok(());
+    }
+    match file::open_in_root(root, path, libc::O_PATH | libc::O_DIRECTORY) {
+        Err(errno @ (Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP)) => {
+            Err(errno).at(Stage::ChangeDirectory)
+        }
+        // Whether the command's user may enter it is for init to find out.
+        _ => Ok(()),
+    }
+}
+
+/// What is yet to be mounted cannot be looked at.
+fn is_on_a_mount_point(path: &CStr) -> bool {
+    let path = path.to_bytes();
+    MOUNT_POINTS.iter().any(|point| is_below(path, point.to_bytes()))
+}
+
 fn is_below(path: &[u8], directory: &[u8]) -> bool {
     path.strip_prefix(b"/")
         .and_then(|path| path.strip_prefix(directory))
-        .is_some_and(|rest| rest.first() == Some(&b'/'))
+        .is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
 }
 
 /// Opens a mount point, and makes it if it is missing. It is never removed again: another

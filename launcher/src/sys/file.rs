@@ -1,7 +1,7 @@
 //! Files and descriptors.
 
 use std::ffi::CStr;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use syscalls::{Sysno, syscall};
 
@@ -187,10 +187,12 @@ pub fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize> {
     unsafe { syscall!(Sysno::read, fd.as_raw_fd(), buffer.as_mut_ptr(), buffer.len()) }
 }
 
-/// pread(2), once.
-pub fn read_at(fd: BorrowedFd<'_>, buffer: &mut [u8], offset: u64) -> Result<usize> {
-    // SAFETY: pointer and length are of one slice, which is ours to write.
-    unsafe { syscall!(Sysno::pread64, fd.as_raw_fd(), buffer.as_mut_ptr(), buffer.len(), offset) }
+/// The first bytes of a file below `root`, resolved as [`open_in_root`] does.
+pub fn read_head_in_root(root: BorrowedFd<'_>, path: &CStr, buffer: &mut [u8]) -> Result<usize> {
+    // A FIFO must not block us, and a terminal must not become ours.
+    let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
+    let fd = open_in_root(root, path, flags)?;
+    read(fd.as_fd(), buffer)
 }
 
 /// A descriptor that the caller of the launcher left open, by number.
