@@ -45,7 +45,7 @@ pub fn choose(qemu: &Path, kernel: &Path, base: &Path) -> Result<Accelerator, Er
         ports: &[folder.join("probe.console.log"), folder.join("probe.verdict.log")],
         complaints: &folder.join("probe.qemu.log"),
         boot_limit: LIMIT,
-        limit: LIMIT,
+        silence_limit: LIMIT,
     };
     let run = machine.run(|_, _| Ok(()))?;
     if run.booted && run.ending == Ending::SwitchedOff {

@@ -26,9 +26,9 @@ pub struct Machine<'a> {
     pub ports: &'a [PathBuf],
     /// Where QEMU's own complaints go.
     pub complaints: &'a Path,
-    /// How long it may take to boot, and altogether.
+    /// How long it may take to boot, and then be silent on all ports.
     pub boot_limit: Duration,
-    pub limit: Duration,
+    pub silence_limit: Duration,
 }
 
 /// How a run ended.
@@ -38,7 +38,7 @@ pub enum Ending {
     SwitchedOff,
     /// The guest's kernel gave up, with these words.
     Panic(String),
-    /// It did not boot, or did not end, in time.
+    /// It did not boot in time, or was silent for too long.
     Hang(Duration),
     /// QEMU could not do it.
     QemuFailed(String),
@@ -82,8 +82,8 @@ impl Machine<'_> {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(complaints);
         let child = command.spawn().map_err(|cause| program::not_started(&command, cause))?;
         let mut started = Started(child);
-        let start = Instant::now();
-
+        // When it was started, and then when it wrote its last line.
+        let mut alive = Instant::now();
         let mut booted = false;
         let mut panic = None;
         loop {
@@ -92,19 +92,22 @@ impl Machine<'_> {
             for (index, port) in ports.iter_mut().enumerate() {
                 for line in port.new_lines()? {
                     booted |= index == 1;
+                    if booted {
+                        alive = Instant::now();
+                    }
                     if index == 0 && line.contains(PANIC) {
                         panic = Some(line.clone());
                     }
                     see(index, &line)?;
                 }
             }
-            let limit = if booted { self.limit } else { self.boot_limit };
+            let limit = if booted { self.silence_limit } else { self.boot_limit };
             let ending = match status {
                 Some(status) if !status.success() => {
                     Ending::QemuFailed(format!("{status}: {}", last_line(self.complaints)))
                 }
                 Some(_) => panic.map_or(Ending::SwitchedOff, Ending::Panic),
-                None if start.elapsed() > limit => panic.map_or(Ending::Hang(limit), Ending::Panic),
+                None if alive.elapsed() > limit => panic.map_or(Ending::Hang(limit), Ending::Panic),
                 None => {
                     thread::sleep(INTERVAL);
                     continue;
@@ -155,7 +158,7 @@ mod tests {
             ports: &[console, verdict],
             complaints: &folder.join("complaints"),
             boot_limit: Duration::from_millis(600),
-            limit: Duration::from_millis(1200),
+            silence_limit: Duration::from_millis(1200),
         };
         let mut lines = Vec::new();
         let run = machine.run(|port, line| {
