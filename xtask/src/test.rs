@@ -40,7 +40,7 @@ pub struct Test {
     #[argh(switch)]
     host: bool,
 
-    /// only the container tests in virtual machines
+    /// the container tests in virtual machines instead
     #[argh(switch)]
     vm: bool,
 
@@ -115,16 +115,10 @@ impl Test {
         if is_everything || self.host {
             rows.extend(run_suite(&programs, words)?);
         }
-        let mut machines = vm::Outcome::default();
-        if is_everything || self.vm {
-            match vm::run(&self.wish(), &programs, words) {
-                Ok(outcome) => machines = outcome,
-                Err(error @ Error::Missing { .. }) if is_everything && !workspace::is_ci() => {
-                    console::progress(&format!("the virtual machines are left out: {error}"));
-                }
-                Err(error) => return Err(error),
-            }
-        }
+        let machines = match self.vm {
+            true => vm::run(&self.wish(), &programs, words)?,
+            false => vm::Outcome::default(),
+        };
         rows.extend(machines.rows);
         tally::print(&rows)?;
         for remark in machines.remarks {
