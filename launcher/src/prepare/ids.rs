@@ -93,11 +93,17 @@ pub fn single_instead(caller: &Caller, refusal: &Error) -> IdPlan {
 }
 
 fn auto_for_root(caller: &Caller, rootfs: &Rootfs) -> Result<IdPlan, Error> {
-    if range::exist(caller) {
-        own_range(caller, rootfs, RootfsIds::MapOrIdentity)
-    } else {
+    if !range::exist(caller) {
         // Root of a user namespace whose ids are a range already: they are harmless outside.
-        Ok(identity(caller))
+        return Ok(identity(caller));
+    }
+    match own_range(caller, rootfs, RootfsIds::MapOrIdentity) {
+        // A /dev without the file that launchers agree on: no range can be held.
+        Err(error) if error.errno == Some(Errno::ENOENT) => {
+            let warning = format!("container root is the host's root, with /proc masked: {error}");
+            Ok(IdPlan { warning: Some(warning), ..identity(caller) })
+        }
+        other => other,
     }
 }
 
