@@ -10,7 +10,7 @@ use crate::sys::Errno;
 /// The error that a report of the child's or init's stands for.
 pub fn stage_failed(stage: Stage, errno: Errno, object: u16, prepared: &Prepared<'_>) -> Error {
     let action = action(stage, usize::from(object), prepared);
-    Error::at(stage.name(), action, errno).advise_maybe(advice(stage, errno))
+    Error::at(stage.name(), action, errno).advise_maybe(of(stage, errno))
 }
 
 /// What was being done, on which object.
@@ -78,7 +78,7 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
 }
 
 /// What the user can do about it.
-fn advice(stage: Stage, errno: Errno) -> Option<String> {
+pub fn of(stage: Stage, errno: Errno) -> Option<String> {
     let text = match (stage, errno) {
         (Stage::SetGid | Stage::SetUid, Errno::EINVAL) => {
             "the map does not have the id 0 of the container"

@@ -80,6 +80,10 @@ pub struct Args {
     #[argh(switch)]
     pub verbose: bool,
 
+    /// show what this host and kernel can do, and what is missing; ROOTFS may be left out
+    #[argh(switch)]
+    pub check: bool,
+
     /// show the version
     #[argh(switch)]
     pub version: bool,

@@ -9,6 +9,7 @@
 
 mod advice;
 mod args;
+mod check;
 mod child;
 mod error;
 mod head;
@@ -20,7 +21,7 @@ mod spec;
 mod sys;
 mod words;
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::io::Write;
 
 use init::exit::{self, Ending};
@@ -42,6 +43,7 @@ fn run(argv: &[CString]) -> u8 {
     }
     let spec = match words::parse(argv) {
         Ok(Request::Print(text)) => return print(&text),
+        Ok(Request::Check(rootfs)) => return check(&rootfs),
         Ok(Request::Start(args)) => Spec::new(&args),
         Err(error) => Err(error),
     };
@@ -114,6 +116,16 @@ fn die_by(signal: i32) {
     signal::set_default(signal).ok();
     signal::send(signal::own_pid(), signal).ok();
     signal::set_mask(0).ok();
+}
+
+fn check(rootfs: &CStr) -> u8 {
+    match check::look(rootfs).map(check::Findings::report) {
+        Ok((text, code)) => print(&text).max(code),
+        Err(error) => {
+            log::say(&error);
+            error.code
+        }
+    }
 }
 
 fn print(text: &str) -> u8 {

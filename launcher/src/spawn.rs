@@ -25,9 +25,35 @@ const NEWNS: u64 = 0x0002_0000;
 const NEWCGROUP: u64 = 0x0200_0000;
 const NEWUTS: u64 = 0x0400_0000;
 const NEWIPC: u64 = 0x0800_0000;
-const NEWUSER: u64 = 0x1000_0000;
+pub const NEWUSER: u64 = 0x1000_0000;
 const NEWPID: u64 = 0x2000_0000;
 const NEWNET: u64 = 0x4000_0000;
+
+/// A namespace besides the user namespace.
+pub struct Namespace {
+    /// As in /proc/PID/ns, in user.max_*_namespaces, and for `--share`.
+    pub name: &'static str,
+    pub flag: u64,
+    pub kernel_option: &'static str,
+    /// Can be shared with the host.
+    pub is_optional: bool,
+}
+
+/// Those of a container.
+pub const NAMESPACES: [Namespace; 7] = [
+    Namespace { name: "mnt", flag: NEWNS, kernel_option: "CONFIG_NAMESPACES", is_optional: false },
+    Namespace { name: "pid", flag: NEWPID, kernel_option: "CONFIG_PID_NS", is_optional: false },
+    Namespace { name: "net", flag: NEWNET, kernel_option: "CONFIG_NET_NS", is_optional: true },
+    Namespace { name: "uts", flag: NEWUTS, kernel_option: "CONFIG_UTS_NS", is_optional: true },
+    Namespace { name: "ipc", flag: NEWIPC, kernel_option: "CONFIG_IPC_NS", is_optional: true },
+    Namespace {
+        name: "cgroup",
+        flag: NEWCGROUP,
+        kernel_option: "CONFIG_CGROUPS",
+        is_optional: true,
+    },
+    Namespace { name: "time", flag: NEWTIME, kernel_option: "CONFIG_TIME_NS", is_optional: true },
+];
 
 /// Clones the child into its namespaces, all made in this one call.
 pub fn spawn(prepared: &Prepared<'_>) -> Result<Side, Error> {
@@ -95,7 +121,8 @@ fn own_namespaces(share: Shared) -> u64 {
         | unless(share.time, NEWTIME)
 }
 
-fn advice(errno: Errno) -> Option<String> {
+/// What can be done about a refused clone.
+pub fn advice(errno: Errno) -> Option<String> {
     Some(
         match errno {
             Errno::EPERM => {

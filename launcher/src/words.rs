@@ -38,6 +38,8 @@ impl Word {
 pub enum Request {
     /// Start a container.
     Start(Box<Args>),
+    /// See what can be done here, with this rootfs if it is not empty.
+    Check(CString),
     /// Print this and leave.
     Print(String),
 }
@@ -46,7 +48,7 @@ pub enum Request {
 pub fn parse(argv: &[CString]) -> Result<Request, Error> {
     let (options, rest) = split(argv.get(1..).unwrap_or(&[]))?;
     // Behind "--" argh takes every word as it is. A missing ROOTFS is an empty one, which the
-    // spec refuses: --version needs none.
+    // spec refuses: --version and --check need none.
     let rest = if rest.is_empty() { &[CString::default()] } else { rest };
     let rest = rest.iter().map(|word| from_bytes(word.to_bytes()));
     let words = options.iter().map(|word| from_bytes(word)).chain(["--".into()]).chain(rest);
@@ -56,6 +58,7 @@ pub fn parse(argv: &[CString]) -> Result<Request, Error> {
         Ok(args) if args.version => {
             Ok(Request::Print(format!("launcher {}\n", env!("CARGO_PKG_VERSION"))))
         }
+        Ok(args) if args.check => Ok(Request::Check(args.rootfs.to_c_string())),
         Ok(args) => Ok(Request::Start(Box::new(args))),
         Err(early) if early.status.is_ok() => Ok(Request::Print(early.output)),
         Err(early) => {
@@ -160,7 +163,7 @@ mod tests {
     fn start(words: &[&[u8]]) -> Args {
         match parse(&argv(words)) {
             Ok(Request::Start(args)) => *args,
-            Ok(Request::Print(text)) => panic!("printed {text}"),
+            Ok(_) => panic!("no start"),
             Err(error) => panic!("{error}"),
         }
     }
@@ -170,6 +173,16 @@ mod tests {
             Err(error) => error.to_string(),
             Ok(_) => panic!("accepted"),
         }
+    }
+
+    #[test]
+    fn check_needs_no_rootfs() {
+        let rootfs = |words: &[&[u8]]| match parse(&argv(words)) {
+            Ok(Request::Check(rootfs)) => rootfs,
+            _ => panic!("no check"),
+        };
+        assert_eq!(rootfs(&[b"--check"]), CString::default());
+        assert_eq!(rootfs(&[b"--check", b"r"]), CString::new("r").unwrap());
     }
 
     #[test]

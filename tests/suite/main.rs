@@ -11,6 +11,7 @@ mod running;
 mod subject;
 mod sys;
 
+mod check;
 mod dev;
 mod environment;
 mod errors;

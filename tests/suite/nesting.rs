@@ -150,3 +150,9 @@ fn nested_user_namespaces_may_be_made() {
     // Without one, the mounts are not ours to change.
     Launch::new().probe("try unshare-mount").run().ok().prints(&["EPERM"]);
 }
+
+#[test]
+fn root_of_a_user_namespace_without_mounts_of_its_own_can_start() {
+    let launch = Launch::new().probe("processes").through_shell("exec unshare -Ur \"$@\"");
+    launch.run().ok().prints(&["1 0 init", "2 1 probe"]);
+}

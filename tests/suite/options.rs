@@ -5,7 +5,7 @@ use crate::rootfs::Rootfs;
 use crate::{subject, sys};
 
 /// Every option that `--help` has to tell of.
-const ALL: [&str; 18] = [
+const ALL: [&str; 19] = [
     "--hostname",
     "--env",
     "--keep-env",
@@ -22,6 +22,7 @@ const ALL: [&str; 18] = [
     "--pid-file",
     "--status-fd",
     "--verbose",
+    "--check",
     "--version",
     "--help",
 ];

@@ -4,7 +4,7 @@
 //! and waits.
 
 mod diagnose;
-mod maps;
+pub mod maps;
 mod pid_file;
 mod relay;
 mod status;

@@ -10,7 +10,7 @@ mod caller;
 mod command;
 pub mod ids;
 mod inherited;
-mod program;
+pub mod program;
 mod range;
 mod rootfs;
 mod sources;
@@ -99,7 +99,7 @@ pub fn prepare<'a>(
     inherited: &'a Inherited,
     log: &mut Log,
 ) -> Result<Prepared<'a>, Error> {
-    let caller = Caller::look()?;
+    let mut caller = Caller::look()?;
     let callers_env = std::env::vars_os()
         .map(|(name, value)| [name.into_vec(), value.into_vec()].join(&b'='))
         .collect::<Vec<_>>();
@@ -110,7 +110,7 @@ pub fn prepare<'a>(
         .chain(spec.keep_fds.iter().copied())
         .map(borrow)
         .collect::<Result<_, _>>()?;
-    let rootfs = Rootfs::open(&spec.rootfs, &caller)?;
+    let rootfs = Rootfs::open(&spec.rootfs, &mut caller)?;
     log.step(format_args!("open rootfs {}", spec.rootfs.to_string_lossy()));
 
     let ids = ids::plan(&spec.userns, &caller, &rootfs)?;

@@ -23,7 +23,7 @@ pub struct Rootfs {
 
 impl Rootfs {
     /// Opens the directory, and clones its mounts if that is possible already.
-    pub fn open(path: &CStr, caller: &Caller) -> Result<Rootfs, Error> {
+    pub fn open(path: &CStr, caller: &mut Caller) -> Result<Rootfs, Error> {
         let shown = path.to_string_lossy();
         let flags = libc::O_PATH | libc::O_DIRECTORY;
         let opened = |errno| Error::at("OpenRootfs", format_args!("open rootfs {shown}"), errno);
@@ -41,10 +41,14 @@ impl Rootfs {
         };
         let rootfs = Rootfs { dir, stat, tree: OnceCell::new(), by_path };
         if caller.can_mount {
-            rootfs.take(At::Dir(rootfs.dir.as_fd())).map_err(|errno| {
-                Error::at("CloneRoot", format_args!("clone the mounts of rootfs {shown}"), errno)
-                    .advise_maybe(clone_advice(errno))
-            })?;
+            match rootfs.take(At::Dir(rootfs.dir.as_fd())) {
+                // Root of a user namespace, but the mount namespace is somebody else's.
+                Err(Errno::EPERM) => caller.can_mount = false,
+                other => other.map_err(|errno| {
+                    let action = format_args!("clone the mounts of rootfs {shown}");
+                    Error::at("CloneRoot", action, errno).advise_maybe(clone_advice(errno))
+                })?,
+            }
         }
         Ok(rootfs)
     }

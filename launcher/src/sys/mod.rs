@@ -14,6 +14,7 @@ pub mod network;
 pub mod process;
 pub mod signal;
 pub mod socket;
+pub mod system;
 pub mod terminal;
 
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};

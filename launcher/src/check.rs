@@ -1,0 +1,223 @@
+//! `--check`: what this host and kernel can do for a container, found out by doing it.
+//!
+//! Every ability is tried as a start uses it, in processes that end at once; nothing is read off a
+//! version or a configuration file, which an outer container or a sysctl would make a lie of.
+
+mod inside;
+
+use std::ffi::{CStr, CString};
+use std::fmt;
+use std::os::fd::AsFd;
+
+use init::exit::{self, Ending};
+use init::stage::Stage;
+
+use crate::advice;
+use crate::error::{Error, show_errno};
+use crate::prepare::ids::{self, IdPlan};
+use crate::prepare::{Caller, Rootfs, program};
+use crate::spawn::{self, NAMESPACES, NEWUSER, Namespace};
+use crate::spec::Userns;
+use crate::sys::process::{self, Forked, Words};
+use crate::sys::{Errno, Result as SysResult, file, mount, system};
+
+/// What the abilities are tried on when no ROOTFS is given.
+const ANY_DIRECTORY: &CStr = c"/";
+
+/// The lines, and what they mean for a start.
+pub struct Findings {
+    lines: String,
+    can_start: bool,
+    /// Namespaces that cannot be had and need not be.
+    to_share: Vec<&'static str>,
+}
+
+/// Tries everything, with the rootfs if there is one.
+pub fn look(rootfs: &CStr) -> Result<Findings, Error> {
+    let mut caller = Caller::look()?;
+    let rootfs = if rootfs.is_empty() { ANY_DIRECTORY } else { rootfs };
+    let rootfs = Rootfs::open(rootfs, &mut caller)?;
+    let (release, machine) = system::name();
+    let lines = format!(
+        "launcher {}, Linux {release} on {machine}, uid {}{}\n",
+        env!("CARGO_PKG_VERSION"),
+        caller.uid,
+        if caller.can_mount { " with CAP_SYS_ADMIN" } else { "" },
+    );
+    let mut findings = Findings { lines, can_start: true, to_share: Vec::new() };
+    findings.check_calls();
+    let ids = findings.check_ids(&caller, &rootfs);
+    if let (Some(namespaces), Some(ids)) = (findings.check_namespaces(), ids) {
+        findings.check_inside(namespaces, &ids, &rootfs, &caller);
+    }
+    Ok(findings)
+}
+
+impl Findings {
+    /// The text, and the code to exit with.
+    pub fn report(self) -> (String, u8) {
+        let mut text = self.lines;
+        text += match self.can_start {
+            true => "a container can be started",
+            false => "no container can be started",
+        };
+        for name in self.to_share {
+            text += &format!(", with --share {name}");
+        }
+        (text + "\n", if self.can_start { 0 } else { exit::FAILED })
+    }
+
+    fn yes(&mut self, what: impl fmt::Display) {
+        self.lines += &format!("yes  {what}\n");
+    }
+
+    /// What is missing, and why, and what a start does about it.
+    fn no(&mut self, what: impl fmt::Display, reason: impl fmt::Display) {
+        self.lines += &format!("no   {what}: {reason}\n");
+    }
+
+    /// Without this there is no start.
+    fn needs(&mut self, what: impl fmt::Display, tried: Result<(), String>) {
+        match tried {
+            Ok(()) => self.yes(what),
+            Err(reason) => {
+                self.no(what, reason);
+                self.can_start = false;
+            }
+        }
+    }
+
+    /// A start is made some other way without it.
+    fn likes(&mut self, what: impl fmt::Display, tried: SysResult<()>, otherwise: &str) {
+        match tried {
+            Ok(()) => self.yes(what),
+            Err(errno) => self.no(what, format_args!("{}; {otherwise}", show_errno(errno))),
+        }
+    }
+
+    /// System calls that are newer than some kernels, or that an outer container's filter does not
+    /// know.
+    fn check_calls(&mut self) {
+        let root = file::open(file::At::Cwd, c"/", libc::O_PATH);
+        let resolve = root.and_then(|root| file::open_in_root(root.as_fd(), c".", libc::O_PATH));
+        self.needs("openat2", resolve.map(drop).map_err(|errno| with_version(errno, "5.6")));
+        self.needs("init from a memfd", run_init());
+        let setattr = if mount::has_setattr() { Ok(()) } else { Err(Errno::ENOSYS) };
+        self.likes("mount_setattr", setattr, "Linux 5.12; no idmapped mounts without it");
+    }
+
+    /// The CLONE_NEW* that can be had; none without a user namespace, which allows the others.
+    fn check_namespaces(&mut self) -> Option<u64> {
+        let user = try_clone(NEWUSER).map_err(|errno| explain(errno, spawn::advice(errno)));
+        let has_user = user.is_ok();
+        self.needs("user namespace", user);
+        if !has_user {
+            return None;
+        }
+        let mut flags = NEWUSER;
+        for namespace in &NAMESPACES {
+            let Namespace { name, kernel_option, .. } = namespace;
+            let what = format!("{name} namespace");
+            match try_clone(NEWUSER | namespace.flag) {
+                Ok(()) => {
+                    flags |= namespace.flag;
+                    self.yes(what);
+                }
+                Err(errno) => {
+                    let advice =
+                        format!("it needs {kernel_option}, and user.max_{name}_namespaces above 0");
+                    self.no(what, explain(errno, Some(advice)));
+                    self.can_start &= namespace.is_optional;
+                    self.to_share.extend(namespace.is_optional.then_some(*name));
+                }
+            }
+        }
+        Some(flags)
+    }
+
+    /// The ways to map ids, best first; the plan that a start without options takes.
+    fn check_ids(&mut self, caller: &Caller, rootfs: &Rootfs) -> Option<IdPlan> {
+        let modes = [Userns::Range, Userns::Identity, Userns::Subid, Userns::Single];
+        for mode in &modes {
+            match ids::plan(mode, caller, rootfs) {
+                Ok(plan) => self.yes(format_args!("--userns {plan}")),
+                Err(error) => self.lines += &format!("no   {error}\n"),
+            }
+        }
+        match ids::plan(&Userns::Auto, caller, rootfs) {
+            Ok(plan) => {
+                self.yes(format_args!("ids without an option: {}", plan.mode));
+                Some(plan)
+            }
+            Err(error) => {
+                self.needs("ids without an option", Err(error.to_string()));
+                None
+            }
+        }
+    }
+
+    /// What only a process in the namespaces can try.
+    fn check_inside(&mut self, namespaces: u64, ids: &IdPlan, rootfs: &Rootfs, caller: &Caller) {
+        let trial = match inside::run(namespaces, ids, rootfs, caller) {
+            Ok(trial) => trial,
+            Err(error) => return self.needs("id maps", Err(error.to_string())),
+        };
+        self.yes("id maps");
+        if let Some(tried) = trial.idmap {
+            self.likes(
+                "idmapped mount of this root",
+                tried,
+                "its file system has none: --userns identity",
+            );
+        }
+        for (step, tried) in inside::STEPS.iter().zip(trial.steps) {
+            if step.is_needed {
+                let explain = |errno| explain(errno, advice::of(step.stage, errno));
+                self.needs(step.what, tried.map_err(explain));
+            } else {
+                self.likes(step.what, tried, step.otherwise);
+            }
+        }
+    }
+}
+
+fn explain(errno: Errno, advice: Option<String>) -> String {
+    let errno = show_errno(errno);
+    advice.map_or(errno.clone(), |advice| format!("{errno}; {advice}"))
+}
+
+fn with_version(errno: Errno, version: &str) -> String {
+    explain(
+        errno,
+        Some(format!("Linux {version}, and an outer container's seccomp that allows it")),
+    )
+}
+
+fn try_clone(flags: u64) -> SysResult<()> {
+    match process::clone3(flags, libc::SIGCHLD)? {
+        Forked::Child => process::exit(0),
+        Forked::Parent(pid) => process::wait(pid).map(drop),
+    }
+}
+
+/// Executes the built-in init as a start does; it has nothing to do but to tell its version.
+fn run_init() -> Result<(), String> {
+    let memfd = program::open(None).map_err(|error| error.to_string())?;
+    let argv = Words::new([c"init", c"--version"].map(CString::from).into());
+    let none = Words::new(Vec::new());
+    let failed = |errno| explain(errno, advice::of(Stage::ExecInit, errno));
+    let pid = match process::clone3(0, libc::SIGCHLD).map_err(failed)? {
+        Forked::Parent(pid) => pid,
+        Forked::Child => {
+            let silent = file::open(file::At::Cwd, c"/dev/null", libc::O_WRONLY);
+            silent.and_then(|null| file::duplicate_onto(null.as_fd(), 1)).ok();
+            let errno = process::execute(memfd.as_fd(), &argv, &none);
+            process::exit(errno.into_raw() as u8)
+        }
+    };
+    match process::wait(pid).map(Ending::from_wait_status).map_err(failed)? {
+        Ending::Code(0) => Ok(()),
+        Ending::Code(errno) => Err(failed(Errno::new(i32::from(errno)))),
+        Ending::Signal { signal, .. } => Err(format!("init was ended by signal {signal}")),
+    }
+}
