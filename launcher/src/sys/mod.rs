@@ -16,6 +16,8 @@ pub mod signal;
 pub mod socket;
 pub mod system;
 pub mod terminal;
+#[cfg(all(not(test), target_env = "musl"))]
+mod unwind;
 
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 

@@ -18,7 +18,7 @@ struct Budget {
 }
 
 const BUDGETS: &[Budget] = &[
-    Budget { below: "", name: "launcher", bytes: 600 * 1024 },
+    Budget { below: "", name: "launcher", bytes: 480 * 1024 },
     Budget { below: "init", name: "init", bytes: 15 * 1024 + 256 },
 ];
 

@@ -1,0 +1,44 @@
+//! The unwinder, in place of the one that Rust's standard library links.
+//!
+//! A panic aborts, so nothing is ever unwound; but the standard library's panic message can carry
+//! a backtrace, and that pulls in an unwinder, a reader of DWARF and a decompressor: a third of
+//! the whole binary. Its symbols are those of the Itanium C++ ABI (Exception Handling, level I),
+//! and the archive that has them is looked into only for what is still undefined.
+
+use std::ffi::{c_int, c_void};
+
+/// `_URC_END_OF_STACK`: there are no frames.
+const END_OF_STACK: c_int = 5;
+
+#[unsafe(no_mangle)]
+extern "C" fn _Unwind_Backtrace(_trace: *const c_void, _argument: *mut c_void) -> c_int {
+    END_OF_STACK
+}
+
+/// What is asked of a frame, of which there is none.
+macro_rules! nothing {
+    ($($name:ident($($argument:ty),*))*) => {
+        $(
+            #[unsafe(no_mangle)]
+            extern "C" fn $name($(_: $argument),*) -> usize {
+                0
+            }
+        )*
+    };
+}
+
+nothing! {
+    _Unwind_GetIP(*mut c_void)
+    _Unwind_GetIPInfo(*mut c_void, *mut c_int)
+    _Unwind_GetCFA(*mut c_void)
+    _Unwind_GetLanguageSpecificData(*mut c_void)
+    _Unwind_GetRegionStart(*mut c_void)
+    _Unwind_GetTextRelBase(*mut c_void)
+    _Unwind_GetDataRelBase(*mut c_void)
+    _Unwind_FindEnclosingFunction(*mut c_void)
+    _Unwind_SetGR(*mut c_void, c_int, usize)
+    _Unwind_SetIP(*mut c_void, usize)
+    _Unwind_RaiseException(*mut c_void)
+    _Unwind_DeleteException(*mut c_void)
+    _Unwind_Resume(*mut c_void)
+}
