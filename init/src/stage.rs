@@ -30,6 +30,12 @@ stages! {
     // The child, in the launcher's image.
     /// Wait until the parent has written the id maps.
     WaitGate,
+    /// Clone a host device node (ordinary user: from inside the new mount namespace).
+    CloneDevice,
+    /// Clone the source of a bind (ordinary user).
+    CloneSource,
+    /// Clone the rootfs, and make device nodes that lie in it dead (ordinary user).
+    CloneRoot,
     /// Drop the caller's supplementary groups.
     ClearGroups,
     /// Become the container's gid 0.
@@ -44,10 +50,6 @@ stages! {
     SetUmask,
     /// Take every mount out of the host's propagation.
     MakePrivate,
-    /// Clone a host device node (ordinary user: from inside the new mount namespace).
-    CloneDevice,
-    /// Clone the rootfs, and make device nodes that lie in it dead (ordinary user).
-    CloneRoot,
     /// Attach the rootfs over `/`.
     AttachRoot,
     /// Clone the container from the process between (ordinary user on an initial ramfs).
@@ -74,6 +76,12 @@ stages! {
     MountSys,
     /// Mount /sys/fs/cgroup, read-only.
     MountCgroup,
+    /// Make or open what a mount of the plan is attached to.
+    MakeTarget,
+    /// Attach a mount of the plan.
+    AttachMount,
+    /// Make the rootfs read-only.
+    SetReadOnly,
     /// Open the container's terminal and hand its master side out.
     OpenTerminal,
     /// Bring up the loopback interface.

@@ -32,6 +32,7 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
         Stage::MakePrivate => "make the mounts of / private".into(),
         Stage::CloneDevice => format!("clone the host's {device}"),
         Stage::CloneRoot => format!("clone the mounts of rootfs {rootfs}"),
+        Stage::CloneSource => format!("clone the mounts of {}", show_source(prepared, object)),
         Stage::AttachRoot => format!("attach rootfs {rootfs} over /"),
         Stage::CloneContainer => "clone the container from the process between".into(),
         Stage::MapContainer => "write the container's id maps from the process between".into(),
@@ -48,6 +49,9 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
         Stage::MountMqueue => format!("mount mqueue on {rootfs}/dev/mqueue"),
         Stage::MountSys => format!("mount sysfs on {rootfs}/sys"),
         Stage::MountCgroup => format!("mount cgroup2 on {rootfs}/sys/fs/cgroup"),
+        Stage::MakeTarget => format!("open or create {}", show_target(prepared, object)),
+        Stage::AttachMount => format!("mount onto {}", show_target(prepared, object)),
+        Stage::SetReadOnly => format!("make rootfs {rootfs} read-only"),
         Stage::OpenTerminal => "open a terminal in the container's /dev/pts".into(),
         Stage::RaiseLoopback => "bring up the container's loopback interface".into(),
         Stage::SetHostname => format!("set the host name to {}", spec.hostname.to_string_lossy()),
@@ -77,6 +81,17 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
     }
 }
 
+fn show_target(prepared: &Prepared<'_>, index: usize) -> String {
+    let rootfs = prepared.spec.rootfs.to_string_lossy();
+    let target = prepared.spec.mounts.get(index).map(|mount| mount.target.path.to_string_lossy());
+    format!("{rootfs}/{}", target.unwrap_or_default())
+}
+
+fn show_source(prepared: &Prepared<'_>, index: usize) -> String {
+    let source = prepared.plan.get(index).and_then(|step| step.source.as_ref());
+    source.map_or_else(String::new, |source| source.host_path.to_string_lossy().into_owned())
+}
+
 /// What the user can do about it.
 pub fn of(stage: Stage, errno: Errno) -> Option<String> {
     let text = match (stage, errno) {
@@ -103,6 +118,13 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
         }
         (Stage::MakeMountPoint, Errno::ENOTDIR | Errno::ELOOP | Errno::EEXIST) => {
             "it has to be a directory"
+        }
+        (Stage::CloneSource, Errno::ESTALE) => "another file has taken its place meanwhile",
+        (Stage::MakeTarget, Errno::ENOTDIR) => "a directory is mounted on a directory",
+        (Stage::MakeTarget, Errno::EISDIR) => "a file is mounted on a file",
+        (Stage::MakeTarget, Errno::EEXIST) => "something else is there, a dangling link maybe",
+        (Stage::MakeTarget, Errno::EACCES | Errno::EPERM | Errno::EROFS) => {
+            "create it, or let the container's root write there"
         }
         (Stage::MountDev | Stage::MountPts | Stage::MountShm, Errno::ENODEV) => {
             "the kernel lacks CONFIG_TMPFS or CONFIG_UNIX98_PTYS"

@@ -32,6 +32,51 @@ pub struct Args {
     #[argh(option, arg_name = "path")]
     pub workdir: Option<Word>,
 
+    /// put the host's SRC on DST of the container, with what is mounted below: SRC[:DST[:OPTS]];
+    /// OPTS: ro, suid, dev, noexec, norec, noidmap, optional
+    #[argh(option, arg_name = "src:dst")]
+    pub bind: Vec<Word>,
+
+    /// the same as --bind
+    #[argh(option, arg_name = "src:dst")]
+    pub mount: Vec<Word>,
+
+    /// the same as --bind, and device nodes in it work
+    #[argh(option, arg_name = "src:dst")]
+    pub dev_bind: Vec<Word>,
+
+    /// put a device node of the host there: SRC[:DST]
+    #[argh(option, arg_name = "node")]
+    pub device: Vec<Word>,
+
+    /// mount a tmpfs: DST[:OPTS]; OPTS: size=N, mode=OCTAL, ro, noexec
+    #[argh(option, arg_name = "dst")]
+    pub tmpfs: Vec<Word>,
+
+    /// mount a message queue file system
+    #[argh(option, arg_name = "dst")]
+    pub mqueue: Vec<Word>,
+
+    /// put a copy of a file, or of what descriptor FD gives, there: SRC|FD:DST[:MODE]
+    #[argh(option, arg_name = "src:dst")]
+    pub file: Vec<Word>,
+
+    /// make a symbolic link at DST: TO:DST
+    #[argh(option, arg_name = "to:dst")]
+    pub symlink: Vec<Word>,
+
+    /// make a directory: DST[:MODE]
+    #[argh(option, arg_name = "dst")]
+    pub dir: Vec<Word>,
+
+    /// bind the current directory to /app, or to DST by --here=DST, and start there
+    #[argh(option, arg_name = "dst")]
+    pub here: Option<Word>,
+
+    /// make the root file system read-only, with a tmpfs on /tmp, /run and /var/tmp
+    #[argh(switch)]
+    pub read_only: bool,
+
     /// run as UID[:GID] or NAME[:GROUP] of the container's /etc/passwd (default: 0)
     #[argh(option, arg_name = "user")]
     pub user: Option<Word>,

@@ -36,7 +36,7 @@ pub struct Findings {
 pub fn look(rootfs: &CStr) -> Result<Findings, Error> {
     let mut caller = Caller::look()?;
     let rootfs = if rootfs.is_empty() { ANY_DIRECTORY } else { rootfs };
-    let rootfs = Rootfs::open(rootfs, &mut caller)?;
+    let rootfs = Rootfs::open(rootfs, false, &mut caller)?;
     let (release, machine) = system::name();
     let lines = format!(
         "launcher {}, Linux {release} on {machine}, uid {}{}\n",

@@ -44,7 +44,7 @@ fn run(argv: &[CString]) -> u8 {
     let spec = match words::parse(argv) {
         Ok(Request::Print(text)) => return print(&text),
         Ok(Request::Check(rootfs)) => return check(&rootfs),
-        Ok(Request::Start(args)) => Spec::new(&args),
+        Ok(Request::Start(typed)) => Spec::new(&typed),
         Err(error) => Err(error),
     };
     match spec.and_then(|spec| run_container(&spec)) {
@@ -74,7 +74,7 @@ fn run_container(spec: &Spec) -> Result<u8, Error> {
 fn start_and_wait(spec: &Spec, status: &Status) -> Result<Ending, Error> {
     let debug = std::env::var_os("LAUNCHER_DEBUG").is_some_and(|value| value != "0");
     let mut log = Log::new(spec.verbose || debug);
-    let inherited = Inherited::replace()?;
+    let inherited = Inherited::replace(spec)?;
     let mut pid_file = spec.pid_file.as_deref().map(PidFile::create).transpose()?;
     let mut start =
         |order| start_in_order(spec, order, &inherited, status, &mut pid_file, &mut log);

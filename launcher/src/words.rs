@@ -11,6 +11,7 @@ use argh::{ArgsInfo, FlagInfoKind, FromArgValue, FromArgs};
 
 use crate::args::Args;
 use crate::error::Error;
+use crate::spec::mounts;
 
 /// A word that was typed, byte for byte. It cannot hold a NUL, as it comes from argv.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,10 +35,17 @@ impl Word {
     }
 }
 
+/// Options and their values.
+pub struct Typed {
+    pub args: Args,
+    /// The options as they were typed: for some their order counts, and argh does not tell it.
+    pub order: Vec<String>,
+}
+
 /// What the words ask for.
 pub enum Request {
     /// Start a container.
-    Start(Box<Args>),
+    Start(Box<Typed>),
     /// See what can be done here, with this rootfs if it is not empty.
     Check(CString),
     /// Print this and leave.
@@ -46,7 +54,7 @@ pub enum Request {
 
 /// Reads argv, its zeroth word included.
 pub fn parse(argv: &[CString]) -> Result<Request, Error> {
-    let (options, rest) = split(argv.get(1..).unwrap_or(&[]))?;
+    let Split { options, order, rest } = Split::of(argv.get(1..).unwrap_or(&[]))?;
     // Behind "--" argh takes every word as it is. A missing ROOTFS is an empty one, which the
     // spec refuses: --version and --check need none.
     let rest = if rest.is_empty() { &[CString::default()] } else { rest };
@@ -59,7 +67,7 @@ pub fn parse(argv: &[CString]) -> Result<Request, Error> {
             Ok(Request::Print(format!("launcher {}\n", env!("CARGO_PKG_VERSION"))))
         }
         Ok(args) if args.check => Ok(Request::Check(args.rootfs.to_c_string())),
-        Ok(args) => Ok(Request::Start(Box::new(args))),
+        Ok(args) => Ok(Request::Start(Box::new(Typed { args, order }))),
         Err(early) if early.status.is_ok() => Ok(Request::Print(early.output)),
         Err(early) => {
             let line = early.output.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -68,46 +76,66 @@ pub fn parse(argv: &[CString]) -> Result<Request, Error> {
     }
 }
 
-/// Divides the words into the launcher's options (`--name=value` as two) and what follows them.
-fn split(typed: &[CString]) -> Result<(Vec<Vec<u8>>, &[CString]), Error> {
-    let known = Args::get_args_info();
-    let mut options = Vec::new();
-    let mut at = 0;
-    while let Some(word) = typed.get(at).map(|word| word.as_c_str()) {
-        let bytes = word.to_bytes();
-        if bytes == b"--" {
-            return Ok((options, &typed[at + 1..]));
-        }
-        if bytes.first() != Some(&b'-') || bytes.len() == 1 {
-            break;
-        }
-        at += 1;
-        if bytes == b"-h" || bytes == b"--help" {
-            return Ok((vec![b"--help".to_vec()], &[]));
-        }
-        let equals = bytes.iter().position(|&b| b == b'=');
-        let name = &bytes[..equals.unwrap_or(bytes.len())];
-        let Some(flag) = known.flags.iter().find(|flag| flag.long.as_bytes() == name) else {
-            return Err(unknown_option(word, name, known.flags.iter().map(|flag| flag.long)));
-        };
-        options.push(name.to_vec());
-        let takes_value = !matches!(flag.kind, FlagInfoKind::Switch);
-        match (takes_value, equals) {
-            (true, Some(equals)) => options.push(bytes[equals + 1..].to_vec()),
-            (true, None) => {
-                let value = typed
-                    .get(at)
-                    .ok_or_else(|| Error::misuse(format!("option {} needs a value", flag.long)))?;
-                options.push(value.to_bytes().to_vec());
-                at += 1;
+/// The words, divided.
+struct Split<'a> {
+    /// The launcher's options, `--name=value` as two words.
+    options: Vec<Vec<u8>>,
+    /// Their names.
+    order: Vec<String>,
+    /// What follows them.
+    rest: &'a [CString],
+}
+
+impl<'a> Split<'a> {
+    fn of(typed: &'a [CString]) -> Result<Split<'a>, Error> {
+        let known = Args::get_args_info();
+        let mut split = Split { options: Vec::new(), order: Vec::new(), rest: typed };
+        while let Some((word, rest)) = split.rest.split_first() {
+            let bytes = word.to_bytes();
+            if bytes == b"--" {
+                split.rest = rest;
+                break;
             }
-            (false, Some(_)) => {
-                return Err(Error::misuse(format!("option {} takes no value", flag.long)));
+            if bytes.first() != Some(&b'-') || bytes.len() == 1 {
+                break;
             }
-            (false, None) => {}
+            split.rest = rest;
+            if bytes == b"-h" || bytes == b"--help" {
+                return Ok(Split { options: vec![b"--help".to_vec()], rest: &[], ..split });
+            }
+            let equals = bytes.iter().position(|&b| b == b'=');
+            let name = &bytes[..equals.unwrap_or(bytes.len())];
+            let Some(flag) = known.flags.iter().find(|flag| flag.long.as_bytes() == name) else {
+                return Err(unknown_option(word, name, known.flags.iter().map(|flag| flag.long)));
+            };
+            split.options.push(name.to_vec());
+            split.order.push(flag.long.to_owned());
+            let takes_value = !matches!(flag.kind, FlagInfoKind::Switch);
+            match (takes_value, equals.map(|equals| &bytes[equals + 1..])) {
+                (true, Some(value)) => split.options.push(value.to_vec()),
+                (true, None) => split.take_value(flag.long)?,
+                (false, Some(_)) => {
+                    return Err(Error::misuse(format!("option {} takes no value", flag.long)));
+                }
+                (false, None) => {}
+            }
         }
+        Ok(split)
     }
-    Ok((options, &typed[at..]))
+
+    /// The next word, unless the option can do without.
+    fn take_value(&mut self, option: &str) -> Result<(), Error> {
+        let value = match (option, self.rest) {
+            ("--here", _) => mounts::HERE.to_vec(),
+            (_, [value, rest @ ..]) => {
+                self.rest = rest;
+                value.to_bytes().to_vec()
+            }
+            _ => return Err(Error::misuse(format!("option {option} needs a value"))),
+        };
+        self.options.push(value);
+        Ok(())
+    }
 }
 
 fn unknown_option<'a>(word: &CStr, name: &[u8], known: impl Iterator<Item = &'a str>) -> Error {
@@ -162,7 +190,7 @@ mod tests {
 
     fn start(words: &[&[u8]]) -> Args {
         match parse(&argv(words)) {
-            Ok(Request::Start(args)) => *args,
+            Ok(Request::Start(typed)) => typed.args,
             Ok(_) => panic!("no start"),
             Err(error) => panic!("{error}"),
         }

@@ -11,6 +11,7 @@ mod running;
 mod subject;
 mod sys;
 
+mod binds;
 mod check;
 mod dev;
 mod environment;
@@ -33,6 +34,7 @@ mod mounts;
 mod namespaces;
 mod nesting;
 mod options;
+mod plan;
 mod root_maps;
 mod service;
 mod signals;

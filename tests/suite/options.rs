@@ -5,11 +5,22 @@ use crate::rootfs::Rootfs;
 use crate::{subject, sys};
 
 /// Every option that `--help` has to tell of.
-const ALL: [&str; 19] = [
+const ALL: [&str; 30] = [
     "--hostname",
     "--env",
     "--keep-env",
     "--workdir",
+    "--bind",
+    "--mount",
+    "--dev-bind",
+    "--device",
+    "--tmpfs",
+    "--mqueue",
+    "--file",
+    "--symlink",
+    "--dir",
+    "--here",
+    "--read-only",
     "--user",
     "--userns",
     "--uid-map",

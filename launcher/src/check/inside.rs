@@ -116,12 +116,12 @@ fn go_through(channel: BorrowedFd<'_>) -> ! {
 }
 
 fn create(kind: &std::ffi::CStr) -> SysResult<()> {
-    mount::create(kind, &[], 0).map(drop)
+    mount::create(kind, [], 0).map(drop)
 }
 
 /// As the child enters its rootfs.
 fn pivot() -> SysResult<()> {
-    let root = mount::create(c"tmpfs", &[], 0)?;
+    let root = mount::create(c"tmpfs", [], 0)?;
     mount::attach(root.as_fd(), At::Cwd, c"/")?;
     file::enter_dir(root.as_fd())?;
     mount::pivot_here()

@@ -43,7 +43,7 @@ pub fn assemble(
     let target = root::make_mount_point(root, root::DEV)?;
     // The device nodes are mounts of their own, with the host's flags; nothing else here is one.
     let options = [(c"mode", c"755"), (c"size", c"65536k")];
-    let dev = mount::create(c"tmpfs", &options, NOSUID | NODEV | NOEXEC).at(Stage::MountDev)?;
+    let dev = mount::create(c"tmpfs", options, NOSUID | NODEV | NOEXEC).at(Stage::MountDev)?;
     mount::attach(dev.as_fd(), At::Dir(target.as_fd()), c"").at(Stage::MountDev)?;
     reporter.done(Stage::MountDev);
 
@@ -86,7 +86,7 @@ fn mount_pts(prepared: &Prepared<'_>, dev: BorrowedFd<'_>) -> SysResult<OwnedFd>
     let options = [(c"mode", c"620"), (c"ptmxmode", c"666"), (c"gid", c"5")];
     // The kernel takes no id that the container does not have.
     let has_group = prepared.ids.gid.has_inside(TTY_GROUP);
-    let options = if has_group { &options[..] } else { &options[..2] };
+    let options = options.into_iter().take(if has_group { 3 } else { 2 });
     let pts = mount::create(c"devpts", options, NOSUID | NOEXEC)?;
     mount::attach(pts.as_fd(), At::Dir(dev), c"pts")?;
     Ok(pts)
@@ -97,7 +97,7 @@ fn mount_shm(sources: &Sources, dev: BorrowedFd<'_>) -> SysResult<()> {
         return mount::attach(hosts, At::Dir(dev), c"shm");
     }
     let options = [(c"mode", c"1777"), (c"size", c"65536k")];
-    let shm = mount::create(c"tmpfs", &options, NOSUID | NODEV | NOEXEC)?;
+    let shm = mount::create(c"tmpfs", options, NOSUID | NODEV | NOEXEC)?;
     mount::attach(shm.as_fd(), At::Dir(dev), c"shm")
 }
 
@@ -109,11 +109,26 @@ fn mount_mqueue(prepared: &Prepared<'_>, sources: &Sources, dev: BorrowedFd<'_>)
             None => Ok(()),
         };
     }
-    let mqueue = mount::create(c"mqueue", &[], NOSUID | NODEV | NOEXEC)?;
+    let mqueue = mount::create(c"mqueue", [], NOSUID | NODEV | NOEXEC)?;
     mount::attach(mqueue.as_fd(), At::Dir(dev), c"mqueue")
 }
 
 impl Dev {
+    /// Attaches a new file with this content onto another one. It has a name in here until that
+    /// is done: the kernel mounts nothing that has none.
+    pub fn attach_file(&self, content: &[u8], mode: u32, onto: BorrowedFd<'_>) -> SysResult<()> {
+        const NAME: &CStr = c".file";
+        let dev = self.dev.as_fd();
+        let file = file::create(dev, NAME, mode)?;
+        file::write_all(file.as_fd(), content)?;
+        let clone = mount::clone_tree(At::Dir(dev), NAME, false)?;
+        if mode & 0o111 != 0 {
+            mount::allow_exec(clone.as_fd())?;
+        }
+        mount::attach(clone.as_fd(), At::Dir(onto), c"")?;
+        file::remove(dev, NAME)
+    }
+
     /// Opens a terminal of the container's own devpts: one of the host's would belong to nobody
     /// in here, and would let the command type into the host's session (TIOCSTI). The master
     /// goes out to the parent; the other side becomes standard input and output, /dev/console,

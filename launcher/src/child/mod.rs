@@ -8,6 +8,7 @@ mod between;
 mod dev;
 mod identity;
 mod network;
+mod plan;
 mod reporter;
 mod root;
 mod system;
@@ -42,6 +43,11 @@ fn steps(
 
     identity::wait_for_maps(channel)?;
     reporter.done(Stage::WaitGate);
+    if prepared.order == Order::Pivot {
+        // As the caller still, who may be nobody inside.
+        root::take_mounts(prepared)?;
+        reporter.done(Stage::CloneRoot);
+    }
     identity::become_root(prepared)?;
     identity::leave_keyring()?;
     identity::watch_parent(channel)?;
@@ -56,12 +62,22 @@ fn steps(
     };
     let root = root.as_fd();
 
-    // Only now: a start that cannot work must not leave a trace in the rootfs.
-    root::find_command(prepared, root)?;
-    reporter.done(Stage::FindCommand);
+    // Before anything is made: a start that cannot work must not leave a trace in the rootfs. But
+    // the command may lie in what the plan mounts.
+    if prepared.plan.is_empty() {
+        root::find_command(prepared, root)?;
+        reporter.done(Stage::FindCommand);
+    }
     root::make_mount_point(root, root::PROC)?;
     let dev = dev::assemble(prepared, root, reporter)?;
     system::mount_sys(prepared, root, reporter)?;
+    if !prepared.plan.is_empty() {
+        plan::apply(prepared, root, &dev)?;
+        reporter.done(Stage::AttachMount);
+        root::find_command(prepared, root)?;
+        reporter.done(Stage::FindCommand);
+    }
+    prepared.rootfs.finish().at(Stage::SetReadOnly)?;
     if prepared.terminal {
         dev.open_terminal(prepared, channel)?;
         reporter.done(Stage::OpenTerminal);

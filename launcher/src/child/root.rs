@@ -8,7 +8,7 @@ use init::stage::Stage;
 use super::between;
 use super::reporter::{At as _, Failure, Reporter};
 use crate::head::{self, Head};
-use crate::prepare::Prepared;
+use crate::prepare::{Prepared, Source};
 use crate::sys::file::At;
 use crate::sys::{Errno, Result as SysResult, file, mount};
 
@@ -26,8 +26,6 @@ pub fn attach_over_hosts(
 ) -> Result<OwnedFd, Failure> {
     mount::make_private().at(Stage::MakePrivate)?;
     reporter.done(Stage::MakePrivate);
-    take_mounts(prepared)?;
-    reporter.done(Stage::CloneRoot);
     prepared.rootfs.attach().at(Stage::AttachRoot)?;
     let root = open_here().at(Stage::AttachRoot)?;
     reporter.done(Stage::AttachRoot);
@@ -63,6 +61,10 @@ pub fn take_mounts(prepared: &Prepared<'_>) -> Result<(), Failure> {
         errno,
         object: index as u16,
     })?;
+    for (index, step) in prepared.plan.iter().enumerate() {
+        let taken = step.source.as_ref().map_or(Ok(()), Source::take);
+        taken.at_object(Stage::CloneSource, index)?;
+    }
     if prepared.rootfs.tree().is_none() {
         prepared.rootfs.take(At::Cwd).at(Stage::CloneRoot)?;
     }

@@ -35,7 +35,7 @@ pub fn mount_sys(
         return Ok(());
     }
     // A sysfs shows the devices of a network namespace: it needs one of our own.
-    let sys = mount::create(c"sysfs", &[], FLAGS).and_then(|sys| {
+    let sys = mount::create(c"sysfs", [], FLAGS).and_then(|sys| {
         mount::attach(sys.as_fd(), At::Dir(target.as_fd()), c"")?;
         Ok(sys)
     });
@@ -53,6 +53,6 @@ pub fn mount_sys(
 }
 
 fn mount_cgroup(sys: BorrowedFd<'_>) -> SysResult<()> {
-    let cgroup = mount::create(c"cgroup2", &[], FLAGS)?;
+    let cgroup = mount::create(c"cgroup2", [], FLAGS)?;
     mount::attach(cgroup.as_fd(), At::Dir(sys), c"fs/cgroup")
 }

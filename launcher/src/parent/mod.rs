@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::log::Log;
 use crate::prepare::ids::RootfsIds;
 use crate::prepare::{Order, Prepared};
+use crate::spec::mounts::What;
 use crate::sys::file::{self, At};
 use crate::sys::{Errno, mount, process};
 pub use pid_file::PidFile;
@@ -77,7 +78,11 @@ impl Container {
             false => Blocked::Failed(error),
         })?;
         log.step("write id maps");
-        self.map_rootfs(prepared, log)?;
+        if prepared.ids.rootfs_ids != RootfsIds::AsTheyAre {
+            self.map_rootfs(prepared, log)?;
+        }
+        // After the rootfs, which may yet do without.
+        self.map_binds(prepared)?;
         give_pipes(prepared);
         if prepared.order == Order::Locked && prepared.caller.can_mount {
             // The launcher stays in its own root, and comes back to where it was.
@@ -104,9 +109,6 @@ impl Container {
 
     /// The child holds the same detached mount, so mapping ours maps its.
     fn map_rootfs(&self, prepared: &Prepared<'_>, log: &mut Log) -> Result<(), Blocked> {
-        if prepared.ids.rootfs_ids == RootfsIds::AsTheyAre {
-            return Ok(());
-        }
         let userns = maps::open_userns(self.pid)?;
         match mount::map_ids(prepared.rootfs.dir(), userns.as_fd()) {
             Ok(()) => {
@@ -127,6 +129,28 @@ impl Container {
                     .into())
             }
         }
+    }
+
+    /// Has binds show the owners that the files of the rootfs show.
+    fn map_binds(&self, prepared: &Prepared<'_>) -> Result<(), Error> {
+        if !prepared.caller.can_mount || !prepared.ids.is_shifted() {
+            return Ok(());
+        }
+        let userns = maps::open_userns(self.pid)?;
+        for step in &prepared.plan {
+            let (What::Bind(bind), Some(source)) = (&step.mount.what, &step.source) else {
+                continue;
+            };
+            let Some(clone) = source.clone().filter(|_| bind.idmap) else { continue };
+            mount::map_ids(clone, userns.as_fd()).map_err(|errno| {
+                let shown = bind.source.to_string_lossy();
+                Error::at("MapSource", format_args!("idmap the bind source {shown}"), errno).advise(
+                    "its file system, or one mounted below it, has no idmapped mounts in this \
+                     kernel; with :noidmap its files belong to nobody inside",
+                )
+            })?;
+        }
+        Ok(())
     }
 
     /// Serves the container until its end.

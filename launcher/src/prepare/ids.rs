@@ -286,6 +286,13 @@ fn setgroups_is_allowed() -> bool {
     !fs::read_to_string("/proc/self/setgroups").is_ok_and(|text| text.trim() == "deny")
 }
 
+impl IdPlan {
+    /// Whether an id is another one outside.
+    pub fn is_shifted(&self) -> bool {
+        self.uid != self.uid.to_itself() || self.gid != self.gid.to_itself()
+    }
+}
+
 impl fmt::Display for IdPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, uid {}, gid {}", self.mode, self.uid, self.gid)?;

@@ -1,6 +1,8 @@
 //! What the launcher was started with, and changes for itself: the command gets it back as it was.
 
+use super::contents;
 use crate::error::Error;
+use crate::spec::Spec;
 use crate::sys::process::{self, Limit};
 use crate::sys::signal::{self, SignalSet};
 use crate::sys::{Errno, Result as SysResult, file};
@@ -11,11 +13,13 @@ pub struct Inherited {
     pub mask: SignalSet,
     /// The limit on open files.
     pub open_files: Limit,
+    /// What `--file` puts into the container, in the order of the plan.
+    pub contents: Vec<Vec<u8>>,
 }
 
 impl Inherited {
     /// Notes them, and makes the launcher's own.
-    pub fn replace() -> Result<Inherited, Error> {
+    pub fn replace(spec: &Spec) -> Result<Inherited, Error> {
         // From here on a signal waits for supervise, or in the child for init: none is lost.
         let mask = signal::set_mask(signal::ALL)
             .map_err(|errno| Error::at("BlockSignals", "block signals", errno))?;
@@ -28,7 +32,7 @@ impl Inherited {
             Error::at("CloseFds", "keep the caller's descriptors out of the container", errno)
                 .advise("before Linux 5.11 this needs the host's /proc")
         })?;
-        Ok(Inherited { mask, open_files })
+        Ok(Inherited { mask, open_files, contents: contents::read(spec)? })
     }
 }
 

@@ -8,8 +8,10 @@ mod account;
 mod activation;
 mod caller;
 mod command;
+mod contents;
 pub mod ids;
 mod inherited;
+mod plan;
 pub mod program;
 mod range;
 mod rootfs;
@@ -36,6 +38,7 @@ pub use activation::NOTIFY_NAME;
 pub use caller::Caller;
 use ids::IdPlan;
 pub use inherited::Inherited;
+pub use plan::Step;
 pub use rootfs::{Rootfs, clone_advice};
 pub use sources::{Source, Sources};
 
@@ -77,6 +80,7 @@ pub struct Prepared<'a> {
     pub inner_uids: String,
     pub inner_gids: String,
     pub sources: Sources,
+    pub plan: Vec<Step<'a>>,
     /// Where the command can be, in the order of PATH.
     pub candidates: Vec<CString>,
     /// init, sealed.
@@ -110,7 +114,7 @@ pub fn prepare<'a>(
         .chain(spec.keep_fds.iter().copied())
         .map(borrow)
         .collect::<Result<_, _>>()?;
-    let rootfs = Rootfs::open(&spec.rootfs, &mut caller)?;
+    let rootfs = Rootfs::open(&spec.rootfs, spec.read_only, &mut caller)?;
     log.step(format_args!("open rootfs {}", spec.rootfs.to_string_lossy()));
 
     let ids = ids::plan(&spec.userns, &caller, &rootfs)?;
@@ -131,6 +135,7 @@ pub fn prepare<'a>(
             Error::at("CloneDevice", format_args!("clone the host's {path}"), errno)
         })?;
     }
+    let plan = plan::open(spec, &caller, inherited, rootfs.is_by_path(), log)?;
     let program = program::open(spec.init.as_deref())?;
     log.step("prepare init and devices");
 
@@ -145,6 +150,7 @@ pub fn prepare<'a>(
         inner_gids: ids.gid.to_itself().to_lines(),
         ids,
         sources,
+        plan,
         candidates,
         program,
         environment: Words::new(environment),

@@ -23,7 +23,7 @@ pub fn open(path: Option<&CStr>) -> Result<OwnedFd, Error> {
         Error::at("PrepareInit", "create a memfd for init", errno).advise_maybe(advice)
     })?;
     match path {
-        None => write_all(memfd.as_fd(), BUILT_IN)
+        None => file::write_all(memfd.as_fd(), BUILT_IN)
             .map_err(|errno| Error::at("PrepareInit", "write init to its memfd", errno))?,
         Some(path) => {
             let shown = path.to_string_lossy();
@@ -41,20 +41,12 @@ pub fn open(path: Option<&CStr>) -> Result<OwnedFd, Error> {
     Ok(memfd)
 }
 
-fn write_all(to: BorrowedFd<'_>, mut bytes: &[u8]) -> SysResult<()> {
-    while !bytes.is_empty() {
-        let count = file::write(to, bytes)?;
-        bytes = &bytes[count..];
-    }
-    Ok(())
-}
-
 fn copy(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> SysResult<()> {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         match file::read(from, &mut buffer)? {
             0 => return Ok(()),
-            count => write_all(to, &buffer[..count])?,
+            count => file::write_all(to, &buffer[..count])?,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use super::{Caller, submounts};
 use crate::error::Error;
 use crate::sys::file::{self, At, Stat};
+use crate::sys::mount::attr::{NODEV, RDONLY};
 use crate::sys::{Errno, Result as SysResult, mount};
 
 /// The opened rootfs. It is opened, not checked: there is no path to swap afterwards.
@@ -19,11 +20,13 @@ pub struct Rootfs {
     tree: OnceCell<OwnedFd>,
     /// Before Linux 5.12: the mounts to make nodev and private by path, once attached.
     by_path: Vec<CString>,
+    /// It cannot be changed from inside.
+    read_only: bool,
 }
 
 impl Rootfs {
     /// Opens the directory, and clones its mounts if that is possible already.
-    pub fn open(path: &CStr, caller: &mut Caller) -> Result<Rootfs, Error> {
+    pub fn open(path: &CStr, read_only: bool, caller: &mut Caller) -> Result<Rootfs, Error> {
         let shown = path.to_string_lossy();
         let flags = libc::O_PATH | libc::O_DIRECTORY;
         let opened = |errno| Error::at("OpenRootfs", format_args!("open rootfs {shown}"), errno);
@@ -33,13 +36,12 @@ impl Rootfs {
         let by_path = if mount::has_setattr() {
             Vec::new()
         } else {
-            submounts::list(dir.as_fd()).map_err(|error| {
-                let errno = Errno::new(error.raw_os_error().unwrap_or(libc::EIO));
+            submounts::list(dir.as_fd()).map_err(|errno| {
                 Error::at("ListMounts", format_args!("list the mounts below rootfs {shown}"), errno)
                     .advise("before Linux 5.12 this needs the host's /proc")
             })?
         };
-        let rootfs = Rootfs { dir, stat, tree: OnceCell::new(), by_path };
+        let rootfs = Rootfs { dir, stat, tree: OnceCell::new(), by_path, read_only };
         if caller.can_mount {
             match rootfs.take(At::Dir(rootfs.dir.as_fd())) {
                 // Root of a user namespace, but the mount namespace is somebody else's.
@@ -54,24 +56,47 @@ impl Rootfs {
     }
 
     /// Clones the mounts of the directory `at`, and makes device nodes that lie there dead from
-    /// here on, for us as well.
+    /// here on, for us as well. Where the rootfs is to be read-only, what is mounted below it is
+    /// so from here on; itself only when nothing has to be made in it any more.
     pub fn take(&self, at: At<'_>) -> SysResult<()> {
         let tree = mount::clone_tree(at, c"", true)?;
         if self.by_path.is_empty() {
-            mount::restrict(tree.as_fd(), mount::attr::NODEV)?;
+            let is_writable = self.read_only && !mount::is_read_only(tree.as_fd())?;
+            mount::restrict(tree.as_fd(), self.flags())?;
+            if is_writable {
+                mount::set_read_only(tree.as_fd(), false)?;
+            }
         }
         self.tree.set(tree).ok(); // it was empty
         Ok(())
+    }
+
+    fn flags(&self) -> u64 {
+        NODEV | if self.read_only { RDONLY } else { 0 }
     }
 
     /// Attaches the clone over `/` and changes into it. The process's root stays what it was.
     pub fn attach(&self) -> SysResult<()> {
         mount::attach(self.dir(), At::Cwd, c"/")?;
         file::enter_dir(self.dir())?;
-        if !self.by_path.is_empty() {
-            mount::make_private_at(c".")?;
+        let Some((itself, below)) = self.by_path.split_first() else { return Ok(()) };
+        mount::make_private_at(c".")?;
+        mount::add_flags(itself, NODEV)?;
+        below.iter().try_for_each(|path| mount::add_flags(path, self.flags()))
+    }
+
+    /// Nothing more is made in it. The current directory is the attached rootfs.
+    pub fn finish(&self) -> SysResult<()> {
+        match (self.read_only, self.by_path.first()) {
+            (false, _) => Ok(()),
+            (true, None) => mount::set_read_only(self.dir(), true),
+            (true, Some(itself)) => mount::add_flags(itself, self.flags()),
         }
-        self.by_path.iter().try_for_each(|path| mount::add_nodev(path))
+    }
+
+    /// The kernel has no mount_setattr: flags are put on mounts by their paths.
+    pub fn is_by_path(&self) -> bool {
+        !self.by_path.is_empty()
     }
 
     /// The clone, once it has been taken.

@@ -8,17 +8,28 @@ use std::cell::OnceCell;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use super::submounts;
 use crate::spec::Shared;
-use crate::sys::file::At;
+use crate::sys::file::{self, At, Stat};
 use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID, RDONLY};
 use crate::sys::{Errno, Result as SysResult, mount};
 
-/// One mount of the host's.
+/// A file or directory of the host's, and what is mounted below it.
 pub struct Source {
     pub host_path: CString,
     recursive: bool,
     flags: u64,
+    /// What the caller saw there: the path may lead elsewhere by the time the child takes it.
+    seen: Option<Opened>,
     clone: OnceCell<OwnedFd>,
+}
+
+/// A source that was opened as the caller.
+struct Opened {
+    fd: OwnedFd,
+    stat: Stat,
+    /// Before Linux 5.12: the mounts to put flags on by path, once attached.
+    by_path: Vec<CString>,
 }
 
 /// All that this container gets.
@@ -35,28 +46,88 @@ pub struct Sources {
 }
 
 impl Source {
+    /// By its path, whatever is there.
     fn new(host_path: &CStr, recursive: bool, flags: u64) -> Source {
-        Source { host_path: host_path.to_owned(), recursive, flags, clone: OnceCell::new() }
+        let host_path = host_path.to_owned();
+        Source { host_path, recursive, flags, seen: None, clone: OnceCell::new() }
+    }
+
+    /// What was opened, which is at this path. `by_path`: the kernel has no mount_setattr.
+    pub fn of(
+        fd: OwnedFd,
+        host_path: CString,
+        recursive: bool,
+        flags: u64,
+        by_path: bool,
+    ) -> SysResult<Source> {
+        let stat = file::stat_fd(fd.as_fd())?;
+        let by_path = match (by_path, stat.is_dir()) {
+            (false, _) => Vec::new(),
+            (true, true) if recursive => submounts::list(fd.as_fd())?,
+            (true, true) => vec![c".".to_owned()],
+            // A file's mount cannot be named without its path. Nothing can be mounted below it,
+            // and where no device is meant it has no use for nosuid and nodev.
+            (true, false) if flags & RDONLY == 0 => Vec::new(),
+            (true, false) => return Err(Errno::ENOSYS),
+        };
+        let seen = Some(Opened { fd, stat, by_path });
+        Ok(Source { host_path, recursive, flags, seen, clone: OnceCell::new() })
     }
 
     /// Clones it, if that has not been done.
     pub fn take(&self) -> SysResult<()> {
-        if self.clone.get().is_none() {
-            let clone = mount::clone_tree(At::Cwd, &self.host_path, self.recursive)?;
-            match mount::restrict(clone.as_fd(), self.flags) {
-                // Before Linux 5.12. A device node keeps the host's flags, and nothing can be
-                // mounted below it; a tree would be open to changes, so it is not taken.
-                Err(Errno::ENOSYS) if !self.recursive => {}
-                other => other?,
-            }
-            self.clone.set(clone).ok(); // it was empty
+        if self.clone.get().is_some() {
+            return Ok(());
         }
+        let clone = self.clone_tree()?;
+        match mount::restrict(clone.as_fd(), self.flags) {
+            // Before Linux 5.12: by path, later. A device node keeps the host's flags, and nothing
+            // can be mounted below it; a tree would be open to changes, so it is not taken.
+            Err(Errno::ENOSYS) if self.seen.is_some() || !self.recursive => {}
+            other => other?,
+        }
+        self.clone.set(clone).ok(); // it was empty
         Ok(())
+    }
+
+    fn clone_tree(&self) -> SysResult<OwnedFd> {
+        let Some(seen) = &self.seen else {
+            return mount::clone_tree(At::Cwd, &self.host_path, self.recursive);
+        };
+        match mount::clone_tree(At::Dir(seen.fd.as_fd()), c"", self.recursive) {
+            // In the child that descriptor is of another mount namespace, and no source there.
+            Err(Errno::EINVAL) => {
+                let clone = mount::clone_tree(At::Cwd, &self.host_path, self.recursive)?;
+                match file::stat_fd(clone.as_fd())?.is_same(&seen.stat) {
+                    true => Ok(clone),
+                    false => Err(Errno::ESTALE),
+                }
+            }
+            other => other,
+        }
     }
 
     /// The clone.
     pub fn clone(&self) -> Option<BorrowedFd<'_>> {
         self.clone.get().map(AsFd::as_fd)
+    }
+
+    pub fn is_dir(&self) -> bool {
+        self.seen.as_ref().is_some_and(|seen| seen.stat.is_dir())
+    }
+
+    /// Attaches the clone onto an open file. The current directory is `root` afterwards.
+    pub fn attach(&self, onto: BorrowedFd<'_>, root: BorrowedFd<'_>) -> SysResult<()> {
+        let clone = self.clone().ok_or(Errno::EBADF)?;
+        mount::attach(clone, At::Dir(onto), c"")?;
+        let by_path = self.seen.as_ref().map_or(&[][..], |seen| &seen.by_path);
+        if !by_path.is_empty() {
+            file::enter_dir(clone)?;
+            mount::make_private_at(c".")?;
+            by_path.iter().try_for_each(|path| mount::add_flags(path, self.flags))?;
+            file::enter_dir(root)?;
+        }
+        Ok(())
     }
 }
 

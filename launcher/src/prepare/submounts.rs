@@ -1,15 +1,20 @@
-//! The mounts below the rootfs, for kernels before 5.12: without mount_setattr each is made nodev
-//! by its path, once the rootfs is attached.
+//! The mounts below a directory, for kernels before 5.12: without mount_setattr each gets its flags
+//! by its path, once the directory is attached.
 
 use std::ffi::CString;
 use std::fs;
+use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 
-/// Their paths from the rootfs, itself (`.`) first.
-pub fn list(rootfs: BorrowedFd<'_>) -> std::io::Result<Vec<CString>> {
-    let own = fs::read_link(format!("/proc/self/fd/{}", rootfs.as_raw_fd()))?;
-    let table = fs::read("/proc/self/mountinfo")?;
+use crate::sys::{Errno, Result as SysResult};
+
+/// Their paths from the directory, itself (`.`) first.
+pub fn list(directory: BorrowedFd<'_>) -> SysResult<Vec<CString>> {
+    let to_errno = |error: io::Error| Errno::new(error.raw_os_error().unwrap_or(libc::EIO));
+    let own = format!("/proc/self/fd/{}", directory.as_raw_fd());
+    let own = fs::read_link(own).map_err(to_errno)?;
+    let table = fs::read("/proc/self/mountinfo").map_err(to_errno)?;
     Ok(below(&table, own.as_os_str().as_bytes()))
 }
 

@@ -6,15 +6,17 @@
 
 pub mod environment;
 pub mod idmap;
+pub mod mounts;
 pub mod user;
 
 use std::ffi::CString;
 
 use crate::args::Args;
 use crate::error::Error;
-use crate::words::{Word, nearest};
+use crate::words::{Typed, Word, nearest};
 use environment::Environment;
 use idmap::IdMap;
+use mounts::{Mount, Target};
 use user::UserSpec;
 
 /// A container as asked for.
@@ -28,6 +30,10 @@ pub struct Spec {
     pub hostname: CString,
     /// Where the command starts.
     pub workdir: CString,
+    /// What is mounted besides the rootfs, in this order.
+    pub mounts: Vec<Mount>,
+    /// The rootfs cannot be changed.
+    pub read_only: bool,
     pub user: UserSpec,
     pub userns: Userns,
     /// Namespaces to keep the host's of.
@@ -72,7 +78,8 @@ pub struct Shared {
 
 impl Spec {
     /// Makes sense of what was typed.
-    pub fn new(args: &Args) -> Result<Spec, Error> {
+    pub fn new(typed: &Typed) -> Result<Spec, Error> {
+        let args = &typed.args;
         if args.rootfs.0.is_empty() {
             return Err(Error::misuse("no ROOTFS given"));
         }
@@ -92,7 +99,9 @@ impl Spec {
             command,
             environment: Environment::parse(&args.env, args.keep_env)?,
             hostname: parse_hostname(args.hostname.as_ref())?,
-            workdir: parse_workdir(args.workdir.as_ref())?,
+            workdir: parse_workdir(args.workdir.as_ref(), Mount::here(args)?)?,
+            mounts: Mount::plan(args, &typed.order)?,
+            read_only: args.read_only,
             user: UserSpec::parse(args.user.as_ref())?,
             userns: parse_userns(args)?,
             share,
@@ -128,9 +137,12 @@ fn parse_hostname(word: Option<&Word>) -> Result<CString, Error> {
     }
 }
 
-fn parse_workdir(word: Option<&Word>) -> Result<CString, Error> {
+fn parse_workdir(word: Option<&Word>, here: Option<Target>) -> Result<CString, Error> {
     match word {
-        None => Ok(c"/".to_owned()),
+        None => {
+            let path = here.map_or_else(Vec::new, |target| target.path.into_bytes());
+            Ok(CString::new([b"/", &path[..]].concat()).unwrap_or_default())
+        }
         Some(word) if word.0.first() == Some(&b'/') => Ok(word.to_c_string()),
         Some(word) => Err(Error::misuse(format!(
             "--workdir {} is not absolute: it is a path inside the container",
@@ -254,7 +266,7 @@ mod tests {
         let argv = [&["launcher"], words].concat();
         let argv = argv.into_iter().map(|w| CString::new(w).unwrap()).collect::<Vec<_>>();
         match parse(&argv)? {
-            Request::Start(args) => Spec::new(&args),
+            Request::Start(typed) => Spec::new(&typed),
             _ => panic!("no start"),
         }
     }

@@ -31,13 +31,22 @@ pub fn open(at: At<'_>, path: &CStr, flags: i32) -> Result<OwnedFd> {
     unsafe { syscall!(Sysno::openat, at.raw(), path.as_ptr(), flags | libc::O_CLOEXEC, 0) }.map(own)
 }
 
-/// Creates an empty file for a mount to cover; it must not exist.
-pub fn create_empty(dir: BorrowedFd<'_>, name: &CStr) -> Result<()> {
+/// Creates a file to write to; it must not exist.
+pub fn create(dir: BorrowedFd<'_>, name: &CStr, mode: u32) -> Result<OwnedFd> {
     let flags = libc::O_CREAT | libc::O_EXCL | libc::O_WRONLY | libc::O_CLOEXEC | libc::O_NOFOLLOW;
     // SAFETY: the path ends with NUL.
-    unsafe { syscall!(Sysno::openat, dir.as_raw_fd(), name.as_ptr(), flags, 0o666) }
-        .map(own)
-        .map(drop)
+    unsafe { syscall!(Sysno::openat, dir.as_raw_fd(), name.as_ptr(), flags, mode) }.map(own)
+}
+
+/// Creates an empty file for a mount to cover; it must not exist.
+pub fn create_empty(dir: BorrowedFd<'_>, name: &CStr) -> Result<()> {
+    create(dir, name, 0o666).map(drop)
+}
+
+/// unlinkat(2).
+pub fn remove(dir: BorrowedFd<'_>, name: &CStr) -> Result<()> {
+    // SAFETY: the path ends with NUL.
+    unsafe { syscall!(Sysno::unlinkat, dir.as_raw_fd(), name.as_ptr(), 0) }.map(drop)
 }
 
 /// struct open_how of linux/openat2.h.
@@ -88,8 +97,17 @@ pub struct Stat {
 }
 
 impl Stat {
+    /// Whether it is the same file as another.
+    pub fn is_same(&self, other: &Stat) -> bool {
+        (self.dev, self.ino) == (other.dev, other.ino)
+    }
+
     pub fn is_regular(&self) -> bool {
         self.mode & libc::S_IFMT == libc::S_IFREG
+    }
+
+    pub fn is_dir(&self) -> bool {
+        self.mode & libc::S_IFMT == libc::S_IFDIR
     }
 
     /// Any of the three execute bits.
@@ -179,6 +197,15 @@ pub fn pipe() -> Result<(OwnedFd, OwnedFd)> {
 pub fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> Result<usize> {
     // SAFETY: pointer and length are of one slice, which is only read.
     unsafe { syscall!(Sysno::write, fd.as_raw_fd(), bytes.as_ptr(), bytes.len()) }
+}
+
+/// write(2), until all is written.
+pub fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<()> {
+    while !bytes.is_empty() {
+        let count = write(fd, bytes)?;
+        bytes = &bytes[count..];
+    }
+    Ok(())
 }
 
 /// read(2), once.

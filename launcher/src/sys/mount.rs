@@ -20,7 +20,6 @@ pub mod attr {
 /// open_tree(2) with OPEN_TREE_CLONE: a detached copy of the mount at `path`.
 pub fn clone_tree(at: At<'_>, path: &CStr, recursive: bool) -> Result<OwnedFd> {
     const OPEN_TREE_CLONE: i32 = 1;
-    const AT_RECURSIVE: i32 = 0x8000;
     let recursive = if recursive { AT_RECURSIVE } else { 0 };
     let flags = OPEN_TREE_CLONE | libc::O_CLOEXEC | libc::AT_EMPTY_PATH | recursive;
     // SAFETY: the path ends with NUL.
@@ -48,9 +47,11 @@ struct MountAttr {
     userns_fd: u64,
 }
 
-fn set_attr(mount: BorrowedFd<'_>, attr: &MountAttr) -> Result<()> {
-    const AT_RECURSIVE: i32 = 0x8000;
-    let flags = libc::AT_EMPTY_PATH | AT_RECURSIVE;
+/// Of one mount and all below.
+const AT_RECURSIVE: i32 = 0x8000;
+
+fn set_attr(mount: BorrowedFd<'_>, flags: i32, attr: &MountAttr) -> Result<()> {
+    let flags = libc::AT_EMPTY_PATH | flags;
     // SAFETY: the path ends with NUL; `attr` is of the size that is given.
     unsafe {
         syscall!(
@@ -70,18 +71,26 @@ fn set_attr(mount: BorrowedFd<'_>, attr: &MountAttr) -> Result<()> {
 /// one appears on the other.
 pub fn restrict(mount: BorrowedFd<'_>, flags: u64) -> Result<()> {
     let propagation = libc::MS_PRIVATE;
-    set_attr(mount, &MountAttr { set: flags, clear: 0, propagation, userns_fd: 0 })
+    set_attr(mount, AT_RECURSIVE, &MountAttr { set: flags, clear: 0, propagation, userns_fd: 0 })
 }
 
 /// mount_setattr(2), recursive: maps the ids of a detached tree as a user namespace does.
 pub fn map_ids(mount: BorrowedFd<'_>, userns: BorrowedFd<'_>) -> Result<()> {
     const MOUNT_ATTR_IDMAP: u64 = 0x0010_0000;
     let userns_fd = userns.as_raw_fd() as u64;
-    set_attr(mount, &MountAttr { set: MOUNT_ATTR_IDMAP, clear: 0, propagation: 0, userns_fd })
+    set_attr(
+        mount,
+        AT_RECURSIVE,
+        &MountAttr { set: MOUNT_ATTR_IDMAP, clear: 0, propagation: 0, userns_fd },
+    )
 }
 
 /// fsopen, fsconfig and fsmount: a new, detached file system.
-pub fn create(kind: &CStr, options: &[(&CStr, &CStr)], flags: u64) -> Result<OwnedFd> {
+pub fn create<'a>(
+    kind: &CStr,
+    options: impl IntoIterator<Item = (&'a CStr, &'a CStr)>,
+    flags: u64,
+) -> Result<OwnedFd> {
     const FSOPEN_CLOEXEC: u32 = 1;
     const FSMOUNT_CLOEXEC: u32 = 1;
     const FSCONFIG_SET_STRING: u32 = 1;
@@ -99,6 +108,17 @@ pub fn create(kind: &CStr, options: &[(&CStr, &CStr)], flags: u64) -> Result<Own
     unsafe { syscall!(Sysno::fsconfig, fd, FSCONFIG_CMD_CREATE, 0, 0, 0) }?;
     // SAFETY: it takes no memory.
     unsafe { syscall!(Sysno::fsmount, fd, FSMOUNT_CLOEXEC, flags) }.map(own)
+}
+
+/// mount_setattr(2) of one mount: makes it read-only, or takes that back.
+pub fn set_read_only(mount: BorrowedFd<'_>, is: bool) -> Result<()> {
+    let (set, clear) = if is { (attr::RDONLY, 0) } else { (0, attr::RDONLY) };
+    set_attr(mount, 0, &MountAttr { set, clear, propagation: 0, userns_fd: 0 })
+}
+
+/// mount_setattr(2) of one mount: takes `noexec` off.
+pub fn allow_exec(mount: BorrowedFd<'_>) -> Result<()> {
+    set_attr(mount, 0, &MountAttr { set: 0, clear: attr::NOEXEC, propagation: 0, userns_fd: 0 })
 }
 
 /// Whether the kernel has mount_setattr (Linux 5.12): without a mount to act on, it says EBADF.
@@ -119,23 +139,35 @@ pub fn has_setattr() -> bool {
     result != Err(Errno::ENOSYS)
 }
 
-/// mount(2), the older way to add `nodev`: to the one mount at `path`, keeping its other flags.
-pub fn add_nodev(path: &CStr) -> Result<()> {
-    // struct statfs of any 64-bit architecture (asm-generic/statfs.h): fifteen words.
+/// f_flags of struct statfs, which on any 64-bit architecture is fifteen words
+/// (asm-generic/statfs.h).
+const F_FLAGS: usize = 10;
+
+/// Whether a mount, or its file system, is read-only.
+pub fn is_read_only(mount: BorrowedFd<'_>) -> Result<bool> {
     let mut stat = [0u64; 15];
-    const F_FLAGS: usize = 10;
+    // SAFETY: the kernel fills one struct statfs.
+    unsafe { syscall!(Sysno::fstatfs, mount.as_raw_fd(), stat.as_mut_ptr()) }?;
+    Ok(stat[F_FLAGS] & libc::MS_RDONLY != 0)
+}
+
+/// mount(2), the older way to add flags: to the one mount at `path`, keeping its others.
+pub fn add_flags(path: &CStr, flags: u64) -> Result<()> {
+    let mut stat = [0u64; 15];
     // SAFETY: the path ends with NUL; the kernel fills one struct statfs.
     unsafe { syscall!(Sysno::statfs, path.as_ptr(), stat.as_mut_ptr()) }?;
     // The ST_* of statfs(2) are the MS_* of mount(2), but for ST_RELATIME and ST_VALID.
     const SAME: u64 = libc::MS_RDONLY
         | libc::MS_NOSUID
+        | libc::MS_NODEV
         | libc::MS_NOEXEC
         | libc::MS_NOATIME
         | libc::MS_NODIRATIME;
     const ST_RELATIME: u64 = 4096;
     let now = stat[F_FLAGS];
     let relatime = if now & ST_RELATIME != 0 { libc::MS_RELATIME } else { 0 };
-    let flags = libc::MS_REMOUNT | libc::MS_BIND | libc::MS_NODEV | now & SAME | relatime;
+    // The MOUNT_ATTR_* of `attr` are the MS_* of the same names.
+    let flags = libc::MS_REMOUNT | libc::MS_BIND | flags | now & SAME | relatime;
     // SAFETY: the path ends with NUL; source, type and data are not used.
     unsafe { syscall!(Sysno::mount, 0, path.as_ptr(), 0, flags, 0) }.map(drop)
 }

@@ -1,0 +1,129 @@
+//! The interpreter of the mount plan: from first to last, everything resolved inside the root that
+//! is attached by now.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use init::stage::Stage;
+
+use super::dev::Dev;
+use super::reporter::{At as _, Failure};
+use crate::prepare::{Prepared, Step};
+use crate::spec::mounts::{Target, What};
+use crate::sys::file::{self, At};
+use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID};
+use crate::sys::{Errno, Result as SysResult, mount};
+
+/// Puts everything in its place.
+pub fn apply(prepared: &Prepared<'_>, root: BorrowedFd<'_>, dev: &Dev) -> Result<(), Failure> {
+    for (index, step) in prepared.plan.iter().enumerate() {
+        place(step, root, dev).map_err(|failure| Failure { object: index as u16, ..failure })?;
+    }
+    Ok(())
+}
+
+fn place(step: &Step<'_>, root: BorrowedFd<'_>, dev: &Dev) -> Result<(), Failure> {
+    let target = &step.mount.target;
+    match &step.mount.what {
+        What::Bind(_) => match &step.source {
+            None => Ok(()),
+            Some(source) => {
+                let onto = match source.is_dir() {
+                    true => open_or_make_dir(root, target, 0o755),
+                    false => open_or_make_file(root, target),
+                };
+                let onto = onto.at(Stage::MakeTarget)?;
+                source.attach(onto.as_fd(), root).at(Stage::AttachMount)
+            }
+        },
+        What::Tmpfs { options, flags } => {
+            let options = options.iter().map(|(key, value)| (*key, value.as_c_str()));
+            put_file_system(c"tmpfs", options, *flags, root, target)
+        }
+        What::Mqueue => put_file_system(c"mqueue", [], NOSUID | NODEV | NOEXEC, root, target),
+        What::File { mode, .. } => {
+            let onto = open_or_make_file(root, target).at(Stage::MakeTarget)?;
+            dev.attach_file(step.content, *mode, onto.as_fd()).at(Stage::AttachMount)
+        }
+        What::Symlink(to) => {
+            let (dir, name) = parent_of(root, target).at(Stage::MakeTarget)?;
+            file::make_symlink(to, dir.as_fd(), name).at(Stage::MakeTarget)
+        }
+        What::Dir { mode } => open_or_make_dir(root, target, *mode).at(Stage::MakeTarget).map(drop),
+    }
+}
+
+fn put_file_system<'a>(
+    kind: &CStr,
+    options: impl IntoIterator<Item = (&'a CStr, &'a CStr)>,
+    flags: u64,
+    root: BorrowedFd<'_>,
+    target: &Target,
+) -> Result<(), Failure> {
+    let onto = open_or_make_dir(root, target, 0o755).at(Stage::MakeTarget)?;
+    let new = mount::create(kind, options, flags).at(Stage::AttachMount)?;
+    mount::attach(new.as_fd(), At::Dir(onto.as_fd()), c"").at(Stage::AttachMount)
+}
+
+/// The directory, and those above it, made where they are missing.
+fn open_or_make_dir(root: BorrowedFd<'_>, target: &Target, mode: u32) -> SysResult<OwnedFd> {
+    let open = || file::open_in_root(root, &target.path, libc::O_PATH | libc::O_DIRECTORY);
+    match open() {
+        Err(Errno::ENOENT) => {
+            let (dir, name) = parent_of(root, target)?;
+            make_dir(dir.as_fd(), name, mode)?;
+            open()
+        }
+        other => other,
+    }
+}
+
+/// The file, or a new empty one for the mount to cover.
+fn open_or_make_file(root: BorrowedFd<'_>, target: &Target) -> SysResult<OwnedFd> {
+    let open = || file::open_in_root(root, &target.path, libc::O_PATH);
+    let found = match open() {
+        Err(Errno::ENOENT) => {
+            let (dir, name) = parent_of(root, target)?;
+            file::create_empty(dir.as_fd(), name)?;
+            open()?
+        }
+        other => other?,
+    };
+    match file::stat_fd(found.as_fd())?.is_dir() {
+        true => Err(Errno::EISDIR),
+        false => Ok(found),
+    }
+}
+
+/// The directory that a target lies in, made if it is missing, and the target's name there.
+///
+/// Each step is taken from an open directory by a plain name: mkdirat(2) and its like follow no
+/// link there, so nobody who exchanges directories for links meanwhile leads it out of the root.
+fn parent_of<'a>(root: BorrowedFd<'_>, target: &'a Target) -> SysResult<(OwnedFd, &'a CStr)> {
+    let flags = libc::O_PATH | libc::O_DIRECTORY;
+    let mut dir = file::open_in_root(root, c".", flags)?;
+    for above in &target.above {
+        dir = match file::open_in_root(root, above, flags) {
+            Err(Errno::ENOENT) => {
+                make_dir(dir.as_fd(), last_name(above), 0o755)?;
+                file::open_in_root(root, above, flags)?
+            }
+            other => other?,
+        };
+    }
+    Ok((dir, last_name(&target.path)))
+}
+
+/// EEXIST: another container on the same rootfs was faster.
+fn make_dir(dir: BorrowedFd<'_>, name: &CStr, mode: u32) -> SysResult<()> {
+    match file::make_dir(At::Dir(dir), name, mode) {
+        Err(Errno::EEXIST) => Ok(()),
+        other => other,
+    }
+}
+
+fn last_name(path: &CStr) -> &CStr {
+    let bytes = path.to_bytes_with_nul();
+    let start = bytes.iter().rposition(|&b| b == b'/').map_or(0, |slash| slash + 1);
+    CStr::from_bytes_with_nul(&bytes[start..]).unwrap_or(path)
+}

@@ -1,0 +1,79 @@
+//! The mount plan with its sources opened.
+
+use std::ffi::{CStr, CString};
+use std::os::unix::ffi::OsStrExt;
+
+use super::{Caller, Inherited, Source};
+use crate::error::Error;
+use crate::log::Log;
+use crate::spec::Spec;
+use crate::spec::mounts::{Bind, Mount, What};
+use crate::sys::Errno;
+use crate::sys::file::{self, At};
+
+/// A step of the plan, ready for the child.
+pub struct Step<'a> {
+    pub mount: &'a Mount,
+    /// Of a bind; none where an optional source is missing.
+    pub source: Option<Source>,
+    /// Of a file.
+    pub content: &'a [u8],
+}
+
+/// Opens the sources, as the caller and from the caller's directory.
+pub fn open<'a>(
+    spec: &'a Spec,
+    caller: &Caller,
+    inherited: &'a Inherited,
+    by_path: bool,
+    log: &Log,
+) -> Result<Vec<Step<'a>>, Error> {
+    let mut contents = inherited.contents.iter();
+    let mut open = |mount: &'a Mount| {
+        let source = match &mount.what {
+            What::Bind(bind) => open_source(bind, caller, by_path, log)?,
+            _ => None,
+        };
+        let content = match mount.what {
+            What::File { .. } => contents.next().map_or(&[][..], Vec::as_slice),
+            _ => &[],
+        };
+        Ok(Step { mount, source, content })
+    };
+    spec.mounts.iter().map(&mut open).collect()
+}
+
+fn open_source(
+    bind: &Bind,
+    caller: &Caller,
+    by_path: bool,
+    log: &Log,
+) -> Result<Option<Source>, Error> {
+    let shown = bind.source.to_string_lossy();
+    let opened = file::open(At::Cwd, &bind.source, libc::O_PATH);
+    if bind.optional && opened.as_ref().is_err_and(|errno| *errno == Errno::ENOENT) {
+        log.note(format_args!("bind source {shown} is not there, and optional"));
+        return Ok(None);
+    }
+    let failed = |errno| Error::at("OpenSource", format_args!("open bind source {shown}"), errno);
+    let fd = opened.map_err(failed)?;
+    let path = absolute(&bind.source).map_err(failed)?;
+    let source = Source::of(fd, path, bind.recursive, bind.flags, by_path).map_err(failed)?;
+    if caller.can_mount {
+        source.take().map_err(|errno| {
+            Error::at("CloneSource", format_args!("clone the mounts of {shown}"), errno)
+        })?;
+    }
+    Ok(Some(source))
+}
+
+/// The child looks from another directory.
+fn absolute(path: &CStr) -> Result<CString, Errno> {
+    if path.to_bytes().starts_with(b"/") {
+        return Ok(path.to_owned());
+    }
+    let here = std::env::current_dir()
+        .map_err(|error| Errno::new(error.raw_os_error().unwrap_or(libc::EIO)))?;
+    CString::new([here.as_os_str().as_bytes(), b"/", path.to_bytes()].concat())
+        .map_err(|_| Errno::EINVAL)
+}

@@ -1,0 +1,113 @@
+//! The mount plan: what lies where in the container besides its rootfs, in the order given.
+//!
+//! Data alone; prepare opens the sources, and one interpreter in the child (`child/plan.rs`) goes
+//! through it from first to last, so that a later mount may lie in an earlier one.
+
+mod fields;
+mod forms;
+
+use std::ffi::{CStr, CString};
+
+use crate::args::Args;
+use crate::error::Error;
+use crate::words::Word;
+
+/// A step of the plan.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Mount {
+    pub target: Target,
+    pub what: What,
+}
+
+/// What is put there.
+#[derive(Debug, PartialEq, Eq)]
+pub enum What {
+    Bind(Bind),
+    /// A new tmpfs with these options and flags.
+    Tmpfs {
+        options: Vec<(&'static CStr, CString)>,
+        flags: u64,
+    },
+    /// A new mqueue file system.
+    Mqueue,
+    /// A file with a copy of something.
+    File {
+        content: Content,
+        mode: u32,
+    },
+    /// A symbolic link to this.
+    Symlink(CString),
+    /// A directory.
+    Dir {
+        mode: u32,
+    },
+}
+
+/// A file or directory of the host's.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Bind {
+    pub source: CString,
+    /// With what is mounted below.
+    pub recursive: bool,
+    /// A source that is not there is no error.
+    pub optional: bool,
+    /// MOUNT_ATTR_*, for all of it.
+    pub flags: u64,
+    /// With its owners mapped as the rootfs's are, where those are.
+    pub idmap: bool,
+}
+
+/// Where a file's content comes from.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Content {
+    Descriptor(i32),
+    Path(CString),
+}
+
+/// An absolute path inside.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Target {
+    pub path: CString,
+    /// The directories on the way, outermost first, for the child to make those that are missing.
+    pub above: Vec<CString>,
+}
+
+/// Where `--here` puts the current directory.
+pub const HERE: &[u8] = b"/app";
+
+/// Where programs expect to be able to write on a read-only root, as systemd's volatile and
+/// podman's `--read-only` have it.
+const VOLATILE: [&[u8]; 3] = [b"/tmp:mode=1777", b"/run:mode=755", b"/var/tmp:mode=1777"];
+
+impl Mount {
+    /// Where `--here` puts the current directory.
+    pub fn here(args: &Args) -> Result<Option<Target>, Error> {
+        let mount = args.here.as_ref().map(|word| forms::parse("--here", word)).transpose()?;
+        Ok(mount.map(|mount| mount.target))
+    }
+
+    /// The plan that was typed: argh gives the values option by option, `order` the options.
+    pub fn plan(args: &Args, order: &[String]) -> Result<Vec<Mount>, Error> {
+        let mut typed = [
+            ("--bind", args.bind.iter()),
+            ("--mount", args.mount.iter()),
+            ("--dev-bind", args.dev_bind.iter()),
+            ("--device", args.device.iter()),
+            ("--tmpfs", args.tmpfs.iter()),
+            ("--mqueue", args.mqueue.iter()),
+            ("--file", args.file.iter()),
+            ("--symlink", args.symlink.iter()),
+            ("--dir", args.dir.iter()),
+            ("--here", args.here.as_slice().iter()),
+        ];
+        let next = |name: &String| {
+            let (option, values) = typed.iter_mut().find(|(option, _)| option == name)?;
+            Some((*option, values.next()?))
+        };
+        let typed = order.iter().filter_map(next).map(|(option, word)| forms::parse(option, word));
+        let volatile = if args.read_only { &VOLATILE[..] } else { &[] };
+        let volatile = volatile.iter().map(|word| forms::parse("--tmpfs", &Word(word.to_vec())));
+        // First, so that a mount of the user's on one of them is on top.
+        volatile.chain(typed).collect()
+    }
+}

@@ -1,0 +1,223 @@
+//! How each mount option is written.
+
+use std::ffi::{CStr, CString};
+
+use super::fields::Fields;
+use super::{Bind, Content, Mount, What};
+use crate::error::Error;
+use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID, RDONLY};
+use crate::words::Word;
+
+/// Makes sense of one option.
+pub fn parse(option: &str, value: &Word) -> Result<Mount, Error> {
+    let fields = Fields::of(option, &value.0);
+    match option {
+        "--bind" | "--mount" => bind(fields, NOSUID | NODEV, true),
+        // The file systems of device nodes have no idmapped mounts.
+        "--dev-bind" => bind(fields, NOSUID, false),
+        "--device" => device(fields),
+        "--tmpfs" => tmpfs(fields),
+        "--mqueue" => Ok(Mount { target: fields.only()?, what: What::Mqueue }),
+        "--file" => file(fields),
+        "--symlink" => symlink(fields),
+        "--dir" => dir(fields),
+        _ => here(fields),
+    }
+}
+
+/// `SRC[:DST[:OPTS]]`.
+fn bind(fields: Fields<'_>, flags: u64, idmap: bool) -> Result<Mount, Error> {
+    let [source, target, options] = fields.up_to()?;
+    let source = source.unwrap_or_default();
+    let target = fields.target(target.unwrap_or(source))?;
+    let source = fields.path(source)?;
+    let mut bind = Bind { source, recursive: true, optional: false, flags, idmap };
+    for word in fields.options(options) {
+        let (flag, set) = match word.as_slice() {
+            b"ro" => (RDONLY, true),
+            b"rw" => (RDONLY, false),
+            b"nosuid" => (NOSUID, true),
+            b"suid" => (NOSUID, false),
+            b"nodev" => (NODEV, true),
+            b"dev" => (NODEV, false),
+            b"noexec" => (NOEXEC, true),
+            b"exec" => (NOEXEC, false),
+            other => {
+                match other {
+                    b"rec" | b"rbind" => bind.recursive = true,
+                    b"norec" | b"bind" => bind.recursive = false,
+                    b"optional" => bind.optional = true,
+                    b"idmap" => bind.idmap = true,
+                    b"noidmap" => bind.idmap = false,
+                    _ => return Err(fields.unknown(other, &BIND_OPTIONS)),
+                }
+                continue;
+            }
+        };
+        bind.flags = if set { bind.flags | flag } else { bind.flags & !flag };
+    }
+    Ok(Mount { target, what: What::Bind(bind) })
+}
+
+const BIND_OPTIONS: [&str; 15] = [
+    "ro", "rw", "nosuid", "suid", "nodev", "dev", "noexec", "exec", "rec", "norec", "rbind",
+    "bind", "optional", "idmap", "noidmap",
+];
+
+/// `SRC[:DST]`.
+fn device(fields: Fields<'_>) -> Result<Mount, Error> {
+    let [source, target] = fields.up_to()?;
+    let source = source.unwrap_or_default();
+    let target = fields.target(target.unwrap_or(source))?;
+    let source = fields.path(source)?;
+    let flags = NOSUID | NOEXEC;
+    let bind = Bind { source, recursive: false, optional: false, flags, idmap: false };
+    Ok(Mount { target, what: What::Bind(bind) })
+}
+
+/// `DST[:OPTS]`.
+fn tmpfs(fields: Fields<'_>) -> Result<Mount, Error> {
+    let [target, options] = fields.up_to()?;
+    let target = fields.target(target.unwrap_or_default())?;
+    let mut flags = NOSUID | NODEV;
+    let mut set = Vec::new();
+    for word in fields.options(options) {
+        let equals = word.iter().position(|&b| b == b'=').unwrap_or(word.len());
+        let (name, value) = (&word[..equals], word.get(equals + 1..));
+        let key = TMPFS_OPTIONS.into_iter().find(|key| key.to_bytes() == name);
+        match (key, value, name) {
+            // The kernel knows what is a size; it says EINVAL at once.
+            (Some(key), Some(value), _) => {
+                set.push((key, CString::new(value).unwrap_or_default()));
+            }
+            (None, None, b"ro") => flags |= RDONLY,
+            (None, None, b"noexec") => flags |= NOEXEC,
+            _ => return Err(fields.unknown(&word, &["size=", "mode=", "ro", "noexec"])),
+        }
+    }
+    if !set.iter().any(|(key, _)| *key == c"mode") {
+        set.push((c"mode", c"755".to_owned()));
+    }
+    Ok(Mount { target, what: What::Tmpfs { options: set, flags } })
+}
+
+const TMPFS_OPTIONS: [&CStr; 5] = [c"size", c"mode", c"nr_inodes", c"uid", c"gid"];
+
+/// `SRC|FD:DST[:MODE]`.
+fn file(fields: Fields<'_>) -> Result<Mount, Error> {
+    let [source, target, mode] = fields.up_to()?;
+    let source = source.unwrap_or_default();
+    let digits = std::str::from_utf8(source).ok().and_then(|text| text.parse().ok());
+    let content = match digits.filter(|_| source.iter().all(u8::is_ascii_digit)) {
+        Some(number) => Content::Descriptor(number),
+        None => Content::Path(fields.path(source)?),
+    };
+    let target = fields.target(target.unwrap_or_default())?;
+    let mode = fields.mode(mode, 0o644)?;
+    Ok(Mount { target, what: What::File { content, mode } })
+}
+
+/// `TO:DST`.
+fn symlink(fields: Fields<'_>) -> Result<Mount, Error> {
+    let [to, target] = fields.up_to()?;
+    let to = fields.path(to.unwrap_or_default())?;
+    let target = fields.target(target.unwrap_or_default())?;
+    Ok(Mount { target, what: What::Symlink(to) })
+}
+
+/// `DST[:MODE]`.
+fn dir(fields: Fields<'_>) -> Result<Mount, Error> {
+    let [target, mode] = fields.up_to()?;
+    let target = fields.target(target.unwrap_or_default())?;
+    let mode = fields.mode(mode, 0o755)?;
+    Ok(Mount { target, what: What::Dir { mode } })
+}
+
+/// `DST`.
+fn here(fields: Fields<'_>) -> Result<Mount, Error> {
+    let flags = NOSUID | NODEV;
+    let source = c".".to_owned();
+    let bind = Bind { source, recursive: true, optional: false, flags, idmap: true };
+    Ok(Mount { target: fields.only()?, what: What::Bind(bind) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(option: &str, value: &str) -> Result<Mount, Error> {
+        super::parse(option, &Word(value.into()))
+    }
+
+    fn bound(value: &str) -> (Bind, CString) {
+        match parse("--bind", value).unwrap() {
+            Mount { target, what: What::Bind(bind) } => (bind, target.path),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_source_alone_is_its_own_target() {
+        let (bind, target) = bound("/srv/data");
+        assert_eq!((bind.source.as_c_str(), target.as_c_str()), (c"/srv/data", c"srv/data"));
+        assert_eq!(bind.flags, NOSUID | NODEV);
+        assert!(bind.recursive && bind.idmap && !bind.optional);
+    }
+
+    #[test]
+    fn options_of_a_bind_add_and_take_away() {
+        let (bind, _) = bound("x:/y:ro,dev,norec,noidmap,optional,noexec,exec");
+        assert_eq!(bind.flags, NOSUID | RDONLY);
+        assert!(!bind.recursive && !bind.idmap && bind.optional);
+    }
+
+    #[test]
+    fn colons_and_backslashes_can_be_in_a_path() {
+        let (bind, target) = bound(r"a\:b\\c:/x\:y\,z");
+        assert_eq!((bind.source.as_c_str(), target.as_c_str()), (c"a:b\\c", c"x:y,z"));
+    }
+
+    #[test]
+    fn targets_know_what_lies_above_them() {
+        let Mount { target, .. } = parse("--dir", "//a/./b//c/").unwrap();
+        assert_eq!(target.path.as_c_str(), c"a/b/c");
+        assert_eq!(target.above, [c"a".to_owned(), c"a/b".to_owned()]);
+    }
+
+    #[test]
+    fn tmpfs_options_are_the_kernels() {
+        let Mount { what, .. } = parse("--tmpfs", "/t:size=1m,mode=1777,noexec").unwrap();
+        let options = vec![(c"size", c"1m".to_owned()), (c"mode", c"1777".to_owned())];
+        assert_eq!(what, What::Tmpfs { options, flags: NOSUID | NODEV | NOEXEC });
+    }
+
+    #[test]
+    fn a_file_comes_from_a_path_or_from_a_descriptor() {
+        let what = |value| parse("--file", value).unwrap().what;
+        let from = |content, mode| What::File { content, mode };
+        assert_eq!(what("9:/f"), from(Content::Descriptor(9), 0o644));
+        assert_eq!(what("./9:/f:600"), from(Content::Path(c"./9".to_owned()), 0o600));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_and_named() {
+        for (option, value, part) in [
+            ("--bind", "", "missing"),
+            ("--bind", "/a:b", "not absolute"),
+            ("--bind", "a", "not absolute"),
+            ("--bind", "/a:/", "ROOTFS"),
+            ("--bind", "/a:/b/../c", ".."),
+            ("--bind", "/a:/proc/x", "/proc"),
+            ("--bind", "/a:/b:readonly", "readonly"),
+            ("--bind", "/a:/b:r0", "did you mean ro?"),
+            ("--bind", "/a:/b:ro:x", "too many"),
+            ("--tmpfs", "/a:sice=1", "did you mean size=?"),
+            ("--file", "1:/a:9", "octal"),
+            ("--symlink", "/a", "missing"),
+            ("--dir", "/a:77777", "octal"),
+        ] {
+            let text = parse(option, value).unwrap_err().to_string();
+            assert!(text.contains(part) && text.contains(option), "{option} {value}: {text}");
+        }
+    }
+}

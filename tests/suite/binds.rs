@@ -1,0 +1,186 @@
+//! What of the host is put into the container: --bind and its kin.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use crate::ability::for_root;
+use crate::launch::Launch;
+use crate::output::Output;
+use crate::rootfs::Rootfs;
+use crate::sys;
+use crate::sys::before::Before;
+
+/// A directory of the host's with a file `data` in it, at the path of a rootfs's.
+fn source() -> Rootfs {
+    let source = Rootfs::bare();
+    source.add_file("data", "text");
+    source
+}
+
+/// `SRC:DST[:OPTS]`.
+fn bound(source: &Path, rest: &str) -> String {
+    format!("{}:{rest}", source.display())
+}
+
+/// Runs a script in a new root file system with these options.
+#[track_caller]
+fn run(options: &[&str], script: &str) -> Output {
+    let rootfs = Rootfs::new().with_shell();
+    let launch = Launch::on(&rootfs).command(["sh", "-c", script]);
+    options.iter().fold(launch, |launch, option| launch.option(*option)).run()
+}
+
+#[test]
+fn a_directory_and_a_file_are_there_with_their_owners() {
+    let source = source();
+    let (dir, file) = (bound(source.path(), "/a/b"), bound(&source.inside("data"), "/etc/data"));
+    let script = "cat /a/b/data /etc/data; stat -c %u /a/b/data; echo new > /a/b/new";
+    run(&["--bind", &dir, "--bind", &file], script).ok().prints(&["texttext0"]);
+    let new = source.inside("new");
+    assert_eq!(fs::read_to_string(&new).unwrap(), "new\n");
+    assert_eq!(new.metadata().unwrap().uid(), sys::uid(), "made by root inside");
+}
+
+#[test]
+fn mount_is_the_same_and_a_source_alone_is_its_own_target() {
+    let source = source();
+    let path = source.path().display().to_string();
+    let script = format!("cat {path}/data; exit 3");
+    run(&["--mount", &path], &script).code(3).prints(&["text"]);
+}
+
+#[test]
+fn read_only_is_so_below_as_well() {
+    let source = source();
+    let option = bound(source.path(), "/x:ro");
+    let script = "echo 1 > /x/new; echo 2 > /x/data; cat /x/data";
+    let output = run(&["--bind", &option], script).code(0);
+    assert_eq!(output.stderr.matches("Read-only file system").count(), 2, "{output}");
+    output.prints(&["text"]);
+}
+
+#[test]
+fn read_only_reaches_the_mounts_below() {
+    for_root!();
+    let (source, below) = (source(), source());
+    fs::create_dir(source.inside("below")).unwrap();
+    let rootfs = Rootfs::new();
+    for (options, found) in [("", "ok"), (":ro", "EROFS"), (":ro,norec", "EROFS")] {
+        let option = bound(source.path(), &format!("/x{options}"));
+        let launch = Launch::on(&rootfs).option("--bind").arg(option);
+        let mount = Before::mount(below.path(), &source.inside("below")).unwrap();
+        let output = launch.before(mount).probe("try create /x/below/new").run().ok();
+        output.prints(&[found]);
+        let is_there = below.inside("new").exists();
+        assert_eq!(is_there, options.is_empty(), "{options}");
+        fs::remove_file(below.inside("new")).ok();
+    }
+}
+
+#[test]
+fn what_is_mounted_below_comes_along_unless_it_is_not_wanted() {
+    for_root!();
+    let (source, below) = (source(), source());
+    fs::create_dir(source.inside("below")).unwrap();
+    for (options, found) in [("", "ok"), (":norec", "ENOENT")] {
+        let option = bound(source.path(), &format!("/x{options}"));
+        let launch = Launch::new().option("--bind").arg(option);
+        let mount = Before::mount(below.path(), &source.inside("below")).unwrap();
+        let output = launch.before(mount).probe("try read /x/below/data").run().ok();
+        output.prints(&[found]);
+    }
+}
+
+#[test]
+fn flags_are_as_podman_has_them_unless_given() {
+    let source = source();
+    let flags = |rest: &str| {
+        let output =
+            run(&["--bind", &bound(source.path(), rest)], "grep ' /x ' /proc/self/mountinfo");
+        let output = output.ok();
+        output.lines()[0].split(' ').nth(5).unwrap().to_owned()
+    };
+    assert!(flags("/x").starts_with("rw,nosuid,nodev,"));
+    assert!(flags("/x:ro,noexec").starts_with("ro,nosuid,nodev,noexec,"));
+    if sys::uid() == 0 {
+        assert!(!flags("/x:suid,dev").contains("no"));
+    }
+}
+
+#[test]
+fn a_missing_source_is_named_unless_it_is_optional() {
+    let missing = "/nowhere/at-all:/x";
+    run(&["--bind", missing], "")
+        .fails_with(125, "cannot open bind source /nowhere/at-all: ENOENT");
+    run(&["--bind", "/nowhere/at-all:/x:optional"], "ls -d /x").code(1);
+}
+
+#[test]
+fn a_file_is_mounted_on_a_file_and_a_directory_on_a_directory() {
+    let source = source();
+    let (dir, file) = (bound(source.path(), "/f"), bound(&source.inside("data"), "/tmp"));
+    run(&["--file", "/dev/null:/f", "--bind", &dir], "").fails_with(125, "ENOTDIR");
+    run(&["--bind", &file], "").fails_with(125, "EISDIR");
+}
+
+#[test]
+fn colons_in_names_are_escaped() {
+    let source = source();
+    source.add_file("a:b,c", "odd");
+    let option = format!("{}/a\\:b,c:/x\\:y", source.path().display());
+    run(&["--bind", &option], "cat /x:y; exit 4").code(4).prints(&["odd"]);
+}
+
+#[test]
+fn here_is_where_the_launcher_stands() {
+    let source = source();
+    let rootfs = Rootfs::new().with_shell();
+    for (option, place) in [("--here", "/app"), ("--here=/work/it", "/work/it")] {
+        let launch = Launch::on(&rootfs).option(option).directory(source.path());
+        let output = launch.command(["sh", "-c", "pwd; cat data; echo; echo 1 > made"]).run().ok();
+        output.prints(&[place, "text"]);
+        fs::remove_file(source.inside("made")).unwrap();
+    }
+}
+
+#[test]
+fn relative_sources_are_the_callers() {
+    let source = source();
+    let launch = Launch::new().option("--bind").arg("data:/x").directory(source.path());
+    launch.probe("try read /x").run().ok().prints(&["ok"]);
+}
+
+#[test]
+fn devices_work_where_they_are_meant_to_and_nowhere_else() {
+    let rootfs = Rootfs::new();
+    let attempt = |option: &str, value: &str, path: &str, found: &str| {
+        let launch = Launch::on(&rootfs).option(option).arg(value);
+        launch.probe(&format!("try write {path}")).run().ok().prints(&[found]);
+    };
+    attempt("--device", "/dev/null", "/dev/null", "ok");
+    attempt("--device", "/dev/null:/dev/other", "/dev/other", "ok");
+    attempt("--device", "/dev/full:/some/full", "/some/full", "ENOSPC");
+    attempt("--dev-bind", "/dev:/hosts", "/hosts/null", "ok");
+    attempt("--bind", "/dev:/hosts:noidmap", "/hosts/null", "EACCES");
+}
+
+#[test]
+fn nothing_is_mounted_on_the_host_afterwards() {
+    let mounts = || fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let (source, before) = (source(), mounts());
+    run(&["--bind", &bound(source.path(), "/x")], "exit 0").ok();
+    assert_eq!(mounts(), before);
+}
+
+#[test]
+fn five_hundred_binds_are_a_plan_like_any_other() {
+    let source = source();
+    let rootfs = Rootfs::new();
+    let mut launch = Launch::on(&rootfs).probe("show /proc/self/mountinfo");
+    for index in 0..500 {
+        launch = launch.option("--bind").arg(bound(source.path(), &format!("/many/{index}")));
+    }
+    let output = launch.run().ok();
+    assert_eq!(output.stdout.matches(" /many/").count(), 500, "{output}");
+}
