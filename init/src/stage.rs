@@ -52,6 +52,8 @@ stages! {
     MakePrivate,
     /// Attach the rootfs over `/`.
     AttachRoot,
+    /// Cover the rootfs with an overlay that takes the changes.
+    MountOverlay,
     /// Clone the container from the process between (ordinary user on an initial ramfs).
     CloneContainer,
     /// Write its id maps.

@@ -5,6 +5,7 @@ use init::stage::Stage;
 use crate::child::MOUNT_POINTS;
 use crate::error::Error;
 use crate::prepare::{Prepared, clone_advice};
+use crate::spec::Changes;
 use crate::sys::Errno;
 
 /// The error that a report of the child's or init's stands for.
@@ -34,6 +35,12 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
         Stage::CloneRoot => format!("clone the mounts of rootfs {rootfs}"),
         Stage::CloneSource => format!("clone the mounts of {}", show_source(prepared, object)),
         Stage::AttachRoot => format!("attach rootfs {rootfs} over /"),
+        Stage::MountOverlay => match &spec.changes {
+            Changes::Kept(path) => {
+                format!("cover rootfs {rootfs} with --overlay-dir {}", path.to_string_lossy())
+            }
+            _ => format!("cover rootfs {rootfs} with a tmpfs"),
+        },
         Stage::CloneContainer => "clone the container from the process between".into(),
         Stage::MapContainer => "write the container's id maps from the process between".into(),
         Stage::CopyNamespace => "copy the mount namespace".into(),
@@ -120,6 +127,14 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
             "it has to be a directory"
         }
         (Stage::CloneSource, Errno::ESTALE) => "another file has taken its place meanwhile",
+        (Stage::MountOverlay, Errno::EOPNOTSUPP) => {
+            "a tmpfs keeps no user attributes before Linux 6.6, which an overlay needs; \
+             --overlay-dir with a directory on ext4, xfs or btrfs does"
+        }
+        (Stage::MountOverlay, Errno::ENODEV) => "the kernel lacks CONFIG_OVERLAY_FS, or its module",
+        (Stage::MountOverlay, Errno::EPERM) => {
+            "before Linux 5.11 no overlay can be mounted in a user namespace"
+        }
         (Stage::MakeTarget, Errno::ENOTDIR) => "a directory is mounted on a directory",
         (Stage::MakeTarget, Errno::EISDIR) => "a file is mounted on a file",
         (Stage::MakeTarget, Errno::EEXIST) => "something else is there, a dangling link maybe",

@@ -77,6 +77,14 @@ pub struct Args {
     #[argh(switch)]
     pub read_only: bool,
 
+    /// leave the root file system as it is: changes are in memory, and gone at the end
+    #[argh(switch)]
+    pub ephemeral: bool,
+
+    /// leave the root file system as it is: changes are kept in this directory, for the next time
+    #[argh(option, arg_name = "path")]
+    pub overlay_dir: Option<Word>,
+
     /// run as UID[:GID] or NAME[:GROUP] of the container's /etc/passwd (default: 0)
     #[argh(option, arg_name = "user")]
     pub user: Option<Word>,

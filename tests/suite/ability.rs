@@ -146,3 +146,24 @@ pub fn subordinate_files() -> Ability {
     }
     Ok(())
 }
+
+/// Overlays, mounted in a user namespace.
+pub fn overlay() -> Ability {
+    let known = fs::read_to_string("/proc/filesystems").unwrap_or_default();
+    match known.lines().any(|line| line.ends_with("\toverlay")) {
+        true => Ok(()),
+        false => Err("no overlay in /proc/filesystems; modprobe overlay".into()),
+    }
+}
+
+/// `user.` attributes on a tmpfs (Linux 6.6).
+pub fn attributes_on_tmpfs() -> Ability {
+    let error = |error| format!("no user attributes on a tmpfs: {error} {EXCUSE}");
+    sys::try_attribute(Path::new("/dev/shm")).map_err(error)
+}
+
+/// `user.` attributes on the file system of the temporary files.
+pub fn attributes_on_files() -> Ability {
+    let error = |error| format!("no user attributes in TMPDIR: {error} {EXCUSE}");
+    sys::try_attribute(&temporary_folder()).map_err(error)
+}

@@ -34,6 +34,7 @@ mod mounts;
 mod namespaces;
 mod nesting;
 mod options;
+mod overlay;
 mod plan;
 mod root_maps;
 mod service;

@@ -1,6 +1,6 @@
 //! What is mounted inside, how, and that nothing of the host is.
 
-use crate::ability::for_root;
+use crate::ability::{self, for_root};
 use crate::launch::Launch;
 use crate::rootfs::Rootfs;
 use crate::sys;
@@ -13,7 +13,10 @@ pub fn modes() -> &'static [&'static str] {
 
 /// Mount point, options of the mount, type, and root within its file system.
 fn mounts(mode: &str, rootfs: &Rootfs) -> Vec<[String; 4]> {
-    let launch = Launch::on(rootfs).option("--userns").arg(mode);
+    mounts_of(Launch::on(rootfs).option("--userns").arg(mode))
+}
+
+fn mounts_of(launch: Launch) -> Vec<[String; 4]> {
     let output = launch.probe("show /proc/self/mountinfo").run().ok();
     let parse = |line: &&str| {
         let fields = line.split(' ').collect::<Vec<_>>();
@@ -42,8 +45,11 @@ fn only_the_containers_own_mounts_are_there() {
         "/sys/fs/cgroup",
     ];
     let rootfs = Rootfs::new();
-    for mode in modes() {
-        let found = mounts(mode, &rootfs);
+    let mut all = modes().iter().map(|mode| (*mode, mounts(mode, &rootfs))).collect::<Vec<_>>();
+    if ability::overlay().and_then(|()| ability::attributes_on_tmpfs()).is_ok() {
+        all.push(("ephemeral", mounts_of(Launch::on(&rootfs).option("--ephemeral"))));
+    }
+    for (mode, found) in all {
         let points = found.iter().map(|[point, ..]| point.as_str()).collect::<Vec<_>>();
         for needed in ["/", "/dev", "/dev/null", "/dev/pts", "/dev/shm", "/proc", "/sys"] {
             assert!(points.contains(&needed), "{mode}: {needed} in {points:?}");

@@ -5,7 +5,7 @@ use crate::rootfs::Rootfs;
 use crate::{subject, sys};
 
 /// Every option that `--help` has to tell of.
-const ALL: [&str; 30] = [
+const ALL: [&str; 32] = [
     "--hostname",
     "--env",
     "--keep-env",
@@ -21,6 +21,8 @@ const ALL: [&str; 30] = [
     "--dir",
     "--here",
     "--read-only",
+    "--ephemeral",
+    "--overlay-dir",
     "--user",
     "--userns",
     "--uid-map",

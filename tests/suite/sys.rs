@@ -83,3 +83,14 @@ pub fn make_null_node(path: &Path) -> io::Result<()> {
     // SAFETY: as above.
     check(unsafe { libc::chmod(path.as_ptr(), 0o666) }).map(drop)
 }
+
+/// Gives a new file in a directory a `user.` attribute.
+pub fn try_attribute(directory: &Path) -> io::Result<()> {
+    let file = directory.join(format!("attribute-{}", std::process::id()));
+    std::fs::write(&file, "")?;
+    let path = c_path(&file)?;
+    let name = c"user.test".as_ptr();
+    // SAFETY: both strings end with NUL; a value of no bytes is not read.
+    let set = check(unsafe { libc::setxattr(path.as_ptr(), name, std::ptr::null(), 0, 0) });
+    std::fs::remove_file(&file).and(set.map(drop))
+}

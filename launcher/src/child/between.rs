@@ -32,7 +32,7 @@ pub fn become_container(
         .at(Stage::CloneContainer)?;
     root::take_mounts(prepared)?;
     reporter.done(Stage::CloneRoot);
-    prepared.rootfs.attach().at(Stage::AttachRoot)?;
+    prepared.attach_root().at(prepared.attach_stage())?;
     mount::change_root_here().at(Stage::AttachRoot)?;
     reporter.done(Stage::AttachRoot);
 

@@ -77,7 +77,7 @@ fn steps(
         root::find_command(prepared, root)?;
         reporter.done(Stage::FindCommand);
     }
-    prepared.rootfs.finish().at(Stage::SetReadOnly)?;
+    prepared.rootfs.finish(root).at(Stage::SetReadOnly)?;
     if prepared.terminal {
         dev.open_terminal(prepared, channel)?;
         reporter.done(Stage::OpenTerminal);

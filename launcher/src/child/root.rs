@@ -8,7 +8,7 @@ use init::stage::Stage;
 use super::between;
 use super::reporter::{At as _, Failure, Reporter};
 use crate::head::{self, Head};
-use crate::prepare::{Prepared, Source};
+use crate::prepare::{Overlay, Prepared, Source};
 use crate::sys::file::At;
 use crate::sys::{Errno, Result as SysResult, file, mount};
 
@@ -26,7 +26,7 @@ pub fn attach_over_hosts(
 ) -> Result<OwnedFd, Failure> {
     mount::make_private().at(Stage::MakePrivate)?;
     reporter.done(Stage::MakePrivate);
-    prepared.rootfs.attach().at(Stage::AttachRoot)?;
+    prepared.attach_root().at(prepared.attach_stage())?;
     let root = open_here().at(Stage::AttachRoot)?;
     reporter.done(Stage::AttachRoot);
     Ok(root)
@@ -43,7 +43,9 @@ pub fn enter_copy(
     reporter: &mut Reporter<'_>,
 ) -> Result<OwnedFd, Failure> {
     if prepared.caller.can_mount {
-        file::enter_dir(prepared.rootfs.dir()).at(Stage::AttachRoot)?;
+        // `..` of the root goes up to the topmost mount on it, which the parent has put there.
+        let topmost = file::open(At::Cwd, c"/..", libc::O_PATH | libc::O_DIRECTORY);
+        topmost.and_then(|dir| file::enter_dir(dir.as_fd())).at(Stage::AttachRoot)?;
         mount::change_root_here().at(Stage::AttachRoot)?;
         mount::unshare_namespace().at(Stage::CopyNamespace)?;
     } else {
@@ -64,6 +66,9 @@ pub fn take_mounts(prepared: &Prepared<'_>) -> Result<(), Failure> {
     for (index, step) in prepared.plan.iter().enumerate() {
         let taken = step.source.as_ref().map_or(Ok(()), Source::take);
         taken.at_object(Stage::CloneSource, index)?;
+    }
+    if let Some(source) = prepared.overlay.as_ref().and_then(Overlay::source) {
+        source.take().at(Stage::MountOverlay)?;
     }
     if prepared.rootfs.tree().is_none() {
         prepared.rootfs.take(At::Cwd).at(Stage::CloneRoot)?;

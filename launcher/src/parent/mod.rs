@@ -18,7 +18,6 @@ use crate::error::Error;
 use crate::log::Log;
 use crate::prepare::ids::RootfsIds;
 use crate::prepare::{Order, Prepared};
-use crate::spec::mounts::What;
 use crate::sys::file::{self, At};
 use crate::sys::{Errno, mount, process};
 pub use pid_file::PidFile;
@@ -88,7 +87,7 @@ impl Container {
             // The launcher stays in its own root, and comes back to where it was.
             let attach = || {
                 let back = file::open(At::Cwd, c".", libc::O_PATH)?;
-                prepared.rootfs.attach()?;
+                prepared.attach_root()?;
                 file::enter_dir(back.as_fd())
             };
             attach().map_err(|errno| {
@@ -137,13 +136,10 @@ impl Container {
             return Ok(());
         }
         let userns = maps::open_userns(self.pid)?;
-        for step in &prepared.plan {
-            let (What::Bind(bind), Some(source)) = (&step.mount.what, &step.source) else {
-                continue;
-            };
-            let Some(clone) = source.clone().filter(|_| bind.idmap) else { continue };
+        for source in prepared.shown_with_owners() {
+            let Some(clone) = source.clone() else { continue };
             mount::map_ids(clone, userns.as_fd()).map_err(|errno| {
-                let shown = bind.source.to_string_lossy();
+                let shown = source.host_path.to_string_lossy();
                 Error::at("MapSource", format_args!("idmap the bind source {shown}"), errno).advise(
                     "its file system, or one mounted below it, has no idmapped mounts in this \
                      kernel; with :noidmap its files belong to nobody inside",

@@ -11,6 +11,7 @@ mod command;
 mod contents;
 pub mod ids;
 mod inherited;
+mod overlay;
 mod plan;
 pub mod program;
 mod range;
@@ -24,20 +25,23 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 
 use init::args::{Ids, Options};
+use init::stage::Stage;
 
 use crate::error::Error;
 use crate::log::Log;
 use crate::spec::Spec;
 use crate::spec::environment::value_of;
+use crate::spec::mounts::What;
 use crate::sys::file;
 use crate::sys::process::Words;
-use crate::sys::{Errno, terminal};
+use crate::sys::{Errno, Result as SysResult, terminal};
 use account::Account;
 use activation::Activation;
 pub use activation::NOTIFY_NAME;
 pub use caller::Caller;
 use ids::IdPlan;
 pub use inherited::Inherited;
+pub use overlay::Overlay;
 pub use plan::Step;
 pub use rootfs::{Rootfs, clone_advice};
 pub use sources::{Source, Sources};
@@ -81,6 +85,8 @@ pub struct Prepared<'a> {
     pub inner_gids: String,
     pub sources: Sources,
     pub plan: Vec<Step<'a>>,
+    /// Where changes to the rootfs go, if not into it.
+    pub overlay: Option<Overlay>,
     /// Where the command can be, in the order of PATH.
     pub candidates: Vec<CString>,
     /// init, sealed.
@@ -136,6 +142,7 @@ pub fn prepare<'a>(
         })?;
     }
     let plan = plan::open(spec, &caller, inherited, rootfs.is_by_path(), log)?;
+    let overlay = Overlay::open(&spec.changes, &caller, rootfs.is_by_path())?;
     let program = program::open(spec.init.as_deref())?;
     log.step("prepare init and devices");
 
@@ -151,6 +158,7 @@ pub fn prepare<'a>(
         ids,
         sources,
         plan,
+        overlay,
         candidates,
         program,
         environment: Words::new(environment),
@@ -185,6 +193,28 @@ impl Prepared<'_> {
         self.inner_gids = ids.gid.to_itself().to_lines();
         self.ids = ids;
         Ok(())
+    }
+
+    /// Sources of the host's whose files belong to the same ids inside as those of the rootfs.
+    pub fn shown_with_owners(&self) -> impl Iterator<Item = &Source> {
+        let binds = self.plan.iter().filter_map(|step| match &step.mount.what {
+            What::Bind(bind) if bind.idmap => step.source.as_ref(),
+            _ => None,
+        });
+        binds.chain(self.overlay.as_ref().and_then(Overlay::source))
+    }
+
+    /// Attaches the rootfs over `/`, and changes into it.
+    pub fn attach_root(&self) -> SysResult<()> {
+        match &self.overlay {
+            None => self.rootfs.attach(),
+            Some(overlay) => overlay.attach(self.rootfs.dir()),
+        }
+    }
+
+    /// What that is called where it fails.
+    pub fn attach_stage(&self) -> Stage {
+        if self.overlay.is_some() { Stage::MountOverlay } else { Stage::AttachRoot }
     }
 
     /// init's argv, the command at its end. `report` is the number of the child's end of the

@@ -49,22 +49,35 @@ fn open_source(
     by_path: bool,
     log: &Log,
 ) -> Result<Option<Source>, Error> {
-    let shown = bind.source.to_string_lossy();
-    let opened = file::open(At::Cwd, &bind.source, libc::O_PATH);
-    if bind.optional && opened.as_ref().is_err_and(|errno| *errno == Errno::ENOENT) {
-        log.note(format_args!("bind source {shown} is not there, and optional"));
-        return Ok(None);
+    let Bind { source, recursive, flags, .. } = bind;
+    match open_path(source, *recursive, *flags, caller, by_path) {
+        Err(error) if bind.optional && error.errno == Some(Errno::ENOENT) => {
+            log.note(format_args!("{} is not there, and optional", source.to_string_lossy()));
+            Ok(None)
+        }
+        other => other.map(Some),
     }
+}
+
+/// A path of the host's, opened and, if that is possible already, cloned.
+pub fn open_path(
+    path: &CStr,
+    recursive: bool,
+    flags: u64,
+    caller: &Caller,
+    by_path: bool,
+) -> Result<Source, Error> {
+    let shown = path.to_string_lossy();
     let failed = |errno| Error::at("OpenSource", format_args!("open bind source {shown}"), errno);
-    let fd = opened.map_err(failed)?;
-    let path = absolute(&bind.source).map_err(failed)?;
-    let source = Source::of(fd, path, bind.recursive, bind.flags, by_path).map_err(failed)?;
+    let fd = file::open(At::Cwd, path, libc::O_PATH).map_err(failed)?;
+    let path = absolute(path).map_err(failed)?;
+    let source = Source::of(fd, path, recursive, flags, by_path).map_err(failed)?;
     if caller.can_mount {
         source.take().map_err(|errno| {
             Error::at("CloneSource", format_args!("clone the mounts of {shown}"), errno)
         })?;
     }
-    Ok(Some(source))
+    Ok(source)
 }
 
 /// The child looks from another directory.

@@ -85,11 +85,12 @@ impl Rootfs {
         below.iter().try_for_each(|path| mount::add_flags(path, self.flags()))
     }
 
-    /// Nothing more is made in it. The current directory is the attached rootfs.
-    pub fn finish(&self) -> SysResult<()> {
+    /// Nothing more is made in it. The current directory is `root`, the attached rootfs or what
+    /// covers it.
+    pub fn finish(&self, root: BorrowedFd<'_>) -> SysResult<()> {
         match (self.read_only, self.by_path.first()) {
             (false, _) => Ok(()),
-            (true, None) => mount::set_read_only(self.dir(), true),
+            (true, None) => mount::set_read_only(root, true),
             (true, Some(itself)) => mount::add_flags(itself, self.flags()),
         }
     }

@@ -34,6 +34,8 @@ pub struct Spec {
     pub mounts: Vec<Mount>,
     /// The rootfs cannot be changed.
     pub read_only: bool,
+    /// What becomes of changes to it.
+    pub changes: Changes,
     pub user: UserSpec,
     pub userns: Userns,
     /// Namespaces to keep the host's of.
@@ -47,6 +49,17 @@ pub struct Spec {
     pub pid_file: Option<CString>,
     pub status_fd: Option<i32>,
     pub verbose: bool,
+}
+
+/// Where the container's changes to its rootfs go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Changes {
+    /// Into the rootfs.
+    InPlace,
+    /// Nowhere: they are gone at the end.
+    Dropped,
+    /// Into this directory, beside the rootfs.
+    Kept(CString),
 }
 
 /// How ids inside relate to ids outside.
@@ -102,6 +115,7 @@ impl Spec {
             workdir: parse_workdir(args.workdir.as_ref(), Mount::here(args)?)?,
             mounts: Mount::plan(args, &typed.order)?,
             read_only: args.read_only,
+            changes: parse_changes(args)?,
             user: UserSpec::parse(args.user.as_ref())?,
             userns: parse_userns(args)?,
             share,
@@ -148,6 +162,15 @@ fn parse_workdir(word: Option<&Word>, here: Option<Target>) -> Result<CString, E
             "--workdir {} is not absolute: it is a path inside the container",
             word.show()
         ))),
+    }
+}
+
+fn parse_changes(args: &Args) -> Result<Changes, Error> {
+    match (args.ephemeral, parse_path("--overlay-dir", args.overlay_dir.as_ref())?) {
+        (false, None) => Ok(Changes::InPlace),
+        (true, None) => Ok(Changes::Dropped),
+        (false, Some(path)) => Ok(Changes::Kept(path)),
+        (true, Some(_)) => Err(Error::misuse("--ephemeral and --overlay-dir exclude each other")),
     }
 }
 

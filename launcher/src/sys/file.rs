@@ -40,7 +40,7 @@ pub fn create(dir: BorrowedFd<'_>, name: &CStr, mode: u32) -> Result<OwnedFd> {
 
 /// Creates an empty file for a mount to cover; it must not exist.
 pub fn create_empty(dir: BorrowedFd<'_>, name: &CStr) -> Result<()> {
-    create(dir, name, 0o666).map(drop)
+    create(dir, name, 0o644).map(drop)
 }
 
 /// unlinkat(2).
@@ -160,6 +160,27 @@ pub fn change_owner(file: BorrowedFd<'_>, uid: u32) -> Result<()> {
     let (keep, flags) = (u32::MAX, libc::AT_EMPTY_PATH);
     // SAFETY: the path ends with NUL.
     unsafe { syscall!(Sysno::fchownat, file.as_raw_fd(), c"".as_ptr(), uid, keep, flags) }.map(drop)
+}
+
+/// fchmod(2).
+pub fn change_mode(file: BorrowedFd<'_>, mode: u32) -> Result<()> {
+    // SAFETY: it takes no memory.
+    unsafe { syscall!(Sysno::fchmod, file.as_raw_fd(), mode) }.map(drop)
+}
+
+/// Whether a file can have `user.` attributes (xattr(7)), by giving it one for a moment.
+pub fn try_attributes(file: BorrowedFd<'_>) -> Result<()> {
+    let (fd, name) = (file.as_raw_fd(), c"user.launcher".as_ptr());
+    // SAFETY: the name ends with NUL; a value of no bytes is not read.
+    unsafe { syscall!(Sysno::fsetxattr, fd, name, 0, 0, 0) }?;
+    // SAFETY: the name ends with NUL.
+    unsafe { syscall!(Sysno::fremovexattr, fd, name) }.map(drop)
+}
+
+/// flock(2) of a file for ourselves, if nobody else has it. It goes with the last descriptor.
+pub fn try_lock(file: BorrowedFd<'_>) -> Result<()> {
+    // SAFETY: it takes no memory.
+    unsafe { syscall!(Sysno::flock, file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) }.map(drop)
 }
 
 /// Whether this is what pipe(2) makes, and not a FIFO that has a name.

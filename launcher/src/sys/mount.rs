@@ -85,7 +85,7 @@ pub fn map_ids(mount: BorrowedFd<'_>, userns: BorrowedFd<'_>) -> Result<()> {
     )
 }
 
-/// fsopen, fsconfig and fsmount: a new, detached file system.
+/// fsopen, fsconfig and fsmount: a new, detached file system. An option without a value is a flag.
 pub fn create<'a>(
     kind: &CStr,
     options: impl IntoIterator<Item = (&'a CStr, &'a CStr)>,
@@ -93,16 +93,19 @@ pub fn create<'a>(
 ) -> Result<OwnedFd> {
     const FSOPEN_CLOEXEC: u32 = 1;
     const FSMOUNT_CLOEXEC: u32 = 1;
+    const FSCONFIG_SET_FLAG: u32 = 0;
     const FSCONFIG_SET_STRING: u32 = 1;
     const FSCONFIG_CMD_CREATE: u32 = 6;
     // SAFETY: the kind ends with NUL.
     let context = unsafe { syscall!(Sysno::fsopen, kind.as_ptr(), FSOPEN_CLOEXEC) }.map(own)?;
     let fd = context.as_raw_fd();
     for (key, value) in options {
-        // SAFETY: both end with NUL.
-        unsafe {
-            syscall!(Sysno::fsconfig, fd, FSCONFIG_SET_STRING, key.as_ptr(), value.as_ptr(), 0)
-        }?;
+        let (command, value) = match value.is_empty() {
+            true => (FSCONFIG_SET_FLAG, ptr::null()),
+            false => (FSCONFIG_SET_STRING, value.as_ptr()),
+        };
+        // SAFETY: the key ends with NUL, and so does the value where there is one.
+        unsafe { syscall!(Sysno::fsconfig, fd, command, key.as_ptr(), value, 0) }?;
     }
     // SAFETY: this command takes no memory.
     unsafe { syscall!(Sysno::fsconfig, fd, FSCONFIG_CMD_CREATE, 0, 0, 0) }?;
@@ -182,6 +185,13 @@ pub fn make_private_at(path: &CStr) -> Result<()> {
 /// Makes every mount of this namespace private: nothing propagates from or to the host.
 pub fn make_private() -> Result<()> {
     make_private_at(c"/")
+}
+
+/// umount2(".", MNT_DETACH): takes the current directory's mount, and all below, out of the
+/// namespace.
+pub fn detach_here() -> Result<()> {
+    // SAFETY: the path ends with NUL.
+    unsafe { syscall!(Sysno::umount2, c".".as_ptr(), libc::MNT_DETACH) }.map(drop)
 }
 
 /// unshare(CLONE_NEWNS): a copy of the mount namespace. Made by a user namespace with less

@@ -1,0 +1,94 @@
+//! A rootfs that stays as it is: --ephemeral and --overlay-dir.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+use crate::ability::require;
+use crate::launch::Launch;
+use crate::output::Output;
+use crate::rootfs::{Rootfs, temporary_path};
+use crate::{ability, sys};
+
+/// Changes all that can be: a new file, a changed one, a directory that goes with what is in it.
+const CHANGES: &str = "echo new > /new; echo more >> /etc/file; rm -r /dir; ls /dir; cat /etc/file";
+
+fn rootfs() -> Rootfs {
+    let rootfs = Rootfs::new().with_shell();
+    rootfs.add_file("etc/file", "one\n");
+    fs::create_dir(rootfs.inside("dir")).unwrap();
+    rootfs.add_file("dir/file", "");
+    rootfs
+}
+
+#[track_caller]
+fn run(rootfs: &Rootfs, options: &[&str], script: &str) -> Output {
+    let launch = Launch::on(rootfs).command(["sh", "-c", script]);
+    options.iter().fold(launch, |launch, option| launch.option(*option)).run()
+}
+
+#[test]
+fn ephemeral_changes_are_gone_at_the_end() {
+    require!(overlay);
+    let rootfs = rootfs();
+    let before = rootfs.listing();
+    if ability::attributes_on_tmpfs().is_err() {
+        // Linux 6.6: before, a directory of the rootfs could not be removed.
+        run(&rootfs, &["--ephemeral"], "").fails_with(125, "EOPNOTSUPP");
+        return;
+    }
+    let output = run(&rootfs, &["--ephemeral"], CHANGES).code(0);
+    assert_eq!(output.lines(), ["one", "more"], "{output}");
+    assert!(output.stderr.contains("/dir: No such file"), "{output}");
+    assert_eq!(rootfs.listing(), before);
+    run(&rootfs, &["--ephemeral"], "cat /etc/file; ls /dir").ok().prints(&["one", "file"]);
+    let output = run(&rootfs, &["--ephemeral", "--read-only"], "echo > /new").code(1);
+    assert!(output.stderr.contains("Read-only"), "{output}");
+}
+
+#[test]
+fn the_root_of_an_overlay_is_as_the_rootfs() {
+    require!(overlay);
+    require!(attributes_on_tmpfs);
+    let rootfs = rootfs();
+    fs::set_permissions(rootfs.path(), fs::Permissions::from_mode(0o751)).unwrap();
+    run(&rootfs, &["--ephemeral"], "stat -c '%a %u' /").ok().prints(&["751 0"]);
+}
+
+#[test]
+fn kept_changes_are_there_the_next_time() {
+    require!(overlay);
+    require!(attributes_on_files);
+    let (rootfs, kept) = (rootfs(), temporary_path("kept"));
+    fs::create_dir(&kept).unwrap();
+    let before = rootfs.listing();
+    let options = ["--overlay-dir", kept.to_str().unwrap()];
+    run(&rootfs, &options, CHANGES).code(0);
+    run(&rootfs, &options, "cat /new /etc/file; ls -d /dir")
+        .code(1)
+        .prints(&["new", "one", "more"]);
+    assert_eq!(rootfs.listing(), before);
+    let new = kept.join("upper/new").metadata().unwrap();
+    assert_eq!(new.uid(), sys::uid(), "the container's root is the caller on disk");
+    fs::remove_dir_all(&kept).ok();
+}
+
+#[test]
+fn kept_changes_are_for_one_container_at_a_time() {
+    require!(overlay);
+    require!(attributes_on_files);
+    let (rootfs, kept) = (rootfs(), temporary_path("kept"));
+    fs::create_dir(&kept).unwrap();
+    let options = ["--overlay-dir", kept.to_str().unwrap()];
+    let launch = Launch::on(&rootfs).option(options[0]).arg(options[1]);
+    let first = launch.command(["sh", "-c", "echo up; sleep 20"]).start();
+    first.wait_for("up");
+    run(&rootfs, &options, "").fails_with(125, "another container uses it");
+    drop(first);
+    fs::remove_dir_all(&kept).ok();
+}
+
+#[test]
+fn a_directory_for_changes_has_to_be_there() {
+    run(&rootfs(), &["--overlay-dir", "/nowhere"], "")
+        .fails_with(125, "--overlay-dir /nowhere: ENOENT");
+}
