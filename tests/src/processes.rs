@@ -79,7 +79,7 @@ pub fn leave_zombies(words: &[&str]) -> Outcome {
     for _ in 0..number::<usize>(words, 0)? {
         daemonise(|| {})?;
     }
-    let deadline = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + Duration::from_secs(15);
     loop {
         let all = facts::all_processes()?;
         let zombies = all.iter().filter(|(.., state, _)| *state == 'Z').count();

@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::time::Duration;
 
 use crate::ability::require;
 use crate::launch::Launch;
 use crate::lifecycle::{expect_gone, mark};
 use crate::mounts::modes;
 use crate::output::Output;
+use crate::pace;
 use crate::rootfs::{Rootfs, temporary_path};
 use crate::{subject, sys};
 
@@ -28,19 +28,10 @@ const NOT_FAILED: [&str; 9] = [
     "rt_sigtimedwait",
 ];
 
-/// A traced start that takes longer is on an emulated machine, where all of them would take ten
-/// minutes: there only one call in so many is failed. Which ones depends on the trace alone.
-const SLOW: Duration = Duration::from_millis(400);
-const ONE_IN: usize = 16;
-
-/// How often each call is made by the process that makes it most often, and how long it took.
-fn calls_of_a_start(
-    rootfs: &Rootfs,
-    mode: &str,
-    mark: &str,
-) -> (BTreeMap<String, usize>, Duration) {
+/// How often each call is made by the process that makes it most often.
+fn calls_of_a_start(rootfs: &Rootfs, mode: &str, mark: &str) -> BTreeMap<String, usize> {
     let trace = temporary_path("trace");
-    let output = start(rootfs, mode, mark)
+    start(rootfs, mode, mark)
         .variable("TRACE", &trace)
         .through_shell("exec strace -f -o \"$TRACE\" \"$@\"")
         .run()
@@ -63,7 +54,7 @@ fn calls_of_a_start(
     }
     most.retain(|name: &String, _| !NOT_FAILED.contains(&name.as_str()));
     assert!(most.contains_key("pivot_root") && most.len() > 30, "a trace of what? {most:?}");
-    (most, output.took)
+    most
 }
 
 fn start(rootfs: &Rootfs, mode: &str, mark: &str) -> Launch {
@@ -85,14 +76,10 @@ fn fail_every_call_once(mode: &str, errno: &str) {
     let (rootfs, mark) = (Rootfs::new(), mark());
     rootfs.add_program("quit", &subject::init());
     let mut wrong = Vec::new();
-    let (calls, took) = calls_of_a_start(&rootfs, mode, &mark);
+    let calls = calls_of_a_start(&rootfs, mode, &mark);
     let all =
         calls.into_iter().flat_map(|(name, count)| (1..=count).map(move |n| (name.clone(), n)));
-    let one_in = if took > SLOW { ONE_IN } else { 1 };
-    if one_in > 1 {
-        println!("a traced start took {took:?}: one call in {one_in} is failed");
-    }
-    for (name, when) in all.step_by(one_in) {
+    for (name, when) in pace::sample(all) {
         let inject = format!("{name}:error={errno}:when={when}");
         // A hang is a failure too: the run ends at its deadline with a panic.
         let output = start(&rootfs, mode, &mark)
@@ -116,7 +103,7 @@ fn every_call_that_is_refused_ends_in_one_line() {
     require!(tracing);
     // strace takes the setuid bit from newuidmap.
     let modes = if sys::uid() == 0 { modes() } else { &["single"] };
-    for mode in modes {
+    for mode in pace::sample(modes) {
         fail_every_call_once(mode, "EPERM");
     }
 }

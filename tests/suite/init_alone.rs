@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use crate::launch::Launch;
+use crate::pace::{patience, slowness};
 use crate::rootfs::Rootfs;
 use crate::running::Running;
 use crate::subject;
@@ -112,11 +113,11 @@ fn signals_are_passed_on() {
 
 #[test]
 fn sigterm_ends_a_command_that_does_not_catch_it() {
-    let running = pid_one("sleep 20").start();
+    let running = pid_one("sleep 1000").start();
     running.wait_for("ready");
     crate::sys::kill(init_of(&running), libc::SIGTERM).unwrap();
     let output = running.finish().code(143);
-    assert!(output.took < Duration::from_secs(5), "{output}");
+    assert!(output.took < patience(Duration::from_secs(5)), "{output}");
 }
 
 #[test]
@@ -126,7 +127,7 @@ fn orphans_are_reaped() {
     let init = init_of(&running);
     let children = || fs::read_to_string(format!("/proc/{init}/task/{init}/children")).unwrap();
     let is_alone = || children().split_whitespace().count() == 1;
-    let waited = (0..500).find(|_| {
+    let waited = (0..500 * slowness()).find(|_| {
         std::thread::sleep(Duration::from_millis(2));
         is_alone()
     });

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::ability::own_name;
 use crate::init_behaviours::init_of;
 use crate::init_subject as subject;
+use crate::pace::patience;
 use crate::sys;
 
 fn probe() -> String {
@@ -28,10 +29,11 @@ fn signals_can_be_rewritten_and_dropped() {
     let words = ["-r", "15:10", "--rewrite", "1:0", "--", &probe(), "trap", "12"];
     let running = init.run(&words).pid_one().start();
     running.wait_for("ready");
-    for signal in [1, 15, 12] {
-        sys::kill(init_of(&running), signal).unwrap();
-        thread::sleep(Duration::from_millis(20));
-    }
+    let init = init_of(&running);
+    sys::kill(init, 1).unwrap();
+    sys::kill(init, 15).unwrap();
+    running.wait_for("signal 10 ");
+    sys::kill(init, 12).unwrap();
     let output = running.finish().code(0);
     let signals = output.lines().into_iter().filter_map(|line| line.split(' ').nth(1));
     assert_eq!(signals.collect::<Vec<_>>(), ["10", "12"]);
@@ -61,9 +63,9 @@ fn pause_ends_by_sigterm_and_sigint_alone() {
     for signal in [libc::SIGTERM, libc::SIGINT] {
         let init = subject::ours("catatonit");
         let mut running = init.run(&["-P"]).pid_one().start();
-        thread::sleep(Duration::from_millis(100));
+        thread::sleep(patience(Duration::from_millis(100)));
         sys::kill(init_of(&running), libc::SIGHUP).unwrap();
-        thread::sleep(Duration::from_millis(50));
+        thread::sleep(patience(Duration::from_millis(50)));
         assert!(running.try_wait().is_none());
         sys::kill(init_of(&running), signal).unwrap();
         running.finish().code(0);
@@ -74,23 +76,23 @@ fn pause_ends_by_sigterm_and_sigint_alone() {
 fn rest_has_its_time_after_the_command_as_pid_one_and_as_subreaper() {
     for pid_one in [false, true] {
         let init = subject::ours("init");
-        let words = ["--grace", "5", "--", &probe(), "stubborn", "0.2", "finish"];
+        let words = ["--grace", "1000", "--", &probe(), "stubborn", "0.2", "finish"];
         let run = init.run(&words);
         let output = (if pid_one { run.pid_one() } else { run }).start().finish().code(0);
         assert!(output.stdout.ends_with("asked to end\nfinished\n"), "{output}");
-        assert!(output.took < Duration::from_secs(4), "{output}");
+        assert!(output.took < patience(Duration::from_secs(4)), "{output}");
     }
 }
 
 #[test]
 fn second_stop_signal_shortens_the_grace() {
     let init = subject::ours("init");
-    let words = ["--grace", "15", "--", &probe(), "stubborn", "20", "never"];
+    let words = ["--grace", "1000", "--", &probe(), "stubborn", "1000", "never"];
     let running = init.run(&words).pid_one().start();
     running.wait_for("asked to end");
     sys::kill(init_of(&running), libc::SIGTERM).unwrap();
     let output = running.finish().code(0);
-    assert!(output.took < Duration::from_secs(5), "{output}");
+    assert!(output.took < patience(Duration::from_secs(5)), "{output}");
 }
 
 #[test]
@@ -99,9 +101,9 @@ fn command_is_told_when_the_parent_of_init_ends() {
     let path = init.path().to_string_lossy().into_owned();
     let out = crate::rootfs::Rootfs::new();
     let file = out.inside("out").to_string_lossy().into_owned();
-    let script = format!("{path} -p SIGUSR1 -- {} trap 10 > {file} & sleep 0.3", probe());
+    let script = format!("{path} -p SIGUSR1 -- {} trap 10 > {file} & sleep 2", probe());
     assert!(Command::new("/bin/sh").args(["-c", &script]).status().unwrap().success());
-    let deadline = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + patience(Duration::from_secs(5));
     while !std::fs::read_to_string(&file).unwrap().contains("signal 10 ") {
         assert!(Instant::now() < deadline);
         thread::sleep(Duration::from_millis(5));
@@ -123,7 +125,7 @@ fn verbose_and_warn_speak_on_standard_error() {
     let init = subject::ours("tini");
     let output = init.run(&["-v", "--", &probe(), "exit", "4"]).start().finish().code(4);
     assert_eq!((&*output.stdout, &*output.stderr), ("", "init: the command ended with code 4\n"));
-    let words = ["-w", "--", "/bin/sh", "-c", "(sleep 0.05 &); sleep 0.3"];
+    let words = ["-w", "--", "/bin/sh", "-c", "(sleep 0.05 &); sleep 2"];
     let output = init.run(&words).start().finish().code(0);
     assert!(output.stderr.starts_with("init: reaped "), "{output}");
 }

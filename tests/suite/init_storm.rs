@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::init_behaviours::init_of;
 use crate::init_subject as subject;
+use crate::pace::{patience, rounds};
 use crate::sys::{self, before::Before};
 
 /// xorshift64: the same run every time.
@@ -20,10 +21,6 @@ impl Random {
     }
 }
 
-fn times(short: u64, long: u64) -> u64 {
-    if crate::subject::is_long() { long } else { short }
-}
-
 /// Queued real-time signals all arrive, each kind in its order; of the others, which the kernel
 /// merges while they wait, at least one does; and meanwhile orphans end all the time.
 #[test]
@@ -35,7 +32,7 @@ fn no_signal_is_lost_in_a_storm_of_signals_and_orphans() {
         let pid = init_of(&running);
         let mut random = Random(0x9e37_79b9_7f4a_7c15);
         let mut sent = Vec::new();
-        for value in 0..times(500, 20_000) as usize {
+        for value in 0..rounds(500, 20_000) as usize {
             let signal = match random.below(4) {
                 0 => [1, 2, 3, 10, 13, 14, 15, 28][random.below(8) as usize],
                 _ => 34 + random.below(30) as i32,
@@ -76,9 +73,9 @@ fn no_signal_is_lost_in_a_storm_of_signals_and_orphans() {
 fn sigterm_at_any_time_of_a_start_is_not_lost() {
     let init = subject::ours("init");
     let mut random = Random(1);
-    for _ in 0..times(300, 10_000) {
-        let running = init.probe("sleep 10").start();
-        thread::sleep(Duration::from_micros(random.below(5000)));
+    for _ in 0..rounds(300, 10_000) {
+        let running = init.probe("sleep 1000").start();
+        thread::sleep(patience(Duration::from_micros(random.below(5000))));
         sys::kill(running.pid(), libc::SIGTERM).unwrap();
         let status = running.finish().status;
         use std::os::unix::process::ExitStatusExt;
@@ -93,8 +90,8 @@ fn sigterm_at_any_time_of_a_start_is_not_lost() {
 fn sigterm_before_pid_one_runs_waits_for_it() {
     let init = subject::ours("init");
     let probe = crate::subject::probe().to_string_lossy().into_owned();
-    for _ in 0..times(100, 2000) {
-        let run = init.run(&["--sigmask=0", &probe, "sleep", "10"]);
+    for _ in 0..rounds(100, 2000) {
+        let run = init.run(&["--sigmask=0", &probe, "sleep", "1000"]);
         let run = run.before(Before::Block(u64::MAX)).pid_one();
         let running = run.start();
         let pid = loop {
@@ -112,7 +109,7 @@ fn sigterm_before_pid_one_runs_waits_for_it() {
 fn code_is_the_commands_when_an_orphan_ends_with_it() {
     let init = subject::ours("init");
     let script = "(sleep 0 &) ; (exit 3 &) ; exit 7";
-    for _ in 0..times(200, 2000) {
+    for _ in 0..rounds(200, 2000) {
         assert_eq!(init.run(&["/bin/sh", "-c", script]).code(), Some(7));
     }
 }
@@ -120,7 +117,7 @@ fn code_is_the_commands_when_an_orphan_ends_with_it() {
 #[test]
 fn orphan_storm_leaves_few_zombies() {
     let init = subject::ours("init");
-    let count = times(10_000, 40_000); // more would need longer than any test may take
+    let count = rounds(10_000, 40_000); // more would need longer than any test may take
     let proc = Before::mount("proc".as_ref(), "/proc".as_ref()).unwrap();
     let run = init.probe(&format!("storm {count}")).pid_one().before(proc);
     let output = run.start().finish().code(0);

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::pace::patience;
 use crate::rootfs::Rootfs;
 use crate::running::Running;
 use crate::subject;
@@ -117,7 +118,7 @@ impl Run {
     pub fn code(mut self) -> Option<i32> {
         self.command.stdout(Stdio::null()).stderr(Stdio::null());
         let mut running = self.start_as_is();
-        let deadline = Instant::now() + Duration::from_secs(5);
+        let deadline = Instant::now() + patience(Duration::from_secs(5));
         while Instant::now() < deadline {
             if let Some(status) = running.try_wait() {
                 return status.code();

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use crate::ability::own_name;
 use crate::init_subject::{self as subject, Init};
-use crate::running::{LIMIT, Running};
+use crate::pace::patience;
+use crate::running::{Running, limit};
 use crate::sys;
 
 /// An interactive program on a pty.
@@ -37,7 +38,7 @@ impl Session {
     fn wait_for(&mut self, text: &str) {
         use std::io::Read;
         use std::os::fd::AsFd;
-        let deadline = Instant::now() + LIMIT / 4;
+        let deadline = Instant::now() + limit() / 4;
         while !self.seen.contains(text) {
             let left = deadline.saturating_duration_since(Instant::now());
             let readable = sys::terminal::wait_readable(self.master.as_fd(), left).unwrap();
@@ -57,7 +58,7 @@ fn control_jobs(init: &Init, shell: &[&str], pid_one: bool) {
     session.write("echo a''b\n");
     session.wait_for("ab\r\n");
     session.write("sleep 30\n");
-    std::thread::sleep(Duration::from_millis(100));
+    std::thread::sleep(patience(Duration::from_millis(100)));
     session.write("\x1a");
     session.wait_for("topped");
     session.write("jobs\n");
@@ -65,7 +66,7 @@ fn control_jobs(init: &Init, shell: &[&str], pid_one: bool) {
     session.wait_for("prompt> ");
     session.write("fg\n");
     session.wait_for("sleep 30");
-    std::thread::sleep(Duration::from_millis(100));
+    std::thread::sleep(patience(Duration::from_millis(100)));
     session.write("\x03");
     session.wait_for("prompt> ");
     session.write("echo code $?\n");
@@ -150,13 +151,13 @@ fn init_is_a_job_of_the_shell_that_started_it() {
         session.wait_for("prompt> ");
         let path = init.path().to_string_lossy().into_owned();
         session.write(&format!("{path} sleep 30\n"));
-        std::thread::sleep(Duration::from_millis(150));
+        std::thread::sleep(patience(Duration::from_millis(150)));
         session.write("\x1a");
         session.wait_for("topped");
         session.wait_for("prompt> ");
         session.write("fg\n");
         session.wait_for("sleep 30");
-        std::thread::sleep(Duration::from_millis(100));
+        std::thread::sleep(patience(Duration::from_millis(100)));
         session.write("\x03");
         session.wait_for("prompt> ");
         session.write("echo code $?\n");

@@ -4,8 +4,9 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::launch::Launch;
+use crate::pace::{patience, rounds};
 use crate::rootfs::{Rootfs, temporary_path};
-use crate::{subject, sys};
+use crate::sys;
 
 /// A word that no other command line has.
 pub fn mark() -> String {
@@ -51,8 +52,11 @@ pub fn expect_gone(mark: &str) {
         }
         let alive = left.iter().filter(|&&pid| !is_dying(pid)).collect::<Vec<_>>();
         let took = began.elapsed();
-        assert!(took < Duration::from_millis(200) || alive.is_empty(), "still there: {alive:?}");
-        assert!(took < Duration::from_secs(10), "killed, but still there: {left:?}");
+        assert!(
+            took < patience(Duration::from_millis(200)) || alive.is_empty(),
+            "still there: {alive:?}"
+        );
+        assert!(took < patience(Duration::from_secs(10)), "killed, but still there: {left:?}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
@@ -60,7 +64,7 @@ pub fn expect_gone(mark: &str) {
 #[test]
 fn nothing_is_left_when_the_launcher_is_killed() {
     let mark = mark();
-    let running = Launch::new().probe(&format!("sleep 20 {mark}")).start();
+    let running = Launch::new().probe(&format!("sleep 1000 {mark}")).start();
     running.wait_for("ready");
     assert_eq!(marked(&mark).len(), 3, "launcher, init, command");
     running.signal(libc::SIGKILL);
@@ -70,14 +74,14 @@ fn nothing_is_left_when_the_launcher_is_killed() {
 #[test]
 fn nothing_is_left_when_the_launcher_is_killed_at_any_moment_of_a_start() {
     let rootfs = Rootfs::new();
-    let rounds = if subject::is_long() { 2000 } else { 100 };
+    let rounds = rounds(100, 2000);
     let map = || Launch::on(&rootfs).probe("show /proc/self/uid_map").run().ok().stdout;
     let before = map();
     let mut seen = 0;
     for round in 0..rounds {
         let mark = mark();
-        let running = Launch::on(&rootfs).probe(&format!("sleep 20 {mark}")).start();
-        std::thread::sleep(Duration::from_micros(round * 8000 / rounds));
+        let running = Launch::on(&rootfs).probe(&format!("sleep 1000 {mark}")).start();
+        std::thread::sleep(patience(Duration::from_micros(round * 8000 / rounds)));
         seen += usize::from(marked(&mark).len() > 1);
         running.signal(libc::SIGKILL);
         expect_gone(&mark);
@@ -92,7 +96,7 @@ fn container_ends_when_init_is_killed_and_the_launcher_says_so() {
     let mark = mark();
     let path = temporary_path("pid");
     let launch = Launch::new().option("--pid-file").arg(&path);
-    let running = launch.probe(&format!("sleep 20 {mark}")).start();
+    let running = launch.probe(&format!("sleep 1000 {mark}")).start();
     // Written once the launcher knows that the command runs.
     let init = (0..5000).find_map(|_| {
         std::thread::sleep(Duration::from_millis(1));
@@ -114,7 +118,7 @@ fn daemon_does_not_outlive_the_command() {
     let mark = mark();
     let output = Launch::new().probe(&format!("orphan close {mark}")).run().ok();
     assert!(output.fact("daemon").parse::<i32>().is_ok());
-    assert!(output.took < Duration::from_secs(2), "{output}");
+    assert!(output.took < patience(Duration::from_secs(2)), "{output}");
     expect_gone(&mark);
 }
 
@@ -123,7 +127,7 @@ fn daemon_that_holds_the_output_does_not_make_the_caller_wait() {
     let mark = mark();
     let output = Launch::new().probe(&format!("orphan keep {mark}")).run().ok();
     assert!(output.fact("daemon").parse::<i32>().is_ok());
-    assert!(output.took < Duration::from_secs(2), "{output}");
+    assert!(output.took < patience(Duration::from_secs(2)), "{output}");
     expect_gone(&mark);
 }
 
@@ -133,7 +137,7 @@ fn daemon_that_holds_the_output_does_not_keep_a_killed_container() {
     running.wait_for("ready");
     running.signal(libc::SIGKILL);
     let output = running.finish();
-    assert!(output.took < Duration::from_secs(2), "{output}");
+    assert!(output.took < patience(Duration::from_secs(2)), "{output}");
 }
 
 #[test]

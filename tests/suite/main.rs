@@ -6,6 +6,7 @@
 mod ability;
 mod launch;
 mod output;
+mod pace;
 mod rootfs;
 mod running;
 mod subject;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::ability::{for_root, require};
 use crate::launch::Launch;
+use crate::pace::rounds;
 use crate::rootfs::Rootfs;
 
 #[test]
@@ -20,7 +21,7 @@ fn twenty_share_a_rootfs() {
 fn two_hundred_at_once_all_end_with_their_own_code() {
     let rootfs = Rootfs::new();
     let start = |n: usize| Launch::on(&rootfs).probe(&format!("exit {n}")).start();
-    let running = (0..200).map(start).collect::<Vec<_>>();
+    let running = (0..rounds(200, 1000) as usize).map(start).collect::<Vec<_>>();
     for (n, running) in running.into_iter().enumerate() {
         running.finish().code(n as i32);
     }
@@ -30,7 +31,7 @@ fn two_hundred_at_once_all_end_with_their_own_code() {
 fn fifty_that_stay_are_all_there_and_all_end() {
     let rootfs = Rootfs::new();
     let start = |_| Launch::on(&rootfs).probe("trap 15").start();
-    let running = (0..50).map(start).collect::<Vec<_>>();
+    let running = (0..rounds(50, 200)).map(start).collect::<Vec<_>>();
     running.iter().for_each(|running| drop(running.wait_for("ready")));
     running.iter().for_each(|running| running.signal(libc::SIGTERM));
     for running in running {

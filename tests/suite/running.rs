@@ -7,11 +7,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::output::Output;
+use crate::pace::patience;
 use crate::rootfs::{FORKING, Rootfs};
 use crate::sys;
 
 /// No test waits longer for anything.
-pub const LIMIT: Duration = Duration::from_secs(20);
+pub fn limit() -> Duration {
+    patience(Duration::from_secs(20))
+}
 
 /// A started program. It is killed when the value is dropped.
 pub struct Running {
@@ -67,7 +70,7 @@ impl Running {
     /// Waits until it has printed this; everything printed so far.
     #[track_caller]
     pub fn wait_for(&self, text: &str) -> String {
-        let deadline = Instant::now() + LIMIT;
+        let deadline = Instant::now() + limit();
         let is_there = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(text);
         if !self.stdout.wait(deadline, |bytes, _| is_there(bytes)) {
             panic!("{text:?} was not printed in time\n{}", self.report());
@@ -88,17 +91,17 @@ impl Running {
     /// Waits for its end and the end of its output.
     #[track_caller]
     pub fn finish(mut self) -> Output {
-        let deadline = Instant::now() + LIMIT;
+        let deadline = Instant::now() + limit();
         let ended = self.stdout.wait(deadline, |_, ended| ended);
         let ended = ended && self.stderr.wait(deadline, |_, ended| ended);
         if !ended {
-            panic!("output did not end in {LIMIT:?}\n{}", self.report());
+            panic!("output did not end in {:?}\n{}", limit(), self.report());
         }
         let status = loop {
             match self.try_wait() {
                 Some(status) => break status,
                 None if Instant::now() > deadline => {
-                    panic!("did not end in {LIMIT:?}\n{}", self.report());
+                    panic!("did not end in {:?}\n{}", limit(), self.report());
                 }
                 None => thread::sleep(Duration::from_micros(300)),
             }

@@ -3,11 +3,11 @@
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
-use std::time::Duration;
 
 use crate::ability::require;
 use crate::launch::Launch;
 use crate::rootfs::temporary_path;
+use crate::running::limit;
 
 /// Executes what follows as the process that LISTEN_PID names.
 const ANNOUNCE: &str = "LISTEN_PID=$$ exec \"$@\"";
@@ -45,7 +45,7 @@ fn command_can_tell_the_manager_that_it_is_ready() {
     let path = temporary_path("notify");
     let manager = UnixDatagram::bind(&path).unwrap();
     fs::set_permissions(&path, Permissions::from_mode(0o777)).unwrap();
-    manager.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    manager.set_read_timeout(Some(limit())).unwrap();
     let launch = Launch::new().variable("NOTIFY_SOCKET", &path);
     launch.probe("notify").run().ok().prints(&["ok"]);
     let mut message = [0; 16];

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use crate::launch::Launch;
 use crate::output::Output;
+use crate::pace::{patience, rounds};
 use crate::rootfs::Rootfs;
 use crate::running::Running;
+use crate::sys;
 use crate::sys::before::Before;
-use crate::{subject, sys};
 
 const SIGNALS: &str = "status SigBlk SigIgn";
 
@@ -101,7 +102,7 @@ fn signal_with_a_value_keeps_it() {
 
 #[test]
 fn sigterm_ends_a_command_that_does_not_catch_it() {
-    let running = Launch::new().probe("sleep 20").start();
+    let running = Launch::new().probe("sleep 1000").start();
     running.wait_for("ready");
     running.signal(libc::SIGTERM);
     running.finish().code(128 + libc::SIGTERM);
@@ -131,7 +132,7 @@ fn sigtstp_stops_the_launcher_and_sigcont_lets_both_go_on() {
 
 #[track_caller]
 fn wait_for_state(pid: i32, state: char) {
-    let deadline = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + patience(Duration::from_secs(5));
     loop {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
         let found = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
@@ -147,7 +148,7 @@ fn wait_for_state(pid: i32, state: char) {
 fn command_that_stops_itself_goes_on_by_sigcont() {
     let running = Launch::new().probe("stop").start();
     running.wait_for("stopping");
-    std::thread::sleep(Duration::from_millis(50));
+    std::thread::sleep(patience(Duration::from_millis(50)));
     running.signal(libc::SIGCONT);
     running.finish().ok().prints(&["stopping", "continued"]);
 }
@@ -155,14 +156,12 @@ fn command_that_stops_itself_goes_on_by_sigcont() {
 #[test]
 fn signals_at_any_moment_of_a_start_are_not_lost() {
     let rootfs = Rootfs::new();
-    let rounds = if subject::is_long() { 2000 } else { 100 };
-    // A second, or on an emulated machine what many starts take.
-    let usual = Launch::on(&rootfs).probe("exit 0").run().ok().took;
-    let limit = Duration::from_secs(1).max(usual * 20);
+    let rounds = rounds(100, 2000);
+    let limit = patience(Duration::from_secs(1));
     for round in 0..rounds {
-        let words = if round % 2 == 0 { "sleep 20" } else { "trap 15" };
+        let words = if round % 2 == 0 { "sleep 1000" } else { "trap 15" };
         let running = Launch::on(&rootfs).probe(words).start();
-        std::thread::sleep(Duration::from_micros(round * 5000 / rounds));
+        std::thread::sleep(patience(Duration::from_micros(round * 5000 / rounds)));
         let sent = Instant::now();
         running.signal(libc::SIGTERM);
         let output = running.finish();

@@ -5,6 +5,7 @@ use std::io::Read;
 
 use crate::launch::Launch;
 use crate::output::Output;
+use crate::pace::rounds;
 use crate::rootfs::{Rootfs, temporary_path};
 
 /// What is written to the status descriptor, line by line.
@@ -49,7 +50,7 @@ fn status_names_the_namespaces() {
 #[test]
 fn status_names_the_namespaces_of_a_short_command_too() {
     let rootfs = Rootfs::new();
-    for _ in 0..50 {
+    for _ in 0..rounds(50, 500) {
         let launch = Launch::on(&rootfs).option("--status-fd=9").command(["/probe"]);
         let (lines, output) = status_of(launch);
         assert!(lines[0].contains("\"net\":") && lines[0].contains("\"time\":"), "{lines:?}");
@@ -139,7 +140,7 @@ fn pid_file_is_whole_whenever_it_is_there() {
     let path = folder.join("pid");
     let rootfs = Rootfs::new();
     let mut seen = 0;
-    for _ in 0..20 {
+    for _ in 0..rounds(20, 200) {
         let launch = Launch::on(&rootfs).option("--pid-file").arg(&path);
         let mut running = launch.probe("sleep 0.01").start();
         while running.try_wait().is_none() {

@@ -30,11 +30,6 @@ pub fn tool(name: &str) -> Option<PathBuf> {
     env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
-/// Whether the long tests shall run longer.
-pub fn is_long() -> bool {
-    env::var_os("SUITE_LONG").is_some()
-}
-
 /// The default is below cargo's target folder: this program is TARGET/TRIPLE/release/deps/suite-….
 fn from_env(variable: &str, default: fn(&Path, &Path) -> PathBuf) -> PathBuf {
     if let Some(path) = env::var_os(variable).filter(|path| !path.is_empty()) {

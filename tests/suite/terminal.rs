@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use crate::ability::require;
 use crate::launch::Launch;
+use crate::pace;
 use crate::rootfs::Rootfs;
-use crate::running::{LIMIT, Running};
+use crate::running::{Running, limit};
 use crate::sys::terminal;
 
 /// The caller's terminal: what is typed goes in at the master's side, what is shown comes out.
@@ -36,7 +37,7 @@ impl Person {
     /// Waits until this has been shown, and gives what was shown up to it.
     #[track_caller]
     fn sees(&mut self, text: &str) -> String {
-        let deadline = Instant::now() + LIMIT;
+        let deadline = Instant::now() + limit();
         loop {
             if let Some(at) = self.shown.find(text) {
                 let rest = self.shown.split_off(at + text.len());
@@ -114,7 +115,7 @@ fn everything_written_is_shown_also_at_the_end() {
 fn ctrl_c_interrupts_the_foreground_command() {
     require!(terminals);
     let mut person = Person::new();
-    let running = person.start(Launch::new().probe("sleep 20"));
+    let running = person.start(Launch::new().probe("sleep 1000"));
     person.sees("ready");
     person.types("\x03");
     running.finish().code(128 + libc::SIGINT);
@@ -127,7 +128,9 @@ fn ctrl_c_interrupts_only_the_job_of_a_shell() {
     let mut person = Person::new();
     let rootfs = Rootfs::new().with_shell();
     let running = person.start(Launch::on(&rootfs).command(["/bin/sh", "-i"]));
-    person.types("/probe sleep 20\r");
+    // What is typed before the terminal is handed on belongs to the caller's.
+    person.sees("# ");
+    person.types("/probe sleep 1000\r");
     person.sees("ready\r\n");
     person.types("\x03");
     person.types("echo co''de $?\r");
@@ -142,7 +145,9 @@ fn ctrl_d_ends_the_input() {
     require!(busybox);
     let mut person = Person::new();
     let rootfs = Rootfs::new().with_shell();
-    let running = person.start(Launch::on(&rootfs).command(["/bin/busybox", "cat"]));
+    let script = "echo ready; exec /bin/busybox cat";
+    let running = person.start(Launch::on(&rootfs).command(["/bin/sh", "-c", script]));
+    person.sees("ready\r\n");
     person.types("text\r");
     person.sees("text\r\ntext\r\n");
     person.types("\x04");
@@ -167,7 +172,7 @@ fn size_is_right_from_the_start() {
     require!(terminals);
     let mut person = Person::new();
     let rootfs = Rootfs::new();
-    for _ in 0..50 {
+    for _ in 0..pace::rounds(50, 500) {
         let running = person.start(Launch::on(&rootfs).probe("size"));
         running.finish().code(0);
         assert_eq!(person.sees("\r\n"), "size 24 80\r\n");
@@ -197,11 +202,11 @@ fn modes_of_the_callers_terminal_are_restored() {
 fn terminal_that_hangs_up_ends_the_command() {
     require!(terminals);
     let mut person = Person::new();
-    let running = person.start(Launch::new().probe("sleep 20"));
+    let running = person.start(Launch::new().probe("sleep 1000"));
     person.sees("ready");
     drop(person);
     let output = running.finish().code(128 + libc::SIGHUP);
-    assert!(output.took < Duration::from_secs(5), "{output}");
+    assert!(output.took < pace::patience(Duration::from_secs(5)), "{output}");
 }
 
 #[test]

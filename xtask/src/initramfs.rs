@@ -17,7 +17,7 @@ use crate::failure::{At, Error};
 use crate::program;
 use crate::rootfs;
 use crate::vm;
-use crate::vm::image::{Image, Owners};
+use crate::vm::image::{Image, Owners, SHIFT};
 use crate::vm::kernel::{self, NEWEST};
 use crate::vm::qemu;
 
@@ -45,11 +45,6 @@ pub struct Initramfs {
 
 /// PID 1 of the image.
 const INIT: &str = include_str!("initramfs/init.sh");
-
-/// The first range that systemd sets aside for containers. The launcher takes N·65536 as the range
-/// of a root file system whose root directory belongs to it: so the owners need no mapping, which
-/// neither the initial ramfs nor an older tmpfs can do.
-const SHIFT: u32 = 524_288;
 
 impl Initramfs {
     /// Runs the task; with --boot QEMU stands in our place.

@@ -1,9 +1,10 @@
 //! `cargo xtask test`: everything this workspace can check about itself.
 //!
 //! Run by a developer and by CI. House rules first, then unit tests, then the container tests: on
-//! this machine, as root and as an ordinary user where we are root, else as the caller alone; with
-//! `--vm` in virtual machines with the kernels we promise, always as both.
+//! this machine, as root and as an ordinary user where we are root, else as the caller alone; and
+//! in virtual machines with the kernels we promise, always as both.
 
+mod boots;
 mod guest;
 mod ordinary;
 mod stage;
@@ -40,7 +41,7 @@ pub struct Test {
     #[argh(switch)]
     host: bool,
 
-    /// the container tests in virtual machines instead
+    /// only the container tests in virtual machines
     #[argh(switch)]
     vm: bool,
 
@@ -102,7 +103,7 @@ impl FromStr for Root {
 impl Test {
     /// Runs the task.
     pub fn run(self, words: &[OsString]) -> Result<(), Error> {
-        let is_everything = !self.host && !self.vm;
+        let is_everything = self.host == self.vm;
         let mut rows = Vec::new();
         if is_everything {
             tidy::check_sources()?;
@@ -115,11 +116,12 @@ impl Test {
         if is_everything || self.host {
             rows.extend(run_suite(&programs, words)?);
         }
-        let machines = match self.vm {
+        let machines = match is_everything || self.vm {
             true => vm::run(&self.wish(), &programs, words)?,
             false => vm::Outcome::default(),
         };
         rows.extend(machines.rows);
+        tally::print_slowest(&mut rows)?;
         tally::print(&rows)?;
         for remark in machines.remarks {
             console::progress(&format!("ATTENTION: {remark}"));
@@ -185,9 +187,10 @@ fn suite(
         Some(etc) => ordinary::become_tester(etc, &subject.tools.join("setpriv"), &subject.suite),
         None => Command::new(&subject.suite),
     };
-    // Captured output of passed tests is shown, for the SKIP lines in it.
-    command.arg("--show-output").args(words);
+    // Captured output of passed tests is shown, for the SKIP lines in it. libtest tells the time
+    // of each test only where it takes itself for that of a nightly compiler.
+    command.args(["--show-output", "-Zunstable-options", "--report-time"]).args(words);
     command.stdin(Stdio::null()).current_dir(&stay.home).env_clear();
-    command.envs(subject.environment(stay, path));
+    command.env("RUSTC_BOOTSTRAP", "1").envs(subject.environment(stay, path));
     command
 }

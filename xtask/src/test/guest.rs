@@ -1,7 +1,7 @@
 //! What the machine for the container tests consists of: a minimal system, the programs under
 //! test, their tools, and the command lines of the two halves.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -25,7 +25,8 @@ pub const HALVES: [&str; 2] = ["root", "user"];
 pub fn image(
     programs: &Programs,
     base: &Path,
-    words: &[std::ffi::OsString],
+    slowness: u32,
+    words: &[OsString],
 ) -> Result<Image, Error> {
     let mut image = Image::default();
     image.add_tree("", base, Owners::OursAreRoots)?;
@@ -58,6 +59,7 @@ pub fn image(
         probe: "/test/probe".into(),
         rootfs: "/test/rootfs".into(),
         tools: "/test/tools".into(),
+        slowness,
     };
     for name in HALVES {
         let home = PathBuf::from(format!("/stay/{name}"));

@@ -42,6 +42,8 @@ pub struct Subject {
     pub probe: PathBuf,
     pub rootfs: PathBuf,
     pub tools: PathBuf,
+    /// How many times slower than real hardware the machine is.
+    pub slowness: u32,
 }
 
 impl Programs {
@@ -88,6 +90,7 @@ impl Subject {
             suite: executable("suite", &programs.suite)?,
             tools: tools::collect(stage)?,
             rootfs,
+            slowness: 1,
         })
     }
 
@@ -104,6 +107,7 @@ impl Subject {
             ("ROOTFS", path(&self.rootfs)),
             ("TEST_TOOLS", path(&self.tools)),
             ("SUITE_AS", stay.name.into()),
+            ("SUITE_SLOWNESS", self.slowness.to_string().into()),
             ("HOME", path(&stay.home)),
             ("TMPDIR", path(&stay.tmp)),
             ("LANG", "C.UTF-8".into()),

@@ -15,6 +15,9 @@ use crate::workspace;
 /// A skip that CI accepts too: no machine like it could run the test.
 const EXCUSE: &str = "(cannot on this machine)";
 
+/// How many of the slowest tests are shown.
+const SLOWEST: usize = 3;
+
 /// Which skips are no failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Skips {
@@ -27,13 +30,15 @@ pub enum Skips {
 }
 
 /// What one run of a test program came to.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Tally {
     passed: u32,
     failed: u32,
     ignored: u32,
     skips: Vec<String>,
     results: u32,
+    /// Seconds and name of each test.
+    times: Vec<(f32, String)>,
 }
 
 /// A line of the summary.
@@ -86,6 +91,7 @@ impl Tally {
         if let Some(skip) = line.strip_prefix("SKIP ") {
             self.skips.push(skip.to_string());
         }
+        self.times.extend(time(line));
         let Some((_, counts)) =
             line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". "))
         else {
@@ -102,6 +108,17 @@ impl Tally {
                 _ => {}
             }
         }
+    }
+
+    /// Takes in a test that is not libtest's; the line is as if it were.
+    pub fn add(&mut self, line: &str, has_passed: bool) {
+        self.times.extend(time(line));
+        *(if has_passed { &mut self.passed } else { &mut self.failed }) += 1;
+    }
+
+    /// Whether there were tests and none has failed.
+    pub fn all_passed(&self) -> bool {
+        self.passed > 0 && self.failed == 0
     }
 
     /// For libtest a test that skips itself has passed; not for us.
@@ -124,6 +141,28 @@ pub fn print(rows: &[Row]) -> Result<(), Error> {
         console::print(&format!("{name:<12} {passed:>7} {failed:>7} {skipped:>8} {seconds:>8.1}"))?;
     }
     Ok(())
+}
+
+/// The tests that took the longest, by row: where time can be saved.
+pub fn print_slowest(rows: &mut [Row]) -> Result<(), Error> {
+    console::print("")?;
+    for Row { name, tally, .. } in rows {
+        tally.times.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+        let slowest = tally.times.iter().take(SLOWEST);
+        let slowest = slowest.map(|(seconds, name)| format!("{name} {seconds:.1} s"));
+        let slowest = slowest.collect::<Vec<_>>().join(", ");
+        if !slowest.is_empty() {
+            console::print(&format!("slowest as {name}: {slowest}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// From a line like `test NAME ... ok <0.123s>`.
+fn time(line: &str) -> Option<(f32, String)> {
+    let (name, rest) = line.strip_prefix("test ")?.split_once(" ... ")?;
+    let (_, seconds) = rest.strip_suffix("s>")?.rsplit_once('<')?;
+    Some((seconds.parse().ok()?, name.to_string()))
 }
 
 /// Failure if anything failed, if a program gave no verdict, or if something was skipped that may
@@ -162,6 +201,13 @@ mod tests {
     fn results_of_several_programs_add_up() {
         let Row { tally, .. } = row(&["running 5 tests\n", OK, "\n", OK], true);
         assert_eq!((tally.passed, tally.failed, tally.ignored, tally.results), (10, 0, 2, 2));
+    }
+
+    #[test]
+    fn time_of_a_test_stands_behind_its_result() {
+        assert_eq!(time("test a::b ... ok <1.250s>"), Some((1.25, "a::b".into())));
+        assert_eq!(time("test a::b - should panic ... FAILED <0.5s>").unwrap().0, 0.5);
+        assert_eq!(time("test a::b ... ok"), None);
     }
 
     #[test]

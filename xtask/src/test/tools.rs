@@ -33,6 +33,7 @@ const TOOLS: &[Tool] = &[
 /// What a virtual machine needs beside those, and a Debian host has. The libraries are named for
 /// machines that have neither.
 const GUEST_TOOLS: &[(&str, &[&str])] = &[
+    ("bash", &["bash", "libtinfo6"]),
     ("strace", &["strace", "libunwind8"]),
     ("unshare", &["util-linux"]),
     ("nsenter", &["util-linux"]),

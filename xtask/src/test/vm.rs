@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use super::boots;
 use super::guest::{self, HALVES};
 use super::subject::Programs;
 use super::tally::{Row, Skips, Tally};
@@ -40,8 +41,8 @@ struct Lab<'a> {
     accelerator: Accelerator,
     base: &'a Path,
     image: &'a Image,
-    root: Root,
     verbose: bool,
+    boots: boots::Lab<'a>,
 }
 
 /// A kernel, and whether it has to boot. The newest one may be broken today.
@@ -59,16 +60,29 @@ pub fn run(wish: &Wish, programs: &Programs, words: &[OsString]) -> Result<Outco
         return Err(Error::NoVerdict("no kernel could be fetched, so none was tested".into()));
     };
     let base = vm::base()?;
+    let accelerator = vm::accelerator::choose(&qemu, &first.kernel.image, &base)?;
+    let slowness = accelerator.slowness();
+    if slowness > 1 {
+        console::progress(&format!(
+            "the machines are emulated: deadlines are {slowness} times as long, and what is \
+             repeated is repeated one {slowness}th as often"
+        ));
+    }
+    let boots_image = boots::write_image(programs, &base)?;
     let lab = Lab {
+        boots: boots::Lab { qemu: &qemu, accelerator, image: &boots_image },
         qemu: &qemu,
-        accelerator: vm::accelerator::choose(&qemu, &first.kernel.image, &base)?,
+        accelerator,
         base: &base,
-        image: &guest::image(programs, &base, words)?,
-        root: wish.root,
+        image: &guest::image(programs, &base, slowness, words)?,
         verbose: wish.verbose,
     };
     for candidate in &candidates {
-        lab.test(candidate, &mut outcome)?;
+        // A filter is for the suite.
+        if words.is_empty() {
+            outcome.rows.push(lab.boots.run(&candidate.kernel)?);
+        }
+        lab.test(candidate, wish.root, &mut outcome)?;
     }
     // Excuses for all of them are none.
     if outcome.rows.is_empty() && outcome.silent.is_empty() {
@@ -96,11 +110,12 @@ fn candidates(wish: &Wish, outcome: &mut Outcome) -> Result<Vec<Candidate>, Erro
 }
 
 impl Lab<'_> {
-    fn test(&self, candidate: &Candidate, outcome: &mut Outcome) -> Result<(), Error> {
-        let Candidate { kernel, is_newest } = candidate;
+    fn test(&self, what: &Candidate, root: Root, outcome: &mut Outcome) -> Result<(), Error> {
+        let Candidate { kernel, is_newest } = what;
         let Kernel { version, release, .. } = kernel;
+        let version = format!("{version} {}", root.name());
         let folder = vm::folder()?;
-        let file = |what: &str| folder.join(format!("{version}.{what}"));
+        let file = |what: &str| folder.join(format!("{}.{what}", version.replace(' ', "-")));
         let initramfs = file("initramfs");
         let mut image = self.image.clone();
         guest::add_modules(&mut image, kernel, self.base)?;
@@ -115,7 +130,8 @@ impl Lab<'_> {
             accelerator: self.accelerator,
             kernel: &kernel.image,
             initramfs: &initramfs,
-            words: &guest::kernel_words(self.root),
+            words: &guest::kernel_words(root),
+            talk: &[],
             ports: &ports,
             complaints: &file("qemu.log"),
             boot_limit: BOOT_LIMIT,

@@ -42,6 +42,7 @@ pub fn choose(qemu: &Path, kernel: &Path, base: &Path) -> Result<Accelerator, Er
         kernel,
         initramfs: &initramfs,
         words: "quiet",
+        talk: &[],
         ports: &[folder.join("probe.console.log"), folder.join("probe.verdict.log")],
         complaints: &folder.join("probe.qemu.log"),
         boot_limit: LIMIT,

@@ -42,6 +42,11 @@ pub enum Owners {
     Shifted(u32),
 }
 
+/// The first range that systemd sets aside for containers. The launcher takes N·65536 as the range
+/// of a root file system whose root directory belongs to it: so the owners need no mapping, which
+/// neither the initial ramfs nor an older tmpfs can do.
+pub const SHIFT: u32 = 524_288;
+
 impl Image {
     /// A folder of root's, and those above it.
     pub fn add_folder(&mut self, path: &str, mode: u32) {

@@ -1,11 +1,13 @@
 //! One run of a virtual machine: started, watched, and how it ended.
 //!
 //! A guest has a console (port 0), a port for its verdict (port 1), and others as it likes. Its
-//! first line on port 1 means that it has booted. It ends by switching itself off.
+//! first line on port 1 means that it has booted; with a console alone, its first line there. It
+//! ends by switching itself off.
 
 use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, ChildStdin, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,6 +24,8 @@ pub struct Machine<'a> {
     pub initramfs: &'a Path,
     /// Words for the kernel's command line; what the kernel does not know goes to the guest's init.
     pub words: &'a str,
+    /// When the first has been shown on the console, the second is typed; one after the other.
+    pub talk: &'a [(&'a str, &'a str)],
     /// Files for the serial ports.
     pub ports: &'a [PathBuf],
     /// Where QEMU's own complaints go.
@@ -78,10 +82,16 @@ impl Machine<'_> {
         let complaints = File::create(self.complaints).at("create", self.complaints)?;
         let mut command = qemu::command(self.qemu, self.accelerator);
         command.args(qemu::kernel(self.kernel, self.initramfs, self.words));
-        command.args(qemu::ports(self.ports));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(complaints);
+        command.args(qemu::ports(&self.ports[1..]));
+        // The console is QEMU's standard input and output.
+        let console = File::options().append(true).open(&self.ports[0]);
+        let console = console.at("write", &self.ports[0])?;
+        command.stdin(Stdio::piped()).stdout(console).stderr(complaints);
         let child = command.spawn().map_err(|cause| program::not_started(&command, cause))?;
         let mut started = Started(child);
+        let mut keyboard =
+            Keyboard { talk: self.talk, shown: String::new(), port: started.0.stdin.take() };
+        let ready = usize::from(self.ports.len() > 1);
         // When it was started, and then when it wrote its last line.
         let mut alive = Instant::now();
         let mut booted = false;
@@ -91,16 +101,20 @@ impl Machine<'_> {
             let status = started.0.try_wait().at("wait for", self.qemu)?;
             for (index, port) in ports.iter_mut().enumerate() {
                 for line in port.new_lines()? {
-                    booted |= index == 1;
+                    booted |= index == ready;
                     if booted {
                         alive = Instant::now();
                     }
                     if index == 0 && line.contains(PANIC) {
                         panic = Some(line.clone());
                     }
+                    if index == 0 {
+                        keyboard.shown += &format!("{line}\n");
+                    }
                     see(index, &line)?;
                 }
             }
+            keyboard.answer(&ports[0].rest());
             let limit = if booted { self.silence_limit } else { self.boot_limit };
             let ending = match status {
                 Some(status) if !status.success() => {
@@ -121,6 +135,29 @@ impl Machine<'_> {
             }
             return Ok(Run { ending, booted });
         }
+    }
+}
+
+/// Who types on the console.
+struct Keyboard<'a> {
+    talk: &'a [(&'a str, &'a str)],
+    /// Whole lines, from the last answer on.
+    shown: String,
+    port: Option<ChildStdin>,
+}
+
+impl Keyboard<'_> {
+    /// `rest` is what stands behind the last line. A machine that is gone has its end elsewhere.
+    fn answer(&mut self, rest: &str) {
+        let Some(((text, answer), later)) = self.talk.split_first() else { return };
+        if !self.shown.contains(text) && !rest.contains(text) {
+            return;
+        }
+        if let Some(port) = &mut self.port {
+            port.write_all(answer.as_bytes()).ok();
+        }
+        self.talk = later;
+        self.shown.clear();
     }
 }
 
@@ -155,6 +192,7 @@ mod tests {
             kernel: Path::new("/k"),
             initramfs: Path::new("/i"),
             words: "",
+            talk: &[("prompt", "typed\n")],
             ports: &[console, verdict],
             complaints: &folder.join("complaints"),
             boot_limit: Duration::from_millis(600),
@@ -174,6 +212,13 @@ mod tests {
         let (run, lines) = run("off", "echo ready >> $verdict; printf rest >> $console");
         assert_eq!((run.ending, run.booted), (Ending::SwitchedOff, true));
         assert_eq!(lines, ["1 ready", "0 rest"]);
+    }
+
+    #[test]
+    fn what_is_asked_for_is_typed() {
+        let (run, lines) = run("talk", "printf 'a prompt'; read word; echo \"; $word\"");
+        assert_eq!(run.ending, Ending::SwitchedOff);
+        assert_eq!(lines, ["0 a prompt; typed"]);
     }
 
     #[test]

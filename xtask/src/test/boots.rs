@@ -1,0 +1,142 @@
+//! Boot tests: a program as the machine's first process, and what the console shows until the
+//! machine is off.
+//!
+//! To add one, add it to BOOTS. All boot the same image: busybox's file system with `/init`,
+//! `/launcher` and `/probe`, and a root file system for containers in `/rootfs`. The initial ramfs
+//! stays the root.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::subject::Programs;
+use super::tally::{Row, Skips, Tally};
+use crate::console;
+use crate::failure::{At, Error};
+use crate::vm;
+use crate::vm::image::{Image, Owners};
+use crate::vm::kernel::Kernel;
+use crate::vm::machine::{Ending, Machine};
+use crate::vm::qemu::Accelerator;
+
+/// A boot, and what has to come of it.
+struct Boot {
+    name: &'static str,
+    /// For the kernel's command line: `rdinit=PROGRAM`, and behind `--` the program's arguments.
+    words: &'static str,
+    /// When the first has been shown, the second is typed; one after the other.
+    talk: &'static [(&'static str, &'static str)],
+    /// What the console shows, in this order. Lines of the machine's programs end in `\r\n`.
+    shows: &'static [&'static str],
+}
+
+/// What the kernel says last, on every console level, when it is told to do so.
+const OFF: &str = "reboot: Power down";
+
+const BOOTS: &[Boot] = &[Boot {
+    name: "init is the first process and switches off after its command",
+    words: "rdinit=/init -- /bin/sh -c \"echo child of $PPID; exit 3\"",
+    talk: &[],
+    shows: &["child of 1\r\n", OFF],
+}];
+
+/// From the start of QEMU to the end, on real hardware.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// The machine that the boots are tried on.
+pub struct Lab<'a> {
+    pub qemu: &'a Path,
+    pub accelerator: Accelerator,
+    pub image: &'a Path,
+}
+
+/// Writes the image that all boots share.
+pub fn write_image(programs: &Programs, base: &Path) -> Result<PathBuf, Error> {
+    let mut image = Image::default();
+    image.add_tree("", base, Owners::OursAreRoots)?;
+    image.add_tree("rootfs", base, Owners::Shifted(vm::image::SHIFT))?;
+    let parts =
+        [("init", &programs.init), ("launcher", &programs.launcher), ("probe", &programs.probe)];
+    for (path, program) in parts {
+        image.add_program(path, 0o755, &program.path)?;
+    }
+    let place = vm::folder()?.join("boots.initramfs");
+    image.write(&place)?;
+    Ok(place)
+}
+
+impl Lab<'_> {
+    /// Tries all boots with this kernel.
+    pub fn run(&self, kernel: &Kernel) -> Result<Row, Error> {
+        let start = Instant::now();
+        let mut tally = Tally::default();
+        for boot in BOOTS {
+            let began = Instant::now();
+            let fault = self.try_boot(kernel, boot)?;
+            let result = if fault.is_some() { "FAILED" } else { "ok" };
+            let seconds = began.elapsed().as_secs_f32();
+            let line = format!("{} ... {result} <{seconds:.3}s>", boot.name);
+            console::progress(&format!("{} boot: {line}", kernel.version));
+            if let Some(fault) = fault {
+                console::print(&fault)?;
+            }
+            tally.add(&format!("test {line}"), result == "ok");
+        }
+        let success = tally.all_passed();
+        let (name, time) = (format!("{} boots", kernel.version), start.elapsed());
+        Ok(Row { name, tally, time, success, skips: Skips::Forbidden })
+    }
+
+    /// What is wrong, if anything.
+    fn try_boot(&self, kernel: &Kernel, boot: &Boot) -> Result<Option<String>, Error> {
+        let folder = vm::folder()?;
+        let file = |what: &str| folder.join(format!("{}-boot.{what}", kernel.version));
+        let console = file("console.log");
+        let limit = LIMIT * self.accelerator.slowness();
+        let machine = Machine {
+            qemu: self.qemu,
+            accelerator: self.accelerator,
+            kernel: &kernel.image,
+            initramfs: self.image,
+            words: &format!("quiet {}", boot.words),
+            talk: boot.talk,
+            ports: std::slice::from_ref(&console),
+            complaints: &file("qemu.log"),
+            boot_limit: limit,
+            silence_limit: limit,
+        };
+        let run = machine.run(|_, _| Ok(()))?;
+        let shown = fs::read(&console).at("read", &console)?;
+        let shown = String::from_utf8_lossy(&shown);
+        let fault = match (run.ending, missing(&shown, boot.shows)) {
+            (Ending::SwitchedOff, None) => return Ok(None),
+            (Ending::SwitchedOff, Some(text)) => format!("{text:?} was not shown"),
+            (ending, _) => format!("{ending:?}"),
+        };
+        Ok(Some(format!("{}: {fault}\nkernel's words: {}\n{shown}", boot.name, boot.words)))
+    }
+}
+
+/// The first of them that does not come behind the one before it.
+fn missing<'a>(shown: &str, wanted: &[&'a str]) -> Option<&'a str> {
+    let mut rest = shown;
+    wanted.iter().copied().find(|text| match rest.split_once(text) {
+        Some((_, behind)) => {
+            rest = behind;
+            false
+        }
+        None => true,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_has_an_order() {
+        assert_eq!(missing("a b c", &["a", "c"]), None);
+        assert_eq!(missing("c b a", &["a", "c"]), Some("c"));
+        assert_eq!(missing("a", &["a", "a"]), Some("a"));
+    }
+}
