@@ -167,3 +167,9 @@ pub fn attributes_on_files() -> Ability {
     let error = |error| format!("no user attributes in TMPDIR: {error} {EXCUSE}");
     sys::try_attribute(&temporary_folder()).map_err(error)
 }
+
+/// Images of each kind, made where the tests were built.
+pub fn images() -> Ability {
+    let missing = ["squashfs", "erofs", "ext4"].into_iter().find(|k| subject::image(k).is_none());
+    missing.map_or(Ok(()), |kind| Err(format!("no {kind} image was made for the tests")))
+}

@@ -21,6 +21,7 @@ mod exit_codes;
 mod faults;
 mod grace;
 mod idmap;
+mod images;
 mod init_alone;
 mod init_behaviours;
 mod init_options;

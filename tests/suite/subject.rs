@@ -24,6 +24,12 @@ pub fn rootfs() -> PathBuf {
     from_env("ROOTFS", |target, _| target.join("../rootfs"))
 }
 
+/// An image of the root file system, with the probe in it.
+pub fn image(kind: &str) -> Option<PathBuf> {
+    let folder = PathBuf::from(env::var_os("TEST_IMAGES")?);
+    Some(folder.join(format!("rootfs.{kind}"))).filter(|path| path.is_file())
+}
+
 /// A program of the machine's, found on PATH.
 pub fn tool(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;

@@ -6,6 +6,7 @@
 
 mod boots;
 mod guest;
+mod images;
 mod ordinary;
 mod stage;
 mod subject;

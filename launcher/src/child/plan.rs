@@ -17,7 +17,10 @@ use crate::sys::{Errno, Result as SysResult, mount};
 /// Puts everything in its place.
 pub fn apply(prepared: &Prepared<'_>, root: BorrowedFd<'_>, dev: &Dev) -> Result<(), Failure> {
     for (index, step) in prepared.plan.iter().enumerate() {
-        place(step, root, dev).map_err(|failure| Failure { object: index as u16, ..failure })?;
+        match place(step, root, dev) {
+            Err(failure) if step.mount.optional && failure.stage == Stage::MakeTarget => {}
+            other => other.map_err(|failure| Failure { object: index as u16, ..failure })?,
+        }
     }
     Ok(())
 }

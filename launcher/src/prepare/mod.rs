@@ -10,6 +10,7 @@ mod caller;
 mod command;
 mod contents;
 pub mod ids;
+mod image;
 mod inherited;
 mod overlay;
 mod plan;
@@ -29,9 +30,9 @@ use init::stage::Stage;
 
 use crate::error::Error;
 use crate::log::Log;
-use crate::spec::Spec;
 use crate::spec::environment::value_of;
 use crate::spec::mounts::What;
+use crate::spec::{Changes, Spec};
 use crate::sys::file;
 use crate::sys::process::Words;
 use crate::sys::{Errno, Result as SysResult, terminal};
@@ -142,7 +143,12 @@ pub fn prepare<'a>(
         })?;
     }
     let plan = plan::open(spec, &caller, inherited, rootfs.is_by_path(), log)?;
-    let overlay = Overlay::open(&spec.changes, &caller, rootfs.is_by_path())?;
+    let changes = match &spec.changes {
+        // An image is never changed.
+        Changes::InPlace if rootfs.is_image() && !spec.read_only => &Changes::Dropped,
+        other => other,
+    };
+    let overlay = Overlay::open(changes, &caller, rootfs.is_by_path())?;
     let program = program::open(spec.init.as_deref())?;
     log.step("prepare init and devices");
 

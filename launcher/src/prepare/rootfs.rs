@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use super::{Caller, submounts};
+use super::{Caller, image, submounts};
 use crate::error::Error;
 use crate::sys::file::{self, At, Stat};
 use crate::sys::mount::attr::{NODEV, RDONLY};
@@ -20,8 +20,10 @@ pub struct Rootfs {
     tree: OnceCell<OwnedFd>,
     /// Before Linux 5.12: the mounts to make nodev and private by path, once attached.
     by_path: Vec<CString>,
+    has_setattr: bool,
     /// It cannot be changed from inside.
     read_only: bool,
+    is_image: bool,
 }
 
 impl Rootfs {
@@ -30,10 +32,16 @@ impl Rootfs {
         let shown = path.to_string_lossy();
         let flags = libc::O_PATH | libc::O_DIRECTORY;
         let opened = |errno| Error::at("OpenRootfs", format_args!("open rootfs {shown}"), errno);
-        let dir = file::open(At::Cwd, path, flags)
-            .map_err(|errno| opened(errno).advise_maybe(advice(path, errno)))?;
+        let has_setattr = mount::has_setattr();
+        let dir = match file::open(At::Cwd, path, flags) {
+            Err(Errno::ENOTDIR) => {
+                let image = image::open(path, caller.can_mount)?;
+                return Rootfs::of_image(image, read_only, has_setattr).map_err(opened);
+            }
+            other => other.map_err(|errno| opened(errno).advise_maybe(advice(path, errno)))?,
+        };
         let stat = file::stat_fd(dir.as_fd()).map_err(opened)?;
-        let by_path = if mount::has_setattr() {
+        let by_path = if has_setattr {
             Vec::new()
         } else {
             submounts::list(dir.as_fd()).map_err(|errno| {
@@ -41,7 +49,8 @@ impl Rootfs {
                     .advise("before Linux 5.12 this needs the host's /proc")
             })?
         };
-        let rootfs = Rootfs { dir, stat, tree: OnceCell::new(), by_path, read_only };
+        let tree = OnceCell::new();
+        let rootfs = Rootfs { dir, stat, tree, by_path, has_setattr, read_only, is_image: false };
         if caller.can_mount {
             match rootfs.take(At::Dir(rootfs.dir.as_fd())) {
                 // Root of a user namespace, but the mount namespace is somebody else's.
@@ -53,6 +62,19 @@ impl Rootfs {
             }
         }
         Ok(rootfs)
+    }
+
+    /// A mounted image, which is a detached tree already.
+    fn of_image(image: OwnedFd, read_only: bool, has_setattr: bool) -> SysResult<Rootfs> {
+        let stat = file::stat_fd(image.as_fd())?;
+        let dir = file::open(At::Dir(image.as_fd()), c".", libc::O_PATH | libc::O_DIRECTORY)?;
+        let (tree, by_path) = (OnceCell::from(image), Vec::new());
+        Ok(Rootfs { dir, stat, tree, by_path, has_setattr, read_only, is_image: true })
+    }
+
+    /// It came as an image, which cannot be changed.
+    pub fn is_image(&self) -> bool {
+        self.is_image
     }
 
     /// Clones the mounts of the directory `at`, and makes device nodes that lie there dead from
@@ -97,7 +119,7 @@ impl Rootfs {
 
     /// The kernel has no mount_setattr: flags are put on mounts by their paths.
     pub fn is_by_path(&self) -> bool {
-        !self.by_path.is_empty()
+        !self.has_setattr
     }
 
     /// The clone, once it has been taken.
@@ -133,7 +155,6 @@ pub fn clone_advice(errno: Errno) -> Option<String> {
 fn advice(path: &CStr, errno: Errno) -> Option<String> {
     Some(match errno {
         Errno::ENOENT => "there is no such directory; `cargo xtask rootfs` makes one to try".into(),
-        Errno::ENOTDIR => "ROOTFS is a directory; unpack an image first".into(),
         Errno::EACCES => format!("this user may not search {}", first_closed(path)?),
         _ => return None,
     })

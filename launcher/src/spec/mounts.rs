@@ -17,6 +17,8 @@ use crate::words::Word;
 pub struct Mount {
     pub target: Target,
     pub what: What,
+    /// If there is no place for it, it is left out.
+    pub optional: bool,
 }
 
 /// What is put there.
@@ -80,6 +82,10 @@ pub const HERE: &[u8] = b"/app";
 const VOLATILE: [&[u8]; 3] = [b"/tmp:mode=1777", b"/run:mode=755", b"/var/tmp:mode=1777"];
 
 impl Mount {
+    fn new(target: Target, what: What) -> Mount {
+        Mount { target, what, optional: false }
+    }
+
     /// Where `--here` puts the current directory.
     pub fn here(args: &Args) -> Result<Option<Target>, Error> {
         let mount = args.here.as_ref().map(|word| forms::parse("--here", word)).transpose()?;
@@ -106,7 +112,10 @@ impl Mount {
         };
         let typed = order.iter().filter_map(next).map(|(option, word)| forms::parse(option, word));
         let volatile = if args.read_only { &VOLATILE[..] } else { &[] };
-        let volatile = volatile.iter().map(|word| forms::parse("--tmpfs", &Word(word.to_vec())));
+        let volatile = volatile.iter().map(|word| {
+            let mount = forms::parse("--tmpfs", &Word(word.to_vec()))?;
+            Ok(Mount { optional: true, ..mount })
+        });
         // First, so that a mount of the user's on one of them is on top.
         volatile.chain(typed).collect()
     }

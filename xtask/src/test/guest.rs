@@ -2,18 +2,20 @@
 //! test, their tools, and the command lines of the two halves.
 
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::stage::Stay;
 use super::subject::{Programs, Subject};
-use super::{ordinary, suite, tools};
+use super::{images, ordinary, suite, tools};
 use crate::console;
-use crate::failure::Error;
+use crate::failure::{At, Error};
 use crate::program;
 use crate::vm::image::{Image, Owners};
 use crate::vm::kernel::Kernel;
 use crate::vm::module;
+use crate::workspace;
 
 /// PID 1 inside.
 const INIT: &str = include_str!("guest.sh");
@@ -50,6 +52,12 @@ pub fn image(
         image.add_program(path, 0o755, &program.path)?;
     }
     tools::pack(&mut image, "test/tools")?;
+    let folder = workspace::cache().join("images");
+    fs::create_dir_all(&folder).at("create", &folder)?;
+    for file in images::make(&folder, rootfs, &programs.probe.path)? {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        image.add_copy(format!("test/images/{name}"), 0o644, &file);
+    }
 
     let subject = Subject {
         suite: "/test/suite".into(),
@@ -59,6 +67,7 @@ pub fn image(
         probe: "/test/probe".into(),
         rootfs: "/test/rootfs".into(),
         tools: "/test/tools".into(),
+        images: "/test/images".into(),
         slowness,
     };
     for name in HALVES {

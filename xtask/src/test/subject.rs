@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::stage::{Stage, Stay};
-use super::tools;
+use super::{images, tools};
 use crate::build;
 use crate::failure::Error;
 use crate::rootfs;
@@ -42,6 +42,8 @@ pub struct Subject {
     pub probe: PathBuf,
     pub rootfs: PathBuf,
     pub tools: PathBuf,
+    /// Image files of the root file system.
+    pub images: PathBuf,
     /// How many times slower than real hardware the machine is.
     pub slowness: u32,
 }
@@ -80,6 +82,8 @@ impl Subject {
                 place
             }
         };
+        let images = stage.make_folder("images")?;
+        images::make(&images, &rootfs, &programs.probe.path)?;
         Ok(Subject {
             launcher: executable("launcher", &programs.launcher)?,
             init: executable("init", &programs.init)?,
@@ -90,6 +94,7 @@ impl Subject {
             suite: executable("suite", &programs.suite)?,
             tools: tools::collect(stage)?,
             rootfs,
+            images,
             slowness: 1,
         })
     }
@@ -106,6 +111,7 @@ impl Subject {
             ("PROBE", path(&self.probe)),
             ("ROOTFS", path(&self.rootfs)),
             ("TEST_TOOLS", path(&self.tools)),
+            ("TEST_IMAGES", path(&self.images)),
             ("SUITE_AS", stay.name.into()),
             ("SUITE_SLOWNESS", self.slowness.to_string().into()),
             ("HOME", path(&stay.home)),

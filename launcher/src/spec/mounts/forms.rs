@@ -17,7 +17,7 @@ pub fn parse(option: &str, value: &Word) -> Result<Mount, Error> {
         "--dev-bind" => bind(fields, NOSUID, false),
         "--device" => device(fields),
         "--tmpfs" => tmpfs(fields),
-        "--mqueue" => Ok(Mount { target: fields.only()?, what: What::Mqueue }),
+        "--mqueue" => Ok(Mount::new(fields.only()?, What::Mqueue)),
         "--file" => file(fields),
         "--symlink" => symlink(fields),
         "--dir" => dir(fields),
@@ -56,7 +56,7 @@ fn bind(fields: Fields<'_>, flags: u64, idmap: bool) -> Result<Mount, Error> {
         };
         bind.flags = if set { bind.flags | flag } else { bind.flags & !flag };
     }
-    Ok(Mount { target, what: What::Bind(bind) })
+    Ok(Mount::new(target, What::Bind(bind)))
 }
 
 const BIND_OPTIONS: [&str; 15] = [
@@ -72,7 +72,7 @@ fn device(fields: Fields<'_>) -> Result<Mount, Error> {
     let source = fields.path(source)?;
     let flags = NOSUID | NOEXEC;
     let bind = Bind { source, recursive: false, optional: false, flags, idmap: false };
-    Ok(Mount { target, what: What::Bind(bind) })
+    Ok(Mount::new(target, What::Bind(bind)))
 }
 
 /// `DST[:OPTS]`.
@@ -98,7 +98,7 @@ fn tmpfs(fields: Fields<'_>) -> Result<Mount, Error> {
     if !set.iter().any(|(key, _)| *key == c"mode") {
         set.push((c"mode", c"755".to_owned()));
     }
-    Ok(Mount { target, what: What::Tmpfs { options: set, flags } })
+    Ok(Mount::new(target, What::Tmpfs { options: set, flags }))
 }
 
 const TMPFS_OPTIONS: [&CStr; 5] = [c"size", c"mode", c"nr_inodes", c"uid", c"gid"];
@@ -114,7 +114,7 @@ fn file(fields: Fields<'_>) -> Result<Mount, Error> {
     };
     let target = fields.target(target.unwrap_or_default())?;
     let mode = fields.mode(mode, 0o644)?;
-    Ok(Mount { target, what: What::File { content, mode } })
+    Ok(Mount::new(target, What::File { content, mode }))
 }
 
 /// `TO:DST`.
@@ -122,7 +122,7 @@ fn symlink(fields: Fields<'_>) -> Result<Mount, Error> {
     let [to, target] = fields.up_to()?;
     let to = fields.path(to.unwrap_or_default())?;
     let target = fields.target(target.unwrap_or_default())?;
-    Ok(Mount { target, what: What::Symlink(to) })
+    Ok(Mount::new(target, What::Symlink(to)))
 }
 
 /// `DST[:MODE]`.
@@ -130,7 +130,7 @@ fn dir(fields: Fields<'_>) -> Result<Mount, Error> {
     let [target, mode] = fields.up_to()?;
     let target = fields.target(target.unwrap_or_default())?;
     let mode = fields.mode(mode, 0o755)?;
-    Ok(Mount { target, what: What::Dir { mode } })
+    Ok(Mount::new(target, What::Dir { mode }))
 }
 
 /// `DST`.
@@ -138,7 +138,7 @@ fn here(fields: Fields<'_>) -> Result<Mount, Error> {
     let flags = NOSUID | NODEV;
     let source = c".".to_owned();
     let bind = Bind { source, recursive: true, optional: false, flags, idmap: true };
-    Ok(Mount { target: fields.only()?, what: What::Bind(bind) })
+    Ok(Mount::new(fields.only()?, What::Bind(bind)))
 }
 
 #[cfg(test)]
@@ -151,7 +151,7 @@ mod tests {
 
     fn bound(value: &str) -> (Bind, CString) {
         match parse("--bind", value).unwrap() {
-            Mount { target, what: What::Bind(bind) } => (bind, target.path),
+            Mount { target, what: What::Bind(bind), .. } => (bind, target.path),
             other => panic!("{other:?}"),
         }
     }

@@ -1,0 +1,87 @@
+//! A file as ROOTFS: an image that the kernel mounts, told by its magic number.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use crate::error::Error;
+use crate::sys::file::{self, At};
+use crate::sys::mount::attr::{NODEV, RDONLY};
+use crate::sys::{Errno, Result as SysResult, device, mount};
+
+/// A file system that comes in one file: where its superblock says so, and what is there.
+struct Kind {
+    name: &'static CStr,
+    offset: usize,
+    magic: &'static [u8],
+    kernel_option: &'static str,
+}
+
+const KINDS: [Kind; 3] = [
+    Kind { name: c"squashfs", offset: 0, magic: b"hsqs", kernel_option: "CONFIG_SQUASHFS" },
+    Kind {
+        name: c"erofs",
+        offset: 1024,
+        magic: b"\xe2\xe1\xf5\xe0",
+        kernel_option: "CONFIG_EROFS_FS",
+    },
+    Kind { name: c"ext4", offset: 1024 + 56, magic: b"\x53\xef", kernel_option: "CONFIG_EXT4_FS" },
+];
+
+/// Files that hold a root file system, but not one to mount.
+const ARCHIVES: [(usize, &[u8]); 5] =
+    [(0, b"\x1f\x8b"), (0, b"\x28\xb5\x2f\xfd"), (0, b"\xfd7zXZ"), (0, b"BZh"), (257, b"ustar")];
+
+/// Mounts the image at this path, read-only and detached.
+pub fn open(path: &CStr, can_mount: bool) -> Result<OwnedFd, Error> {
+    let shown = path.to_string_lossy();
+    let failed = |errno| Error::at("OpenRootfs", format_args!("open rootfs {shown}"), errno);
+    let image = file::open(At::Cwd, path, libc::O_RDONLY | libc::O_NONBLOCK).map_err(failed)?;
+    if !file::stat_fd(image.as_fd()).map_err(failed)?.is_regular() {
+        return Err(failed(Errno::ENOTDIR).advise("ROOTFS is a directory, or an image file"));
+    }
+    let mut head = [0; 2048];
+    let count = file::read(image.as_fd(), &mut head).map_err(failed)?;
+    let Some(kind) = KINDS.iter().find(|kind| has(&head[..count], kind.offset, kind.magic)) else {
+        let is_archive = ARCHIVES.iter().any(|(at, magic)| has(&head[..count], *at, magic));
+        let advice = match is_archive {
+            true => "it is an archive: `cargo xtask rootfs --from` unpacks it",
+            false => "it is neither a directory nor a squashfs, erofs or ext4 image",
+        };
+        return Err(failed(Errno::ENOTDIR).advise(advice));
+    };
+    let name = kind.name.to_string_lossy();
+    mount_image(kind.name, image.as_fd()).map_err(|errno| {
+        let error = Error::at("MountImage", format_args!("mount {name} image {shown}"), errno);
+        match errno {
+            Errno::EPERM | Errno::EACCES if !can_mount => error.advise(
+                "only root mounts images; unpack it (unsquashfs, fsck.erofs --extract), or mount it \
+                 by squashfuse, erofsfuse or fuse2fs",
+            ),
+            Errno::ENODEV => error.advise(format!("the kernel lacks {}", kind.kernel_option)),
+            Errno::ENOENT | Errno::ENXIO => {
+                error.advise("the kernel lacks CONFIG_BLK_DEV_LOOP, or /dev its loop devices")
+            }
+            _ => error,
+        }
+    })
+}
+
+fn has(head: &[u8], offset: usize, magic: &[u8]) -> bool {
+    head.get(offset..).is_some_and(|rest| rest.starts_with(magic))
+}
+
+fn mount_image(kind: &CStr, image: BorrowedFd<'_>) -> SysResult<OwnedFd> {
+    let mount =
+        |source: &CStr| mount::create(kind, [(c"source", source), (c"ro", c"")], RDONLY | NODEV);
+    // erofs takes a file as it is (Linux 6.12); who wants a block device says so.
+    let itself = format!("/proc/self/fd/{}", image.as_raw_fd());
+    match mount(&CString::new(itself).unwrap_or_default()) {
+        Err(Errno::ENOTBLK | Errno::ENOENT) => {}
+        other => return other,
+    }
+    // Read-only, and cleared by the kernel as soon as the mount is gone.
+    let (path, device) = device::loop_over(image)?;
+    let mounted = mount(&path);
+    drop(device);
+    mounted
+}

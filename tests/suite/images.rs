@@ -1,0 +1,90 @@
+//! ROOTFS as an image file.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::ability::{self, for_root, for_user, require};
+use crate::launch::Launch;
+use crate::output::Output;
+use crate::rootfs::{Rootfs, temporary_path};
+use crate::subject;
+
+/// The images of this machine, whose kernel mounts them.
+fn images() -> Vec<PathBuf> {
+    ["squashfs", "erofs", "ext4"].into_iter().filter_map(subject::image).collect()
+}
+
+#[track_caller]
+fn run(image: &PathBuf, options: &[&str], script: &str) -> Output {
+    let launch = Launch::on_path(image).command(["sh", "-c", script]);
+    options.iter().fold(launch, |launch, option| launch.option(*option)).run()
+}
+
+/// A loop device outlives its mount for a moment.
+fn loop_devices_of(image: &PathBuf) -> bool {
+    let path = fs::canonicalize(image).unwrap();
+    let devices = fs::read_dir("/sys/block").unwrap().flatten();
+    let backing =
+        devices.filter_map(|d| fs::read_to_string(d.path().join("loop/backing_file")).ok());
+    backing.into_iter().any(|file| file.trim_end() == path.to_str().unwrap())
+}
+
+#[test]
+fn images_are_root_file_systems_that_stay_as_they_are() {
+    for_root!();
+    require!(images);
+    for image in images() {
+        let content = fs::read(&image).unwrap();
+        if ability::overlay().and_then(|()| ability::attributes_on_tmpfs()).is_ok() {
+            let script = "echo 1 > /new; rm /probe; stat -c %u /new /etc/passwd; ls /probe; exit 3";
+            run(&image, &[], script).code(3).prints(&["0", "0"]);
+        }
+        let script = "/probe exit 5; echo $?; echo 1 > /tmp/new; cat /tmp/new; echo 1 > /new";
+        let output = run(&image, &["--read-only"], script).code(1);
+        assert_eq!(output.lines(), ["5", "1"], "{output}");
+        assert!(output.stderr.contains("Read-only file system"), "{output}");
+        assert_eq!(fs::read(&image).unwrap(), content);
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
+        while loop_devices_of(&image) {
+            assert!(std::time::Instant::now() < deadline, "a loop device is left\n{output}");
+            std::thread::yield_now();
+        }
+    }
+}
+
+#[test]
+fn device_nodes_of_an_image_are_dead() {
+    for_root!();
+    require!(images);
+    for image in images() {
+        let output = run(&image, &["--read-only"], "grep ' / / ' /proc/self/mountinfo").ok();
+        let options = output.lines()[0].split(' ').nth(5).unwrap().to_owned();
+        assert!(options.starts_with("ro,") && options.contains("nodev"), "{output}");
+    }
+}
+
+#[test]
+fn an_ordinary_user_is_told_what_helps() {
+    for_user!();
+    require!(images);
+    for image in images() {
+        let output = run(&image, &[], "");
+        assert!(output.stderr.contains("only root mounts images"), "{output}");
+        output.fails_with(125, "EPERM");
+    }
+}
+
+#[test]
+fn what_is_no_image_is_told_from_what_is_an_archive() {
+    let (text, archive) = (temporary_path("text"), temporary_path("archive"));
+    fs::write(&text, "text").unwrap();
+    fs::write(&archive, b"\x1f\x8b\x08\0\0\0\0\0").unwrap();
+    run(&text, &[], "").fails_with(125, "it is neither a directory nor a squashfs");
+    run(&archive, &[], "").fails_with(125, "cargo xtask rootfs --from");
+    fs::remove_file(text).unwrap();
+    fs::remove_file(archive).unwrap();
+    let fifo = Rootfs::bare();
+    let path = fifo.inside("fifo");
+    crate::sys::make_fifo(&path).unwrap();
+    run(&path, &[], "").fails_with(125, "ENOTDIR");
+}
