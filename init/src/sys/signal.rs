@@ -42,19 +42,13 @@ impl SignalInfo {
     }
 }
 
-/// Blocks every signal; returns the mask before.
-pub fn block_all_signals() -> Result<SignalSet> {
-    set_mask(ALL)
-}
-
-/// Sets the signal mask; returns the one before.
-pub fn set_mask(mask: SignalSet) -> Result<SignalSet> {
+/// Sets the signal mask; returns the one before. It cannot fail.
+pub fn set_mask(mask: SignalSet) -> SignalSet {
     const SIG_SETMASK: usize = 2;
     let mut old: SignalSet = 0;
     // SAFETY: both point to sets of SET_BYTES bytes.
-    let result =
-        unsafe { syscall!(RT_SIGPROCMASK, SIG_SETMASK, &raw const mask, &raw mut old, SET_BYTES) };
-    decode(result).map(|_| old)
+    unsafe { syscall!(RT_SIGPROCMASK, SIG_SETMASK, &raw const mask, &raw mut old, SET_BYTES) };
+    old
 }
 
 /// Gives SIGCHLD its default action: if it is ignored, the kernel reaps for us and no wait(2)
@@ -66,10 +60,14 @@ pub fn default_sigchld() -> Result<()> {
     decode_unit(unsafe { syscall!(RT_SIGACTION, SIGCHLD, action.as_ptr(), 0, SET_BYTES) })
 }
 
+/// Instead of milliseconds.
+pub const FOREVER: i32 = -1;
+
 /// Takes the next signal of a set, waiting up to `timeout_ms`, or for ever. False: none came.
-pub fn wait_signal(set: SignalSet, timeout_ms: Option<u64>, info: &mut SignalInfo) -> bool {
-    let time = timeout_ms.map(|ms| [ms / 1000, ms % 1000 * 1_000_000]);
-    let time = time.as_ref().map_or(ptr::null(), |time| time.as_ptr());
+pub fn wait_signal(set: SignalSet, timeout_ms: i32, info: &mut SignalInfo) -> bool {
+    let ms = timeout_ms as u32;
+    let time = [u64::from(ms / 1000), u64::from(ms % 1000 * 1_000_000)];
+    let time = if timeout_ms < 0 { ptr::null() } else { time.as_ptr() };
     // SAFETY: `info` has the 128 bytes of siginfo_t; `time` is null or a 64-bit timespec.
     let result =
         unsafe { syscall!(RT_SIGTIMEDWAIT, &raw const set, ptr::from_mut(info), time, SET_BYTES) };
@@ -103,10 +101,10 @@ pub fn is_pending(signal: i32) -> bool {
 /// could continue us: for PID 1, and in a group without a parent in the same session.
 pub fn stop_own_group(signal: i32) -> bool {
     // What came before was for the command's last stop.
-    wait_signal(only(SIGCONT), Some(0), &mut SignalInfo::none());
+    wait_signal(only(SIGCONT), 0, &mut SignalInfo::none());
     kill(0, signal).ok();
-    set_mask(ALL & !only(signal)).ok();
-    set_mask(ALL).ok();
+    set_mask(ALL & !only(signal));
+    set_mask(ALL);
     is_pending(SIGCONT)
 }
 

@@ -23,7 +23,7 @@ pub fn start_group() -> Result<()> {
 /// The group of a process; 0 is our own. The kernel's threads are in group 0.
 pub fn group_of(pid: i32) -> Result<i32> {
     // SAFETY: it takes no memory.
-    decode(unsafe { syscall!(GETPGID, pid as isize) }).map(|group| group as i32)
+    decode(unsafe { syscall!(GETPGID, pid as isize) })
 }
 
 /// Makes standard input the session's controlling terminal.
