@@ -217,11 +217,13 @@ impl<'a> Options<'a> {
     }
 
     /// The launcher speaks: what variables said was meant for the command.
-    fn accept(&mut self, mut word: Word<'a>, mut words: List<'a>) -> Option<List<'a>> {
+    fn accept(&mut self, word: Word<'a>, mut words: List<'a>) -> Option<List<'a>> {
         self.flags = Flags::default();
-        let terms = Terms::read(&mut word)?;
-        self.grace_ms = terms.grace_ms;
-        self.contract = Some(Contract { terms, groups: word, workdir: words.take()? });
+        let workdir = words.take()?;
+        let contract =
+            self.contract.insert(Contract { terms: Terms::default(), groups: word, workdir });
+        contract.terms.read(&mut contract.groups)?;
+        self.grace_ms = contract.terms.grace_ms();
         Some(words)
     }
 

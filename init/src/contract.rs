@@ -12,23 +12,33 @@ use crate::word::Word;
 /// What the launcher's word begins with: no program's option.
 pub const LETTER: u8 = b'@';
 
-/// The terms; see [`crate::VERSION`].
+/// The terms; see [`crate::VERSION`]. An array, because a loop reads it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Terms {
+pub struct Terms(pub [u64; 7]);
+
+macro_rules! terms {
+    ($($(#[$doc:meta])* $index:literal $name:ident: $kind:ty;)*) => {
+        impl Terms {
+            $($(#[$doc])* pub fn $name(&self) -> $kind { self.0[$index] as $kind })*
+        }
+    };
+}
+
+terms! {
     /// What is to be done; a sum of the constants below.
-    pub flags: u64,
+    0 flags: u64;
     /// The socket to report to; init says nothing on stderr then.
-    pub report: i32,
+    1 report: i32;
     /// Run the command as this user …
-    pub uid: u32,
+    2 uid: u32;
     /// … of this group.
-    pub gid: u32,
+    3 gid: u32;
     /// With these capabilities, and none beside them in the bounding set.
-    pub caps: u64,
+    4 caps: u64;
     /// The signal mask for the command.
-    pub sigmask: u64,
+    5 sigmask: u64;
     /// Time for the rest after the command's end.
-    pub grace_ms: u32,
+    6 grace_ms: u32;
 }
 
 impl Terms {
@@ -47,34 +57,15 @@ impl Terms {
 
     /// Whether this is to be done.
     pub fn want(&self, flag: u64) -> bool {
-        self.flags & flag != 0
+        self.flags() & flag != 0
     }
 
     /// Reads what is behind the version, and moves to the groups.
-    pub fn read(word: &mut Word<'_>) -> Option<Terms> {
-        let mut numbers = [0; 7];
-        for place in &mut numbers {
+    pub fn read(&mut self, word: &mut Word<'_>) -> Option<()> {
+        for place in &mut self.0 {
             *place = next(word)?;
         }
-        Some(Terms::from_numbers(numbers))
-    }
-
-    fn to_numbers(self) -> [u64; 7] {
-        let Terms { flags, report, uid, gid, caps, sigmask, grace_ms } = self;
-        [flags, report as u64, uid.into(), gid.into(), caps, sigmask, grace_ms.into()]
-    }
-
-    fn from_numbers(numbers: [u64; 7]) -> Self {
-        let [flags, report, uid, gid, caps, sigmask, grace_ms] = numbers;
-        Terms {
-            flags,
-            report: report as i32,
-            uid: uid as u32,
-            gid: gid as u32,
-            caps,
-            sigmask,
-            grace_ms: grace_ms as u32,
-        }
+        Some(())
     }
 }
 
@@ -84,7 +75,7 @@ pub struct Written<'a>(pub Terms, pub &'a [u32]);
 impl fmt::Display for Written<'_> {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(to, "-{}{}", char::from(LETTER), crate::VERSION)?;
-        for number in self.0.to_numbers() {
+        for number in self.0.0 {
             write!(to, ",{number}")?;
         }
         for group in self.1 {
@@ -107,20 +98,17 @@ mod tests {
 
     #[test]
     fn what_the_launcher_writes_init_reads() {
-        let terms = Terms {
-            flags: Terms::CUT_ROOT | Terms::SET_GROUPS,
-            report: 14,
-            uid: 1000,
-            gid: u32::MAX - 1,
-            caps: 0xa804_25fb,
-            sigmask: u64::MAX,
-            grace_ms: 2500,
-        };
+        let numbers = [40, 14, 1000, u64::from(u32::MAX) - 1, 0xa804_25fb, u64::MAX, 2500];
+        let terms = Terms(numbers);
         let text = Written(terms, &[1, 20, 300]).to_string();
         assert!(text.starts_with("-@2,40,14,1000,"), "{text}");
         let text = CString::new(text).unwrap();
         let mut word = Word::new(&text).strip(Word::new(c"-@2")).unwrap();
-        assert_eq!(Terms::read(&mut word), Some(terms));
+        let mut got = Terms::default();
+        assert_eq!(got.read(&mut word), Some(()));
+        assert_eq!(got, terms);
+        assert_eq!((got.report(), got.uid(), got.gid()), (14, 1000, u32::MAX - 1));
+        assert_eq!((got.caps(), got.sigmask(), got.grace_ms()), (0xa804_25fb, u64::MAX, 2500));
         let groups = std::iter::from_fn(|| next(&mut word)).collect::<Vec<_>>();
         assert_eq!(groups, [1, 20, 300]);
         assert!(terms.want(Terms::CUT_ROOT) && !terms.want(Terms::STEPS));
@@ -129,7 +117,7 @@ mod tests {
     #[test]
     fn too_few_numbers_are_refused() {
         for text in [c"", c",1,2,3,4,5,6", c",1,2,3,4,5,6,", c",1,2,3,4,5,6,x", c"1,2,3,4,5,6,7"] {
-            assert_eq!(Terms::read(&mut Word::new(text)), None, "{text:?}");
+            assert_eq!(Terms::default().read(&mut Word::new(text)), None, "{text:?}");
         }
     }
 }

@@ -48,8 +48,7 @@ fn run(
     inherited_mask: SignalSet,
 ) -> u8 {
     let own_pid = sys::own_pid();
-    let terms = options.contract.as_ref().map(|contract| contract.terms);
-    let mut reporter = Reporter::new(terms.as_ref());
+    let mut reporter = Reporter::new(options);
     let machine = !reporter.is_heard() && machine::is_ours(own_pid);
     let pause = options.flags.have(Flags::PAUSE);
     if machine {
@@ -77,8 +76,7 @@ fn run(
         }
     }
 
-    let arranged = terms.map_or(Ok(()), |terms| mounts::arrange(&terms, &mut reporter));
-    let started = match arranged {
+    let started = match mounts::arrange(options, &mut reporter) {
         Ok(()) if pause => Ok(supervise::NOBODY),
         Ok(()) => spawn::command(handed, command, options, &terminal, inherited_mask),
         Err(failure) => Err(failure),

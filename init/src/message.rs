@@ -64,8 +64,8 @@ pub fn misuse(misuse: Option<Misuse<'_>>, name: Name) -> u8 {
 /// The command could not be started, and there is no launcher to say it better.
 pub fn failure(failure: &Failure, command: Word<'_>) {
     let errno = failure.errno.number();
-    let reason = REASONS.find(|reason| i32::from(reason.first()) == errno);
-    let reason = match reason {
+    let mut reasons = REASONS;
+    let reason = match reasons.find(|reason| i32::from(reason.first()) == errno) {
         // A path that leads to a file all the same.
         Some(_)
             if failure.errno == Errno::ENOENT

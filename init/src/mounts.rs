@@ -3,6 +3,7 @@
 //! In: PID 1 of the new pid namespace; `/` is the rootfs, the old root lies over it. Out: nothing
 //! of the host is left in the mount namespace.
 
+use init::args::Options;
 use init::contract::Terms;
 use init::stage::Stage;
 use init::word::{Word, Words};
@@ -28,7 +29,9 @@ const HIDDEN_DIRECTORIES: Words =
     Words::new(b"acpi\0asound\0scsi\0/sys/devices/virtual/powercap\0/sys/firmware\0\0");
 
 /// Does what the launcher asks for.
-pub fn arrange(terms: &Terms, reporter: &mut Reporter) -> Result<(), Failure> {
+pub fn arrange(options: &Options<'_>, reporter: &mut Reporter) -> Result<(), Failure> {
+    let Some(contract) = &options.contract else { return Ok(()) };
+    let terms = &contract.terms;
     // The kernel lets a user namespace mount a proc only while another one is fully visible
     // in its mount namespace (fs/namespace.c, mount_too_revealing): before the cut.
     reporter.step(Stage::MountProc, mount_proc())?;

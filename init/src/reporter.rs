@@ -1,5 +1,6 @@
 //! The way back to the launcher: records on the inherited socket, or nobody.
 
+use init::args::Options;
 use init::contract::Terms;
 use init::report::Report;
 use init::stage::Stage;
@@ -16,13 +17,15 @@ pub struct Reporter {
 
 impl Reporter {
     /// Takes the socket that the launcher names. The command must not inherit it.
-    pub fn new(terms: Option<&Terms>) -> Self {
+    pub fn new(options: &Options<'_>) -> Self {
         let mut reporter = Reporter { socket: None, step_began: 0 };
-        if let Some(terms) = terms {
+        if let Some(contract) = &options.contract {
+            let terms = &contract.terms;
             // The launcher executes us from a memfd: the kernel named us by its number.
             sys::set_name(Word::new(c"init")).ok();
-            if sys::close_on_exec(terms.report).is_ok() {
-                reporter.socket = Some(terms.report);
+            let socket = terms.report();
+            if sys::close_on_exec(socket).is_ok() {
+                reporter.socket = Some(socket);
             }
             if terms.want(Terms::STEPS) {
                 reporter.step_began = sys::now_micros();

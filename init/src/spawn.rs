@@ -75,7 +75,7 @@ fn set_up(context: &Context<'_>) -> sys::Result<()> {
     let mut mask = context.inherited_mask;
     if let Some(contract) = &context.options.contract {
         confine(contract, at)?;
-        mask = contract.terms.sigmask;
+        mask = contract.terms.sigmask();
     }
     at(Stage::ExecCommand);
     // Last: a signal that is pending for this process only must not end it before.
@@ -86,25 +86,25 @@ fn set_up(context: &Context<'_>) -> sys::Result<()> {
 /// The order is the kernel's: the bounding set needs CAP_SETPCAP, groups and gid CAP_SETGID; a
 /// change from uid 0 to another clears all of them; what uid 0 keeps is set last.
 fn confine(contract: &Contract<'_>, at: impl Fn(Stage)) -> sys::Result<()> {
-    let Contract { terms, mut groups, workdir } = *contract;
+    let Contract { terms, groups, workdir } = contract;
     at(Stage::DropBounding);
-    drop_bounding_except(terms.caps)?;
+    drop_bounding_except(terms.caps())?;
     if terms.want(Terms::SET_GROUPS) {
         at(Stage::SetCommandGroups);
-        set_groups(&mut groups)?;
+        set_groups(*groups)?;
     }
     at(Stage::SetCommandGid);
-    sys::set_gid(terms.gid)?;
+    sys::set_gid(terms.gid())?;
     at(Stage::SetNoNewPrivs);
     sys::set_no_new_privs()?;
     at(Stage::SetCommandUid);
-    sys::set_uid(terms.uid)?;
+    sys::set_uid(terms.uid())?;
     // A uid other than 0 has lost them by now, and gets none.
     at(Stage::SetCapabilities);
-    sys::set_capabilities(if terms.uid == 0 { terms.caps } else { 0 })?;
+    sys::set_capabilities(if terms.uid() == 0 { terms.caps() } else { 0 })?;
     // As the command's user: it must not start where it may not be.
     at(Stage::ChangeDirectory);
-    sys::change_directory(workdir)
+    sys::change_directory(*workdir)
 }
 
 fn drop_bounding_except(keep: u64) -> sys::Result<()> {
@@ -119,10 +119,10 @@ fn drop_bounding_except(keep: u64) -> sys::Result<()> {
     Ok(())
 }
 
-fn set_groups(word: &mut Word<'_>) -> sys::Result<()> {
+fn set_groups(mut word: Word<'_>) -> sys::Result<()> {
     let mut groups = [0u32; MAX_GROUPS];
     let mut count = 0;
-    while let Some(group) = contract::next(word) {
+    while let Some(group) = contract::next(&mut word) {
         *groups.get_mut(count).ok_or(Errno::EINVAL)? = group as u32;
         count += 1;
     }

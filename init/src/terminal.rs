@@ -27,6 +27,7 @@ pub struct Terminal {
 
 impl Terminal {
     /// Looks for our terminal, and lets go of it if the command gets a session of its own.
+    #[inline(never)]
     pub fn find(options: &Options<'_>, machine: bool) -> Terminal {
         let own_group = sys::group_of(0).unwrap_or(0);
         let mut fd = 0;

@@ -96,7 +96,7 @@ fn launcher_speaks_for_its_command() {
         assert_eq!(options.letters(), "", "variables are the command's");
         assert_eq!(options.grace_ms, 2500);
         let contract = options.contract.unwrap();
-        assert_eq!((contract.terms.report, text(contract.workdir)), (7, "/a b".to_string()));
+        assert_eq!((contract.terms.report(), text(contract.workdir)), (7, "/a b".to_string()));
         assert_eq!(text(contract.groups), ",5");
     });
     assert_eq!(run(&["init", "-@999,1", "/", "sh"]), Parsed::WrongVersion);

@@ -45,6 +45,7 @@ pub const MS_REMOUNT: usize = 32;
 pub const MS_BIND: usize = 4096;
 
 /// mount(2); the type doubles as the source's name.
+#[inline(never)]
 pub fn mount(source: Word<'_>, target: Word<'_>, kind: Word<'_>, flags: usize) -> Result<()> {
     // SAFETY: all three end with NUL; there is no data.
     decode_unit(unsafe {

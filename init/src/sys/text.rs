@@ -33,6 +33,7 @@ impl<'a> Text<'a> {
     }
 
     /// Adds a byte, which is no NUL, unless the text is full.
+    #[inline(never)]
     pub fn byte(&mut self, byte: u8) {
         if !self.is_full() {
             // SAFETY: below `size`.

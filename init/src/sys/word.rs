@@ -106,16 +106,6 @@ impl Words {
         }
         None
     }
-
-    /// The first that is so.
-    pub fn find(self, is_it: impl Fn(Word<'static>) -> bool) -> Option<Word<'static>> {
-        for item in self {
-            if is_it(item) {
-                return Some(item);
-            }
-        }
-        None
-    }
 }
 
 impl Iterator for Words {

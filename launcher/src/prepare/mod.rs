@@ -230,15 +230,15 @@ impl Prepared<'_> {
             (self.terminal, Terms::TERMINAL),
             (self.ids.can_set_groups, Terms::SET_GROUPS),
         ];
-        let terms = Terms {
-            flags: flags.iter().filter(|(wanted, _)| *wanted).map(|(_, flag)| flag).sum(),
-            report,
-            uid: self.account.uid,
-            gid: self.account.gid,
-            caps: DEFAULT_CAPABILITIES,
-            sigmask: self.inherited.mask,
-            grace_ms: self.spec.grace_ms,
-        };
+        let terms = Terms([
+            flags.iter().filter(|(wanted, _)| *wanted).map(|(_, flag)| flag).sum(),
+            report as u64,
+            self.account.uid.into(),
+            self.account.gid.into(),
+            DEFAULT_CAPABILITIES,
+            self.inherited.mask,
+            self.spec.grace_ms.into(),
+        ]);
         let mut words = vec![c"init".to_owned()];
         words.extend(CString::new(Written(terms, &self.account.groups).to_string()));
         words.push(self.spec.workdir.clone());
