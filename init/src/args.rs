@@ -233,7 +233,10 @@ impl<'a> Options<'a> {
             b'p' => self.death_signal = signals::take(value)?,
             b'e' => self.successes.add(u8::try_from(number(value)?).ok()?),
             b'r' => self.rewrites.read(value)?,
-            b'G' => self.grace_ms = milliseconds(value)?,
+            b'G' => {
+                let seconds = number(value).filter(|&seconds| seconds <= 1_000_000)?;
+                self.grace_ms = seconds as u32 * 1000;
+            }
             b'X' => {
                 const WORDS: Words = Words::new(b"poweroff\0reboot\0halt\0exit\0\0");
                 let (index, behind) = WORDS.position(*value)?;
@@ -259,22 +262,6 @@ pub fn number(word: &mut Word<'_>) -> Option<u64> {
         value = Some(value.unwrap_or(0u64).checked_mul(10)?.checked_add((digit - b'0').into())?);
     }
     value
-}
-
-/// Takes seconds, with decimals.
-fn milliseconds(word: &mut Word<'_>) -> Option<u32> {
-    let seconds = number(word).filter(|&seconds| seconds <= 1_000_000)?;
-    let mut ms = seconds as u32 * 1000;
-    if word.first() == b'.' {
-        word.take();
-        let mut unit = 100;
-        while let digit @ b'0'..=b'9' = word.first() {
-            word.take();
-            ms += u32::from(digit - b'0') * unit;
-            unit /= 10;
-        }
-    }
-    Some(ms)
 }
 
 #[cfg(test)]

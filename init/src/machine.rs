@@ -6,8 +6,7 @@
 use init::args::OnExit;
 use init::word::{Word, Words};
 
-use crate::message;
-use crate::sys::{self, Reboot, SignalInfo};
+use crate::sys::{self, Reboot};
 
 /// What runs when no command is given.
 pub const SHELL: Word<'_> = Word::new(c"/bin/sh");
@@ -54,14 +53,4 @@ pub fn end(what: OnExit) {
 extern "C" fn reboot(what: usize) -> ! {
     sys::reboot(*sys::context::<Reboot>(what)).ok();
     sys::exit(1)
-}
-
-/// When the machine cannot be ended: stay, and reap.
-pub fn stay() -> ! {
-    message::stuck();
-    let mut info = SignalInfo::none();
-    loop {
-        sys::wait_signal(sys::ALL, sys::FOREVER, &mut info);
-        while let Ok(Some(_)) = sys::reap() {}
-    }
 }

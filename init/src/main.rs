@@ -136,7 +136,7 @@ fn look_after(watch: &mut Watch<'_>, reporter: &Reporter) -> (u8, Option<OnExit>
 /// After the command: the machine's end, if this is its PID 1 or was told so.
 fn end(watch: &mut Watch<'_>, told: Option<OnExit>) {
     let default = if watch.machine { OnExit::Poweroff } else { OnExit::Exit };
-    let what = told.or(watch.options.on_exit).unwrap_or(default);
+    let mut what = told.or(watch.options.on_exit).unwrap_or(default);
     if what == OnExit::Exit {
         return;
     }
@@ -145,8 +145,13 @@ fn end(watch: &mut Watch<'_>, told: Option<OnExit>) {
         watch.signal_the_rest(SIGKILL).ok();
     }
     machine::end(what);
-    if watch.machine {
-        machine::stay();
+    while watch.machine {
+        // It may not be ended: stay, and reap, until told to try again.
+        message::stuck();
+        watch.command = supervise::NOBODY;
+        watch.status = None;
+        what = watch.until_end().unwrap_or(what);
+        machine::end(what);
     }
 }
 

@@ -204,7 +204,8 @@ fn execute_path(handed: &Handed, command: List<'static>, path: Word<'_>) -> Errn
 
 /// No NUL in the first line, as bash(1) tells a script from a program for another machine.
 fn is_text(path: Word<'_>) -> bool {
-    let mut head = [b'\n'; 128];
+    // The head of an ELF file has some in its first 16 bytes.
+    let mut head = [b'\n'; 16];
     sys::read_head(path, &mut head);
     for &byte in &head {
         match byte {

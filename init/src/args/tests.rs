@@ -124,6 +124,7 @@ fn bad_words_are_refused() {
         "--rewrite=15:99",
         "--grace=x",
         "--grace=-1",
+        "--grace=1.5",
         "--grace=1000001",
         "--on-exit=burn",
         "--on-exit=haltx",
@@ -188,9 +189,7 @@ fn variables_count_under_their_programs_name() {
 
 #[test]
 fn grace_is_in_seconds() {
-    for (text, ms) in
-        [("0", 0), ("2", 2000), ("0.5", 500), ("1.25", 1250), ("3.007", 3007), ("1.2345", 1234)]
-    {
+    for (text, ms) in [("0", 0), ("2", 2000), ("1000000", 1_000_000_000)] {
         assert_eq!(options(&["init", "--grace", text, "x"], &[]).grace_ms, ms, "{text}");
         assert_eq!(options(&["init", "-G", text, "x"], &[]).grace_ms, ms, "{text}");
     }

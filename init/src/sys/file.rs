@@ -25,8 +25,8 @@ pub fn change_directory_nofollow(path: Word<'_>) -> Result<()> {
     })?;
     // SAFETY: the fd is ours and closed right after.
     unsafe {
-        let result = decode_unit(syscall!(FCHDIR, fd));
-        syscall!(CLOSE, fd);
+        let result = decode_unit(syscall!(FCHDIR, fd as u32));
+        syscall!(CLOSE, fd as u32);
         result
     }
 }
@@ -63,7 +63,7 @@ pub fn detach(target: Word<'_>) -> Result<()> {
 /// write(2); how much went out does not matter to any caller (a record is one packet).
 pub fn write(fd: i32, bytes: &[u8]) -> Result<()> {
     // SAFETY: pointer and length are of one slice, which is only read.
-    decode(unsafe { syscall!(WRITE, fd, bytes.as_ptr(), bytes.len()) }).map(drop)
+    decode(unsafe { syscall!(WRITE, fd as u32, bytes.as_ptr(), bytes.len()) }).map(drop)
 }
 
 /// The first bytes of a file; what it does not have stays as it is.
@@ -74,7 +74,7 @@ pub fn read_head(path: Word<'_>, buffer: &mut [u8]) {
     unsafe {
         let fd = syscall!(OPENAT, AT_FDCWD, path.as_ptr(), O_CLOEXEC_NONBLOCK, 0);
         syscall!(READ, fd, buffer.as_mut_ptr(), buffer.len());
-        syscall!(CLOSE, fd);
+        syscall!(CLOSE, fd as u32);
     }
 }
 
@@ -84,8 +84,8 @@ pub fn overwrite(path: Word<'_>, digit: u8) -> Result<()> {
     // SAFETY: the path ends with NUL; one byte is read; the fd is ours.
     unsafe {
         let fd = decode(syscall!(OPENAT, AT_FDCWD, path.as_ptr(), O_WRONLY_CLOEXEC, 0))?;
-        let result = decode(syscall!(WRITE, fd, &raw const digit, 1)).map(drop);
-        syscall!(CLOSE, fd);
+        let result = decode(syscall!(WRITE, fd as u32, &raw const digit, 1)).map(drop);
+        syscall!(CLOSE, fd as u32);
         result
     }
 }
@@ -95,7 +95,7 @@ pub fn close_on_exec(fd: i32) -> Result<()> {
     const F_SETFD: usize = 2;
     const FD_CLOEXEC: usize = 1;
     // SAFETY: it takes no memory.
-    decode_unit(unsafe { syscall!(FCNTL, fd, F_SETFD, FD_CLOEXEC) })
+    decode_unit(unsafe { syscall!(FCNTL, fd as u32, F_SETFD, FD_CLOEXEC) })
 }
 
 /// Closes every descriptor from `first` to `last`.

@@ -77,14 +77,14 @@ pub fn wait_signal(set: SignalSet, timeout_ms: i32, info: &mut SignalInfo) -> bo
 /// kill(2).
 pub fn kill(target: i32, signal: i32) -> Result<()> {
     // SAFETY: it takes no memory.
-    decode_unit(unsafe { syscall!(KILL, target as isize, signal) })
+    decode_unit(unsafe { syscall!(KILL, target as u32, signal as u32) })
 }
 
 /// rt_sigqueueinfo(2): passes a signal on with its payload.
 pub fn queue(target: i32, info: &SignalInfo) -> Result<()> {
     // SAFETY: `info` has the 128 bytes of siginfo_t and is only read.
     decode_unit(unsafe {
-        syscall!(RT_SIGQUEUEINFO, target as isize, info.signal, ptr::from_ref(info))
+        syscall!(RT_SIGQUEUEINFO, target as u32, info.signal as u32, ptr::from_ref(info))
     })
 }
 
