@@ -62,6 +62,7 @@ pub fn misuse(misuse: Option<Misuse<'_>>, name: Name) -> u8 {
 }
 
 /// The command could not be started, and there is no launcher to say it better.
+#[inline(never)]
 pub fn failure(failure: &Failure, command: Word<'_>) {
     let errno = failure.errno.number();
     let mut reasons = REASONS;

@@ -85,6 +85,7 @@ fn set_up(context: &Context<'_>) -> sys::Result<()> {
 
 /// The order is the kernel's: the bounding set needs CAP_SETPCAP, groups and gid CAP_SETGID; a
 /// change from uid 0 to another clears all of them; what uid 0 keeps is set last.
+#[inline(never)]
 fn confine(contract: &Contract<'_>, at: impl Fn(Stage)) -> sys::Result<()> {
     let Contract { terms, groups, workdir } = contract;
     at(Stage::DropBounding);

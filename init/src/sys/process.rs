@@ -63,6 +63,7 @@ pub fn reap() -> Result<Option<(i32, u32)>> {
 }
 
 /// prctl(2) with plain numbers.
+#[inline(never)]
 fn prctl(option: usize, argument: usize) -> Result<()> {
     // SAFETY: the options used here take no memory.
     decode_unit(unsafe { syscall!(PRCTL, option, argument, 0, 0, 0) })
