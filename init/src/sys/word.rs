@@ -95,14 +95,12 @@ impl Words {
 
     /// Where a word is among them, and what is behind it: no letter.
     pub fn position<'a>(self, word: Word<'a>) -> Option<(u8, Word<'a>)> {
-        let mut index = 0;
-        for item in self {
+        for (index, item) in (0..).zip(self) {
             if let Some(behind) = word.strip(item)
                 && behind.first() < b'A'
             {
                 return Some((index, behind));
             }
-            index += 1;
         }
         None
     }
