@@ -79,7 +79,7 @@ pub enum OnExit {
     Reboot,
     /// Stop it, and leave it on.
     Halt,
-    /// End, as in a container; the kernel panics when its own PID 1 does so.
+    /// End, as in a container; a machine is turned off.
     Exit,
 }
 
@@ -127,6 +127,7 @@ const NAMES: Words =
 const LETTERS: [u8; 8] = *b"hVlvcrGX";
 
 /// Reads argv, and the variables that the programs of our names read.
+#[inline(never)]
 pub fn parse<'a>(
     options: &mut Options<'a>,
     mut words: List<'a>,

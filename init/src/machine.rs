@@ -8,9 +8,6 @@ use init::word::{Word, Words};
 
 use crate::sys::{self, Reboot};
 
-/// What runs when no command is given.
-pub const SHELL: Word<'_> = Word::new(c"/bin/sh");
-
 /// How long the rest has between SIGTERM and SIGKILL, at least; busybox gives them as much.
 pub const GRACE_MS: u32 = 1000;
 
@@ -39,8 +36,8 @@ pub fn prepare() {
 /// Carries out what is to become of the machine. Returns if that may not be done.
 pub fn end(what: OnExit) {
     let what = match what {
-        OnExit::Exit => return,
-        OnExit::Poweroff => Reboot::PowerOff,
+        // The kernel panics when its own PID 1 ends.
+        OnExit::Poweroff | OnExit::Exit => Reboot::PowerOff,
         OnExit::Reboot => Reboot::Restart,
         OnExit::Halt => Reboot::Halt,
     };

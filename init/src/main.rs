@@ -34,31 +34,44 @@ fn main(handed: &Handed) -> u8 {
     // Before anything else: a signal that comes from here on waits for supervise.
     let inherited_mask = sys::set_mask(sys::ALL);
     let mut options = Options::default();
-    match args::parse(&mut options, handed.argv, handed.environment) {
-        Ok(Request::Run(command)) => run(handed, command, &mut options, inherited_mask),
-        Ok(other) => message::answer(&other),
-        Err(misuse) => message::misuse(Some(misuse), options.name),
-    }
-}
-
-fn run(
-    handed: &Handed,
-    mut command: List<'static>,
-    options: &mut Options<'static>,
-    inherited_mask: SignalSet,
-) -> u8 {
+    let request = args::parse(&mut options, handed.argv, handed.environment);
     let own_pid = sys::own_pid();
-    let mut reporter = Reporter::new(options);
-    let machine = !reporter.is_heard() && machine::is_ours(own_pid);
+    let machine = options.contract.is_none() && machine::is_ours(own_pid);
     let pause = options.flags.have(Flags::PAUSE);
     if machine {
         machine::prepare();
-        if command.first().is_none() {
-            command = handed.prepend(command, machine::SHELL);
-        }
-    } else if command.first().is_none() && !pause {
-        return message::misuse(None, options.name);
     }
+    let command = match request {
+        Ok(Request::Run(command)) if pause || command.first().is_some() => command,
+        // A machine without its PID 1 panics: it gets a shell, whatever was wrong.
+        other if machine => {
+            if !matches!(other, Ok(Request::Run(_))) {
+                message::instead(&other, options.name);
+            }
+            handed.shell()
+        }
+        other => return message::instead(&other, options.name),
+    };
+    run(handed, command, &mut options, &Place { own_pid, machine, inherited_mask })
+}
+
+/// Where we are.
+struct Place {
+    own_pid: i32,
+    /// It is the machine's PID 1.
+    machine: bool,
+    inherited_mask: SignalSet,
+}
+
+#[inline(never)]
+fn run(
+    handed: &Handed,
+    command: List<'static>,
+    options: &mut Options<'static>,
+    place: &Place,
+) -> u8 {
+    let Place { own_pid, machine, inherited_mask } = *place;
+    let mut reporter = Reporter::new(options);
     if own_pid != 1 {
         // Whoever is not PID 1 would end the machine that it runs on.
         options.on_exit = None;
@@ -77,7 +90,7 @@ fn run(
     }
 
     let started = match mounts::arrange(options, &mut reporter) {
-        Ok(()) if pause => Ok(supervise::NOBODY),
+        Ok(()) if options.flags.have(Flags::PAUSE) => Ok(supervise::NOBODY),
         Ok(()) => spawn::command(handed, command, options, &terminal, inherited_mask),
         Err(failure) => Err(failure),
     };
@@ -135,23 +148,22 @@ fn look_after(watch: &mut Watch<'_>, reporter: &Reporter) -> (u8, Option<OnExit>
 
 /// After the command: the machine's end, if this is its PID 1 or was told so.
 fn end(watch: &mut Watch<'_>, told: Option<OnExit>) {
-    let default = if watch.machine { OnExit::Poweroff } else { OnExit::Exit };
-    let mut what = told.or(watch.options.on_exit).unwrap_or(default);
-    if what == OnExit::Exit {
+    let mut what = told.or(watch.options.on_exit).unwrap_or(OnExit::Exit);
+    if !watch.machine {
+        if what != OnExit::Exit {
+            machine::end(what);
+        }
         return;
     }
-    if watch.machine {
-        watch.wait_for_the_rest(watch.options.grace_ms.max(machine::GRACE_MS));
-        watch.signal_the_rest(SIGKILL).ok();
-    }
-    machine::end(what);
-    while watch.machine {
+    watch.wait_for_the_rest(watch.options.grace_ms.max(machine::GRACE_MS));
+    watch.signal_the_rest(SIGKILL).ok();
+    loop {
+        machine::end(what);
         // It may not be ended: stay, and reap, until told to try again.
         message::stuck();
         watch.command = supervise::NOBODY;
         watch.status = None;
         what = watch.until_end().unwrap_or(what);
-        machine::end(what);
     }
 }
 

@@ -35,30 +35,28 @@ const REASONS: Words = Words::new(
 \x14ENOTDIR (a component of the path is no directory)\0\0",
 );
 
-/// What only asks for a text.
-pub fn answer(request: &Request<'_>) -> u8 {
-    let text = match request {
+/// What is said where no command is to be run.
+pub fn instead(request: &Result<Request<'_>, Misuse<'_>>, name: Name) -> u8 {
+    let text = match *request {
         // It begins like tini's, which engines parse.
-        Request::Version => concat!("tini version ", env!("CARGO_PKG_VERSION"), " (init)\n"),
-        Request::License => "MIT OR Apache-2.0\n",
-        _ => HELP,
+        Ok(Request::Version) => concat!("tini version ", env!("CARGO_PKG_VERSION"), " (init)\n"),
+        Ok(Request::License) => "MIT OR Apache-2.0\n",
+        Ok(Request::Help) => HELP,
+        Ok(Request::Run(_)) => {
+            complain(c"no command given; usage: init [--] COMMAND [ARG...]", NONE, 0);
+            return name.misuse_code();
+        }
+        Err(Misuse::BadOption(word)) => {
+            complain(c"unknown option or bad value: $; see init --help", word, 0);
+            return name.misuse_code();
+        }
+        Err(Misuse::WrongVersion) => {
+            complain(c"the launcher is of another version; use its own init", NONE, 0);
+            return name.misuse_code();
+        }
     };
     sys::write(STDOUT, text.as_bytes()).ok();
     0
-}
-
-/// A command line that makes no sense; `None`: there is no command.
-pub fn misuse(misuse: Option<Misuse<'_>>, name: Name) -> u8 {
-    match misuse {
-        None => complain(c"no command given; usage: init [--] COMMAND [ARG...]", NONE, 0),
-        Some(Misuse::BadOption(word)) => {
-            complain(c"unknown option or bad value: $; see init --help", word, 0);
-        }
-        Some(Misuse::WrongVersion) => {
-            complain(c"the launcher is of another version; use its own init", NONE, 0);
-        }
-    }
-    name.misuse_code()
 }
 
 /// The command could not be started, and there is no launcher to say it better.

@@ -6,7 +6,7 @@
 use init::args::{Flags, Options};
 use init::contract::Terms;
 use init::names::Name;
-use init::signals::{SIGCONT, SIGHUP};
+use init::signals::{SIGCONT, SIGHUP, SIGTSTP};
 
 use crate::sys::{self, SignalInfo};
 
@@ -64,6 +64,9 @@ impl Terminal {
         }
         // EPERM: we lead a session, as nobody's child does.
         sys::start_group().ok();
+        // From here on Ctrl-Z is for the command, which is not there yet: stopped, it would hold
+        // init where vfork(2) has it.
+        sys::drop_until_execve(SIGTSTP);
         self.pass(self.own_group, sys::own_pid());
         Ok(())
     }

@@ -52,6 +52,13 @@ impl Handed {
         }
     }
 
+    /// `/bin/sh` in the place of the last word.
+    pub fn shell(&self) -> List<'static> {
+        let mut end = self.argv;
+        while end.take().is_some() {}
+        self.prepend(end, Word::new(c"/bin/sh"))
+    }
+
     /// `sh FILE ARG…` in the place of `NAME ARG…`.
     ///
     /// The file's name has to live until execve(2): the caller keeps it on its own stack.

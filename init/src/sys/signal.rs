@@ -4,7 +4,7 @@ use core::ptr;
 
 use init::signals::{SIGCHLD, SIGCONT};
 
-use super::{Result, decode, decode_unit, own_pid, syscall};
+use super::{Result, decode, decode_unit, own_pid, start, syscall};
 
 /// Every signal, those too that a C library keeps for itself.
 pub const ALL: SignalSet = u64::MAX;
@@ -58,6 +58,24 @@ pub fn default_sigchld() -> Result<()> {
     let action = [0u64; 4];
     // SAFETY: `action` has the size of the kernel's struct; the old one is not asked for.
     decode_unit(unsafe { syscall!(RT_SIGACTION, SIGCHLD, action.as_ptr(), 0, SET_BYTES) })
+}
+
+/// Has a signal do nothing until execve(2), which makes the default action of what is caught.
+/// Where it is ignored it stays so.
+pub fn drop_until_execve(signal: i32) {
+    // x86_64 delivers no signal without this flag; the handler needs no restorer.
+    const SA_RESTORER: usize = if cfg!(target_arch = "x86_64") { 0x0400_0000 } else { 0 };
+    // struct kernel_sigaction: handler, flags, restorer but on riscv, mask.
+    let mut action = [0usize; 5];
+    // SAFETY: the array has at least the size of the kernel's struct. The handler touches nothing
+    // but its frame, on the stack of who is interrupted.
+    unsafe {
+        syscall!(RT_SIGACTION, signal as u32, 0, action.as_mut_ptr(), SET_BYTES);
+        if action[0] == 0 {
+            action = [start::do_nothing as *const () as usize, SA_RESTORER, 0, 0, 0];
+            syscall!(RT_SIGACTION, signal as u32, action.as_ptr(), 0, SET_BYTES);
+        }
+    }
 }
 
 /// Instead of milliseconds.
