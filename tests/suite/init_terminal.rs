@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use crate::ability::own_name;
 use crate::init_subject::{self as subject, Init};
-use crate::pace::patience;
 use crate::running::{Running, limit};
 use crate::sys;
 
