@@ -1,75 +1,73 @@
 //! init's command line: `init [OPTIONS] [--] COMMAND [ARG…]`.
 //!
 //! Options end at the first word that is none, so the command's own are never touched. The flags of
-//! tini, dumb-init and catatonit are all understood, under every name. [`words`] writes the others.
+//! tini, dumb-init and catatonit are all understood, under every name.
 
-mod numbers;
-mod table;
-mod words;
-
-use core::ffi::CStr;
-
+use crate::contract::{self, Terms};
 use crate::names::Name;
 use crate::signals::{self, Rewrites};
-pub(crate) use numbers::number;
-pub use numbers::split_at;
-use numbers::{id, milliseconds, small};
-use table::Known;
+use crate::word::{List, Word, Words};
 
 /// What init is asked to do besides being PID 1. The default is nothing at all: what a plain
 /// `init COMMAND` does in somebody else's container.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default)]
 pub struct Options<'a> {
     /// What we were called as.
     pub name: Name,
-    /// `--report=FD`: the socket to report to; init says nothing on stderr then.
-    pub report: Option<i32>,
-    /// `--steps`: report every step with its duration.
-    pub steps: bool,
-    /// `--mount-proc`: mount /proc (before the cut: the kernel wants a visible one).
-    pub mount_proc: bool,
-    /// `--mask-proc`: make what the host's root could abuse in /proc read-only or empty.
-    pub mask_proc: bool,
-    /// `--forbid-userns`: no user namespace can be made inside.
-    pub forbid_userns: bool,
-    /// `--cut-root`: detach the old root that pivot_root left over `/`.
-    pub cut_root: bool,
-    /// `--session`: the command leads a session of its own.
-    pub session: bool,
-    /// `--terminal`: standard input is that session's controlling terminal.
-    pub terminal: bool,
-    /// `--ids=UID:GID`: run the command as these.
-    pub ids: Option<Ids>,
-    /// `--groups=G,G…`: with these supplementary groups (without the option: unchanged).
-    pub groups: Option<&'a [u8]>,
-    /// `--caps=HEX`: with these capabilities, and none beside them in the bounding set.
-    pub caps: Option<u64>,
-    /// `--no-new-privs`: no way to gain privileges by executing something.
-    pub no_new_privs: bool,
-    /// `--workdir PATH`: start there.
-    pub workdir: Option<&'a CStr>,
-    /// `--sigmask=HEX`: the signal mask to give to the command (without the option: our own).
-    pub sigmask: Option<u64>,
-    /// `--grace SECONDS`, `--grace-ms=N`: time for the rest after the command's end.
+    /// Those without a value.
+    pub flags: Flags,
+    /// `-p SIGNAL`: the signal for us when our parent ends; 0 is none.
+    pub death_signal: u8,
+    /// `--grace SECONDS`: time for the rest after the command's end.
     pub grace_ms: u32,
-    /// `-g`: signals go to the command's whole process group.
-    pub group: bool,
-    /// `-c`: dumb-init without its session.
-    pub single: bool,
-    /// `-v`: say how the command ended.
-    pub verbose: bool,
-    /// `-w`: say who was reaped.
-    pub warn: bool,
-    /// `-P`: run nothing, reap until SIGINT or SIGTERM.
-    pub pause: bool,
-    /// `-p SIGNAL`: the signal for us when our parent ends.
-    pub death_signal: Option<u8>,
+    /// `--on-exit`: what becomes of the machine; the default depends on whose PID 1 this is.
+    pub on_exit: Option<OnExit>,
+    /// What the launcher wants, if it is there.
+    pub contract: Option<Contract<'a>>,
     /// `-e CODE`: exit codes of the command that become 0.
     pub successes: Codes,
     /// `-r FROM:TO`: signals that the command gets as others, or not at all.
     pub rewrites: Rewrites,
-    /// `--on-exit`: what becomes of the machine; the default depends on whose PID 1 this is.
-    pub on_exit: Option<OnExit>,
+}
+
+/// What the launcher wants.
+#[derive(Clone, Copy)]
+pub struct Contract<'a> {
+    /// Numbers.
+    pub terms: Terms,
+    /// The command's supplementary groups, if these are to be set; [`contract::next`] reads them.
+    pub groups: Word<'a>,
+    /// Start there.
+    pub workdir: Word<'a>,
+}
+
+/// Flags, each by its letter: bit N stands for the N-th character from `@` on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags(u64);
+
+impl Flags {
+    /// Signals go to the command's whole process group.
+    pub const GROUP: u8 = b'g';
+    /// dumb-init without its session.
+    pub const SINGLE: u8 = b'c';
+    /// Say how the command ended.
+    pub const VERBOSE: u8 = b'v';
+    /// Say who was reaped.
+    pub const WARN: u8 = b'w';
+    /// Run nothing, reap until SIGINT or SIGTERM.
+    pub const PAUSE: u8 = b'P';
+    /// tini's; not being PID 1 makes us one anyway.
+    const SUBREAPER: u8 = b's';
+
+    /// Sets one.
+    pub fn set(&mut self, letter: u8) {
+        self.0 |= 1 << (letter & 63);
+    }
+
+    /// Whether it is set.
+    pub fn have(self, letter: u8) -> bool {
+        self.0 >> (letter & 63) & 1 != 0
+    }
 }
 
 /// What to do when the command of the machine's PID 1 has ended.
@@ -81,7 +79,7 @@ pub enum OnExit {
     Reboot,
     /// Stop it, and leave it on.
     Halt,
-    /// End, as in a container; the kernel panics when its own PID 1 does so.
+    /// End, as in a container; a machine is turned off.
     Exit,
 }
 
@@ -96,25 +94,16 @@ impl Codes {
     }
 
     /// Whether it is in the set.
-    pub fn has(self, code: u8) -> bool {
+    pub fn has(&self, code: u8) -> bool {
         self.0[usize::from(code >> 5)] >> (code & 31) & 1 != 0
     }
 }
 
-/// The ids of the command, as the container counts them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ids {
-    /// User id.
-    pub uid: u32,
-    /// Group id.
-    pub gid: u32,
-}
-
 /// What the command line asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Request {
-    /// Run the command whose words begin at this index of argv; it may be the end of argv.
-    Run(usize),
+#[derive(Clone, Copy)]
+pub enum Request<'a> {
+    /// Run the command that these words are; there may be none.
+    Run(List<'a>),
     /// `--version`.
     Version,
     /// `--license`.
@@ -124,176 +113,156 @@ pub enum Request {
 }
 
 /// A command line that makes no sense.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub enum Misuse<'a> {
     /// An unknown option, or one with a bad value, or without one.
-    BadOption(&'a CStr),
+    BadOption(Word<'a>),
     /// The launcher speaks another version of the contract.
     WrongVersion,
 }
 
-/// Reads argv, by index, and the variables that the programs of our names read.
+/// Options with a name; [`LETTERS`] has their letters.
+const NAMES: Words =
+    Words::new(b"help\0version\0license\0verbose\0single-child\0rewrite\0grace\0on-exit\0\0");
+const LETTERS: [u8; 8] = *b"hVlvcrGX";
+
+/// Reads argv, and the variables that the programs of our names read.
+#[inline(never)]
 pub fn parse<'a>(
     options: &mut Options<'a>,
-    word: impl Fn(usize) -> Option<&'a CStr>,
-    variable: impl Fn(&[u8]) -> Option<&'a [u8]>,
-) -> Result<Request, Misuse<'a>> {
-    // Where the launcher speaks, variables are the command's.
-    if !word(1).is_some_and(|first| first.to_bytes().starts_with(b"--contract")) {
-        options.name = Name::from_word(word(0).map_or(b"", CStr::to_bytes));
-        options.read_environment(variable);
-    }
-    let mut at = 1;
-    while let Some(current) = word(at) {
-        let [b'-', rest @ ..] = current.to_bytes() else { break };
-        if rest.is_empty() {
+    mut words: List<'a>,
+    environment: List<'_>,
+) -> Result<Request<'a>, Misuse<'a>> {
+    options.name = words.take().map_or(Name::Init, Name::from_word);
+    options.read_environment(environment);
+    while let Some(whole) = words.first() {
+        let mut word = whole;
+        // A dash alone is a command's name.
+        if word.take() != b'-' || word.first() == 0 {
             break;
         }
-        at += 1;
-        if rest == b"-" {
-            break;
-        }
-        let mut letters = rest;
-        loop {
-            // `--name`, `--name=value`, or one of several letters.
-            let (found, attached) = if let [b'-', name @ ..] = rest {
-                letters = &[];
-                let (name, value) = split_at(name, b'=');
-                (table::by_name(name), value)
-            } else {
-                let [letter, behind @ ..] = letters else { break };
-                letters = behind;
-                (table::by_letter(*letter), (!behind.is_empty()).then_some(behind))
-            };
-            let bad = Misuse::BadOption(current);
-            let (known, wants_value) = found.ok_or(bad)?;
-            let mut value = Value { bytes: b"", word: None };
-            if wants_value {
-                if let Some(bytes) = attached {
-                    value.bytes = bytes;
-                } else {
-                    let next = word(at).ok_or(bad)?;
-                    value = Value { bytes: next.to_bytes(), word: Some(next) };
-                    at += 1;
-                }
-                letters = &[];
-            } else if attached.is_some() && letters.is_empty() {
-                return Err(bad);
-            }
-            match known {
-                Known::Version => return Ok(Request::Version),
-                Known::License | Known::PrintLicense => return Ok(Request::License),
-                Known::Help => return Ok(Request::Help),
-                Known::Contract if number(value.bytes, 10) != Some(crate::VERSION.into()) => {
-                    return Err(Misuse::WrongVersion);
-                }
-                _ => options.read(known, value).ok_or(bad)?,
-            }
-            if letters.is_empty() {
+        words.take();
+        let bad = Misuse::BadOption(whole);
+        let named = word.first() == b'-';
+        let mut letter = word.take();
+        if named {
+            if word.first() == 0 {
                 break;
             }
+            let (index, behind) = NAMES.position(word).ok_or(bad)?;
+            letter = *LETTERS.get(usize::from(index)).ok_or(bad)?;
+            word = behind;
+        }
+        // Of the letters in one word only the last can have a value: all that follows.
+        loop {
+            match letter {
+                b'h' => return Ok(Request::Help),
+                b'V' => return Ok(Request::Version),
+                b'l' | b'L' => return Ok(Request::License),
+                Flags::VERBOSE
+                | Flags::SUBREAPER
+                | Flags::WARN
+                | Flags::GROUP
+                | Flags::PAUSE
+                | Flags::SINGLE => options.flags.set(letter),
+                contract::LETTER => {
+                    if number(&mut word) != Some(crate::VERSION.into()) {
+                        return Err(Misuse::WrongVersion);
+                    }
+                    return options.accept(word, words).ok_or(bad).map(Request::Run);
+                }
+                _ => {
+                    if word.first() == 0 {
+                        word = words.take().ok_or(bad)?;
+                    } else if named && word.take() != b'=' {
+                        return Err(bad);
+                    }
+                    options.read(letter, &mut word).ok_or(bad)?;
+                    if word.first() != 0 {
+                        return Err(bad);
+                    }
+                }
+            }
+            letter = word.take();
+            if letter == 0 {
+                break;
+            }
+            if named {
+                return Err(bad);
+            }
         }
     }
-    Ok(Request::Run(at))
-}
-
-/// An option's value; a word of its own ends with NUL.
-#[derive(Clone, Copy)]
-struct Value<'a> {
-    bytes: &'a [u8],
-    word: Option<&'a CStr>,
+    Ok(Request::Run(words))
 }
 
 impl<'a> Options<'a> {
     /// tini and dumb-init can be told by variables too.
-    fn read_environment(&mut self, variable: impl Fn(&[u8]) -> Option<&'a [u8]>) {
+    fn read_environment(&mut self, environment: List<'_>) {
+        let number_of = |name| environment.value(name).and_then(|mut value| number(&mut value));
         if self.name == Name::DumbInit {
-            self.single = variable(b"DUMB_INIT_SETSID") == Some(b"0");
-            self.verbose = variable(b"DUMB_INIT_DEBUG") == Some(b"1");
+            if number_of(Word::new(c"DUMB_INIT_SETSID")) == Some(0) {
+                self.flags.set(Flags::SINGLE);
+            }
+            if number_of(Word::new(c"DUMB_INIT_DEBUG")) == Some(1) {
+                self.flags.set(Flags::VERBOSE);
+            }
         } else if self.name != Name::Catatonit {
-            self.group = variable(b"TINI_KILL_PROCESS_GROUP").is_some();
+            if environment.value(Word::new(c"TINI_KILL_PROCESS_GROUP")).is_some() {
+                self.flags.set(Flags::GROUP);
+            }
             // 1 is tini's default, and says nothing of what we say.
-            self.verbose =
-                variable(b"TINI_VERBOSITY").and_then(|v| number(v, 10)).is_some_and(|v| v > 1);
+            if number_of(Word::new(c"TINI_VERBOSITY")) > Some(1) {
+                self.flags.set(Flags::VERBOSE);
+            }
         }
     }
 
-    fn read(&mut self, known: Known, value: Value<'a>) -> Option<()> {
-        let bytes = value.bytes;
-        let flag = match known {
-            Known::Steps => &mut self.steps,
-            Known::MountProc => &mut self.mount_proc,
-            Known::MaskProc => &mut self.mask_proc,
-            Known::ForbidUserns => &mut self.forbid_userns,
-            Known::CutRoot => &mut self.cut_root,
-            Known::Session => &mut self.session,
-            Known::Terminal => &mut self.terminal,
-            Known::NoNewPrivs => &mut self.no_new_privs,
-            Known::Group => &mut self.group,
-            Known::Single => &mut self.single,
-            Known::Verbose => &mut self.verbose,
-            Known::Warn => &mut self.warn,
-            Known::Pause => &mut self.pause,
-            _ => return self.read_value(known, bytes, value.word),
-        };
-        *flag = true;
-        Some(())
+    /// The launcher speaks: what variables said was meant for the command.
+    fn accept(&mut self, word: Word<'a>, mut words: List<'a>) -> Option<List<'a>> {
+        self.flags = Flags::default();
+        let workdir = words.take()?;
+        let contract =
+            self.contract.insert(Contract { terms: Terms::default(), groups: word, workdir });
+        contract.terms.read(&mut contract.groups)?;
+        self.grace_ms = contract.terms.grace_ms();
+        Some(words)
     }
 
-    fn read_value(&mut self, known: Known, bytes: &'a [u8], word: Option<&'a CStr>) -> Option<()> {
-        match known {
-            Known::Ids => self.ids = Some(Ids::parse(bytes)?),
-            Known::Groups => {
-                for group in Groups(bytes) {
-                    group?;
-                }
-                self.groups = Some(bytes);
+    /// An option with a value, of which it takes as much as it understands.
+    fn read(&mut self, letter: u8, value: &mut Word<'_>) -> Option<()> {
+        match letter {
+            b'p' => self.death_signal = signals::take(value)?,
+            b'e' => self.successes.add(u8::try_from(number(value)?).ok()?),
+            b'r' => self.rewrites.read(value)?,
+            b'G' => {
+                let seconds = number(value).filter(|&seconds| seconds <= 1_000_000)?;
+                self.grace_ms = seconds as u32 * 1000;
             }
-            Known::Workdir => self.workdir = Some(word?),
-            Known::Caps => self.caps = Some(number(bytes, 16)?),
-            Known::Sigmask => self.sigmask = Some(number(bytes, 16)?),
-            Known::Report => self.report = Some(small(bytes)? as i32),
-            Known::GraceMs => self.grace_ms = small(bytes)?,
-            Known::Grace => self.grace_ms = milliseconds(bytes)?,
-            Known::DeathSignal => self.death_signal = Some(signals::parse(bytes)?),
-            Known::Remap => self.successes.add(u8::try_from(id(bytes)?).ok()?),
-            Known::Rewrite => return self.rewrites.read(bytes).then_some(()),
-            Known::OnExit => {
-                self.on_exit =
-                    Some(match signals::position(b"poweroff reboot halt exit ", bytes)? {
-                        0 => OnExit::Poweroff,
-                        1 => OnExit::Reboot,
-                        2 => OnExit::Halt,
-                        _ => OnExit::Exit,
-                    });
+            b'X' => {
+                const WORDS: Words = Words::new(b"poweroff\0reboot\0halt\0exit\0\0");
+                let (index, behind) = WORDS.position(*value)?;
+                *value = behind;
+                self.on_exit = Some(match index {
+                    0 => OnExit::Poweroff,
+                    1 => OnExit::Reboot,
+                    2 => OnExit::Halt,
+                    _ => OnExit::Exit,
+                });
             }
-            _ => {} // -s: not being PID 1 makes us a subreaper. The others were seen to.
+            _ => return None,
         }
         Some(())
     }
 }
 
-impl Ids {
-    fn parse(value: &[u8]) -> Option<Ids> {
-        let (uid, gid) = split_at(value, b':');
-        Some(Ids { uid: id(uid)?, gid: id(gid?)? })
+/// Takes a decimal number, if there is one that fits.
+pub fn number(word: &mut Word<'_>) -> Option<u64> {
+    let mut value = None;
+    while let digit @ b'0'..=b'9' = word.first() {
+        word.take();
+        value = Some(value.unwrap_or(0u64).checked_mul(10)?.checked_add((digit - b'0').into())?);
     }
-}
-
-/// The numbers of a comma-separated list; `None` for an item that is none.
-pub struct Groups<'a>(pub &'a [u8]);
-
-impl Iterator for Groups<'_> {
-    type Item = Option<u32>;
-
-    fn next(&mut self) -> Option<Option<u32>> {
-        if self.0.is_empty() {
-            return None;
-        }
-        let (item, rest) = split_at(self.0, b',');
-        self.0 = rest.unwrap_or(&[]);
-        Some(id(item))
-    }
+    value
 }
 
 #[cfg(test)]

@@ -3,21 +3,16 @@
 //! In: nothing is mounted but the root, and nobody else runs. Ending is not an option: the kernel
 //! panics when its PID 1 ends.
 
-use core::ffi::CStr;
-
 use init::args::OnExit;
+use init::word::{Word, Words};
 
-use crate::message;
-use crate::sys::{self, Reboot, SignalInfo};
-
-/// What runs when no command is given.
-pub const SHELL: &CStr = c"/bin/sh";
+use crate::sys::{self, Reboot};
 
 /// How long the rest has between SIGTERM and SIGKILL, at least; busybox gives them as much.
 pub const GRACE_MS: u32 = 1000;
 
-const MOUNTS: [(&CStr, &CStr); 3] =
-    [(c"proc", c"/proc"), (c"sysfs", c"/sys"), (c"devtmpfs", c"/dev")];
+/// File systems and where they belong, in turn.
+const MOUNTS: Words = Words::new(b"proc\0/proc\0sysfs\0/sys\0devtmpfs\0/dev\0\0");
 
 /// Whether this is the machine's PID 1 and not a container's, asked without /proc: kthreadd is
 /// process 2 of the first pid namespace alone and is in group 0; and Ctrl-Alt-Del, which is then
@@ -30,18 +25,19 @@ pub fn is_ours(own_pid: i32) -> bool {
 /// Mounts /proc, /sys and /dev where they are missing. EBUSY means that it is there already;
 /// whatever else fails, the command is better started without than not at all.
 pub fn prepare() {
-    for (kind, place) in MOUNTS {
+    let mut words = MOUNTS;
+    while let (Some(kind), Some(place)) = (words.next(), words.next()) {
         sys::make_directory(place).ok();
         sys::mount(kind, place, kind, 0).ok();
     }
-    sys::open_standard(c"/dev/console").ok();
+    sys::open_standard(Word::new(c"/dev/console"));
 }
 
 /// Carries out what is to become of the machine. Returns if that may not be done.
 pub fn end(what: OnExit) {
     let what = match what {
-        OnExit::Exit => return,
-        OnExit::Poweroff => Reboot::PowerOff,
+        // The kernel panics when its own PID 1 ends.
+        OnExit::Poweroff | OnExit::Exit => Reboot::PowerOff,
         OnExit::Reboot => Reboot::Restart,
         OnExit::Halt => Reboot::Halt,
     };
@@ -54,14 +50,4 @@ pub fn end(what: OnExit) {
 extern "C" fn reboot(what: usize) -> ! {
     sys::reboot(*sys::context::<Reboot>(what)).ok();
     sys::exit(1)
-}
-
-/// When the machine cannot be ended: stay, and reap.
-pub fn stay() -> ! {
-    message::stuck();
-    let mut info = SignalInfo::none();
-    loop {
-        sys::wait_signal(sys::ALL, None, &mut info);
-        while let Ok(Some(_)) = sys::reap() {}
-    }
 }

@@ -18,70 +18,85 @@ mod supervise;
 mod sys;
 mod terminal;
 
-use init::args::{self, OnExit, Options, Request};
-use init::exit;
+use init::args::{self, Flags, OnExit, Options, Request};
+use init::exit::{self, Ending};
 use init::names::Name;
 use init::report::Report;
 use init::signals::{SIGKILL, SIGTERM};
 use init::stage::Stage;
+use init::word::{List, Word};
 use reporter::Reporter;
-use supervise::{Outcome, Watch};
-use sys::{Process, SignalSet};
+use supervise::Watch;
+use sys::{Handed, SignalSet};
 use terminal::Terminal;
 
-fn main(process: Process) -> u8 {
+fn main(handed: &Handed) -> u8 {
     // Before anything else: a signal that comes from here on waits for supervise.
-    let inherited_mask = sys::block_all_signals().unwrap_or(0);
+    let inherited_mask = sys::set_mask(sys::ALL);
     let mut options = Options::default();
-    let parsed = args::parse(&mut options, |index| process.word(index), |name| process.env(name));
-    let command = match parsed {
-        Ok(Request::Run(command)) => command,
-        Ok(other) => return message::answer(other),
-        Err(misuse) => return message::misuse(Some(misuse), options.name),
-    };
-    run(process, command, &mut options, inherited_mask)
-}
-
-fn run(
-    process: Process,
-    mut command: usize,
-    options: &mut Options<'_>,
-    inherited_mask: SignalSet,
-) -> u8 {
+    let request = args::parse(&mut options, handed.argv, handed.environment);
     let own_pid = sys::own_pid();
-    let mut reporter = Reporter::new(options);
-    let machine = !reporter.is_heard() && machine::is_ours(own_pid);
-    let has_command = process.word(command).is_some();
+    let machine = options.contract.is_none() && machine::is_ours(own_pid);
+    let pause = options.flags.have(Flags::PAUSE);
     if machine {
         machine::prepare();
-        if !has_command {
-            command = process.make_last(machine::SHELL);
-        }
-    } else if !has_command && !options.pause {
-        return message::misuse(None, options.name);
     }
+    let command = match request {
+        Ok(Request::Run(command)) if pause || command.first().is_some() => command,
+        // A machine without its PID 1 panics: it gets a shell, whatever was wrong.
+        other if machine => {
+            if !matches!(other, Ok(Request::Run(_))) {
+                message::instead(&other, options.name);
+            }
+            handed.shell()
+        }
+        other => return message::instead(&other, options.name),
+    };
+    run(handed, command, &mut options, &Place { own_pid, machine, inherited_mask })
+}
+
+/// Where we are.
+struct Place {
+    own_pid: i32,
+    /// It is the machine's PID 1.
+    machine: bool,
+    inherited_mask: SignalSet,
+}
+
+#[inline(never)]
+fn run(
+    handed: &Handed,
+    command: List<'static>,
+    options: &mut Options<'static>,
+    place: &Place,
+) -> u8 {
+    let Place { own_pid, machine, inherited_mask } = *place;
+    let mut reporter = Reporter::new(options);
     if own_pid != 1 {
         // Whoever is not PID 1 would end the machine that it runs on.
         options.on_exit = None;
         // Fails nowhere since Linux 3.4.
         sys::become_subreaper().ok();
     }
-    if let Some(signal) = options.death_signal {
-        sys::set_death_signal(signal).ok();
+    if options.death_signal != 0 {
+        sys::set_death_signal(options.death_signal).ok();
     }
     let terminal = Terminal::find(options, machine);
-    if options.name == Name::DumbInit && terminal.session {
-        options.rewrites.stop_for_certain();
+    if terminal.session && options.contract.is_none() {
+        options.flags.set(Flags::GROUP);
+        if options.name == Name::DumbInit {
+            options.rewrites.stop_for_certain();
+        }
     }
 
-    let started = mounts::arrange(options, &mut reporter).and_then(|()| {
-        if options.pause {
-            return Ok(supervise::NOBODY);
-        }
-        spawn::command(process, command, options, &terminal, inherited_mask)
-    });
+    let started = match mounts::arrange(options, &mut reporter) {
+        Ok(()) if options.flags.have(Flags::PAUSE) => Ok(supervise::NOBODY),
+        Ok(()) => spawn::command(handed, command, options, &terminal, inherited_mask),
+        Err(failure) => Err(failure),
+    };
     let mut watch = Watch {
         command: supervise::NOBODY,
+        status: None,
         own_pid,
         machine,
         options,
@@ -97,7 +112,7 @@ fn run(
             if reporter.is_heard() {
                 reporter.say(failure.report());
             } else {
-                message::failure(&failure, process.word(command));
+                message::failure(&failure, command.first().unwrap_or(Word::new(c"")));
             }
             (failure.exit_code(options.name), None)
         }
@@ -111,41 +126,44 @@ fn look_after(watch: &mut Watch<'_>, reporter: &Reporter) -> (u8, Option<OnExit>
     reporter.say(Report::Started);
     // Nothing of ours stays open or in use: the caller's pipes and mounts must be able to end.
     reporter.close_all_others();
-    sys::change_directory(c"/").ok();
-    match watch.until_end() {
-        Outcome::Shutdown(what) => (0, Some(what)),
-        Outcome::Ended(ending) => {
-            if watch.options.verbose {
-                message::ended(ending);
-            }
-            watch.terminal.take_back(watch.command);
-            if watch.options.name == Name::DumbInit && watch.terminal.session {
-                sys::kill(-watch.command, SIGTERM).ok();
-            }
-            if watch.options.grace_ms != 0 {
-                watch.wait_for_the_rest(watch.options.grace_ms);
-            }
-            reporter.say(Report::Ended(ending));
-            let code = ending.exit_code();
-            (if watch.options.successes.has(code) { 0 } else { code }, None)
-        }
+    sys::change_directory(Word::new(c"/")).ok();
+    if let Some(told) = watch.until_end() {
+        return (0, Some(told));
     }
+    let ending = Ending::from_wait_status(watch.status.unwrap_or(0));
+    if watch.options.flags.have(Flags::VERBOSE) {
+        message::ended(ending);
+    }
+    watch.terminal.take_back(watch.command);
+    if watch.options.name == Name::DumbInit && watch.terminal.session {
+        sys::kill(-watch.command, SIGTERM).ok();
+    }
+    if watch.options.grace_ms != 0 {
+        watch.wait_for_the_rest(watch.options.grace_ms);
+    }
+    reporter.say(Report::Ended(ending));
+    let code = ending.exit_code();
+    (if watch.options.successes.has(code) { 0 } else { code }, None)
 }
 
 /// After the command: the machine's end, if this is its PID 1 or was told so.
 fn end(watch: &mut Watch<'_>, told: Option<OnExit>) {
-    let default = if watch.machine { OnExit::Poweroff } else { OnExit::Exit };
-    let what = told.or(watch.options.on_exit).unwrap_or(default);
-    if what == OnExit::Exit {
+    let mut what = told.or(watch.options.on_exit).unwrap_or(OnExit::Exit);
+    if !watch.machine {
+        if what != OnExit::Exit {
+            machine::end(what);
+        }
         return;
     }
-    if watch.machine {
-        watch.wait_for_the_rest(watch.options.grace_ms.max(machine::GRACE_MS));
-        watch.signal_the_rest(SIGKILL).ok();
-    }
-    machine::end(what);
-    if watch.machine {
-        machine::stay();
+    watch.wait_for_the_rest(watch.options.grace_ms.max(machine::GRACE_MS));
+    watch.signal_the_rest(SIGKILL).ok();
+    loop {
+        machine::end(what);
+        // It may not be ended: stay, and reap, until told to try again.
+        message::stuck();
+        watch.command = supervise::NOBODY;
+        watch.status = None;
+        what = watch.until_end().unwrap_or(what);
     }
 }
 
@@ -157,12 +175,14 @@ pub struct Failure {
 
 impl Failure {
     fn report(&self) -> Report {
-        Report::Failed { stage: self.stage, errno: self.errno.0.get(), object: 0 }
+        Report::Failed { stage: self.stage, errno: self.errno.number() as u16, object: 0 }
     }
 
     fn exit_code(&self, name: Name) -> u8 {
         match self.stage {
-            Stage::ExecCommand => name.exec_code(exit::code_for_exec_errno(self.errno.0.get())),
+            Stage::ExecCommand => {
+                name.exec_code(exit::code_for_exec_errno(self.errno.number() as u16))
+            }
             _ => exit::FAILED,
         }
     }

@@ -3,59 +3,49 @@
 //! In: PID 1 of the new pid namespace; `/` is the rootfs, the old root lies over it. Out: nothing
 //! of the host is left in the mount namespace.
 
-use core::ffi::CStr;
-
 use init::args::Options;
+use init::contract::Terms;
 use init::stage::Stage;
+use init::word::{Word, Words};
 
 use crate::Failure;
 use crate::reporter::Reporter;
 use crate::sys::{self, Errno, MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REMOUNT};
 
 const RESTRICTED: usize = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+const ROOT: Word<'_> = Word::new(c"/");
+const PROC: Word<'_> = Word::new(c"proc");
 
-/// What the OCI runtimes make read-only: the host's settings, which only the host's root may
-/// write, and a container whose root is the host's could.
-const READ_ONLY: [&CStr; 5] =
-    [c"/proc/bus", c"/proc/fs", c"/proc/irq", c"/proc/sys", c"/proc/sysrq-trigger"];
+/// What the OCI runtimes make read-only in /proc: the host's settings, which only the host's root
+/// may write, and a container whose root is the host's could.
+const READ_ONLY: Words = Words::new(b"bus\0fs\0irq\0sys\0sysrq-trigger\0\0");
 
 /// What they hide altogether: files …
-const HIDDEN_FILES: [&CStr; 6] = [
-    c"/proc/kcore",
-    c"/proc/keys",
-    c"/proc/latency_stats",
-    c"/proc/sched_debug",
-    c"/proc/timer_list",
-    c"/proc/interrupts",
-];
+const HIDDEN_FILES: Words =
+    Words::new(b"kcore\0keys\0latency_stats\0sched_debug\0timer_list\0interrupts\0\0");
 
 /// … and directories.
-const HIDDEN_DIRECTORIES: [&CStr; 5] = [
-    c"/proc/acpi",
-    c"/proc/asound",
-    c"/proc/scsi",
-    c"/sys/devices/virtual/powercap",
-    c"/sys/firmware",
-];
+const HIDDEN_DIRECTORIES: Words =
+    Words::new(b"acpi\0asound\0scsi\0/sys/devices/virtual/powercap\0/sys/firmware\0\0");
 
-/// Does what the options ask for.
+/// Does what the launcher asks for.
 pub fn arrange(options: &Options<'_>, reporter: &mut Reporter) -> Result<(), Failure> {
-    if options.mount_proc {
-        // The kernel lets a user namespace mount a proc only while another one is fully visible
-        // in its mount namespace (fs/namespace.c, mount_too_revealing): before the cut.
-        reporter.step(Stage::MountProc, mount_proc())?;
-    }
-    if options.forbid_userns {
+    let Some(contract) = &options.contract else { return Ok(()) };
+    let terms = &contract.terms;
+    // The kernel lets a user namespace mount a proc only while another one is fully visible
+    // in its mount namespace (fs/namespace.c, mount_too_revealing): before the cut.
+    reporter.step(Stage::MountProc, mount_proc())?;
+    if terms.want(Terms::FORBID_USERNS) {
         // Before the mask makes /proc/sys read-only.
-        let forbidden = sys::overwrite(c"/proc/sys/user/max_user_namespaces", b"0");
+        let forbidden = sys::overwrite(Word::new(c"/proc/sys/user/max_user_namespaces"), b'0');
         reporter.step(Stage::ForbidUserns, forbidden)?;
     }
-    if options.mask_proc {
+    if terms.want(Terms::MASK_PROC) {
         reporter.step(Stage::MaskProc, mask_proc())?;
     }
-    if options.cut_root {
+    if terms.want(Terms::CUT_ROOT) {
         // Processes in the old root (none but us) would keep it alive; detaching needs no wait.
-        let cut = sys::detach(c"/").and_then(|()| sys::change_directory(c"/"));
+        let cut = sys::detach(ROOT).and_then(|()| sys::change_directory(ROOT));
         reporter.step(Stage::CutRoot, cut)?;
     }
     Ok(())
@@ -64,24 +54,29 @@ pub fn arrange(options: &Options<'_>, reporter: &mut Reporter) -> Result<(), Fai
 /// A rootfs may have anything at /proc: a symbolic link would put proc elsewhere, and its masks
 /// with it (CVE-2019-19921), so it must be a directory, and is mounted on by standing in it.
 fn mount_proc() -> sys::Result<()> {
-    sys::change_directory_nofollow(c"/proc")?;
-    sys::mount(c"proc", c".", c"proc", RESTRICTED)?;
-    sys::change_directory(c"/")
+    sys::change_directory_nofollow(Word::new(c"/proc"))?;
+    sys::mount(PROC, Word::new(c"."), PROC, RESTRICTED)?;
+    sys::change_directory(ROOT)
 }
 
 fn mask_proc() -> sys::Result<()> {
+    const NO_NAME: Word<'_> = Word::new(c"");
+    const TMPFS: Word<'_> = Word::new(c"tmpfs");
+    sys::change_directory(Word::new(c"/proc"))?;
     for path in READ_ONLY {
-        if_there(sys::mount(path, path, c"", MS_BIND).and_then(|()| {
-            sys::mount(c"", path, c"", MS_REMOUNT | MS_BIND | MS_RDONLY | RESTRICTED)
+        let bound = sys::mount(path, path, NO_NAME, MS_BIND);
+        if_there(bound.and_then(|()| {
+            let read_only = MS_REMOUNT | MS_BIND | MS_RDONLY | RESTRICTED;
+            sys::mount(NO_NAME, path, NO_NAME, read_only)
         }))?;
     }
     for path in HIDDEN_FILES {
-        if_there(sys::mount(c"/dev/null", path, c"", MS_BIND))?;
+        if_there(sys::mount(Word::new(c"/dev/null"), path, NO_NAME, MS_BIND))?;
     }
     for path in HIDDEN_DIRECTORIES {
-        if_there(sys::mount(c"tmpfs", path, c"tmpfs", RESTRICTED | MS_RDONLY))?;
+        if_there(sys::mount(TMPFS, path, TMPFS, RESTRICTED | MS_RDONLY))?;
     }
-    Ok(())
+    sys::change_directory(ROOT)
 }
 
 /// A path that this kernel does not have needs no mask.

@@ -3,7 +3,7 @@
 //! The facts are those of tini 0.19, dumb-init 1.2.5 and catatonit 0.1.7, found by running them.
 
 use crate::exit;
-use crate::signals::position;
+use crate::word::{Word, Words};
 
 /// The program whose place init takes. All flags are understood under every name; the name gives
 /// the defaults and the exit codes.
@@ -22,18 +22,17 @@ pub enum Name {
 
 impl Name {
     /// By the zeroth word of argv, of which the part behind the last slash counts.
-    pub fn from_word(word: &[u8]) -> Name {
-        let mut start = 0;
-        for (index, &byte) in word.iter().enumerate() {
-            if byte == b'/' {
-                start = index + 1;
-            }
+    pub fn from_word(word: Word<'_>) -> Name {
+        const NAMES: Words =
+            Words::new(b"dumb-init\0catatonit\0podman-init\0tini\0docker-init\0\0");
+        let mut last = word;
+        while let Some(behind) = last.behind(b'/') {
+            last = behind;
         }
-        const NAMES: &[u8] = b"dumb-init catatonit podman-init tini tini-static docker-init ";
-        match position(NAMES, word.get(start..).unwrap_or(&[])) {
+        match NAMES.position(last) {
             None => Name::Init,
-            Some(0) => Name::DumbInit,
-            Some(1 | 2) => Name::Catatonit,
+            Some((0, _)) => Name::DumbInit,
+            Some((1 | 2, _)) => Name::Catatonit,
             Some(_) => Name::Tini,
         }
     }
@@ -56,6 +55,8 @@ impl Name {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::CString;
+
     use super::*;
 
     #[test]
@@ -71,7 +72,8 @@ mod tests {
             ("tini/", Name::Init),
             ("", Name::Init),
         ] {
-            assert_eq!(Name::from_word(word.as_bytes()), name, "{word}");
+            let word = CString::new(word).unwrap();
+            assert_eq!(Name::from_word(Word::new(&word)), name, "{word:?}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! Signals by number and by name, as options give them.
 
-use crate::args::split_at;
+use crate::args::number;
+use crate::word::{Word, Words};
 
 /// The highest signal number of every architecture that is built for.
 pub const LAST: u8 = 64;
@@ -32,33 +33,23 @@ pub const SIGTTIN: i32 = 21;
 /// signal(7).
 pub const SIGTTOU: i32 = 22;
 
-/// The names of 1 to 31 (asm-generic/signal.h; the same on x86, arm and riscv). One text and no
-/// table of slices: a slice costs more bytes than a name.
-const NAMES: &[u8] = b"HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM \
-STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS ";
+/// The names of 1 to 31 (asm-generic/signal.h; the same on x86, arm and riscv).
+const NAMES: Words = Words::new(
+    b"HUP\0INT\0QUIT\0ILL\0TRAP\0ABRT\0BUS\0FPE\0KILL\0USR1\0SEGV\0USR2\0PIPE\0ALRM\0TERM\0\
+STKFLT\0CHLD\0CONT\0STOP\0TSTP\0TTIN\0TTOU\0URG\0XCPU\0XFSZ\0VTALRM\0PROF\0WINCH\0IO\0PWR\0SYS\0\0",
+);
 
-/// `SIGTERM`, `TERM` or `15`.
-pub fn parse(text: &[u8]) -> Option<u8> {
-    if let Some(number) = crate::args::number(text, 10) {
-        return u8::try_from(number).ok().filter(|n| (1..=LAST).contains(n));
-    }
-    let text = if let [b'S', b'I', b'G', text @ ..] = text { text } else { text };
-    position(NAMES, text).map(|index| index + 1)
-}
-
-/// Where a word is in a text of words, each with a blank behind it. A `match` over byte strings
-/// compares byte by byte, in code.
-pub(crate) fn position(words: &[u8], word: &[u8]) -> Option<u8> {
-    let mut rest = words;
-    let mut index = 0;
-    while let (item, Some(behind)) = split_at(rest, b' ') {
-        if item == word {
-            return Some(index);
-        }
-        rest = behind;
-        index += 1;
-    }
-    None
+/// Takes `SIGTERM`, `TERM` or `15`.
+pub fn take(word: &mut Word<'_>) -> Option<u8> {
+    let number = if word.first() <= b'9' {
+        number(word)?
+    } else {
+        let name = word.strip(Word::new(c"SIG")).unwrap_or(*word);
+        let (index, behind) = NAMES.position(name)?;
+        *word = behind;
+        u64::from(index) + 1
+    };
+    (1..=LAST.into()).contains(&number).then_some(number as u8)
 }
 
 /// Which signal the command gets in place of which; dumb-init's `--rewrite`.
@@ -75,22 +66,21 @@ impl Rewrites {
     const SAME: u8 = 0;
     const DROPPED: u8 = 255;
 
-    /// Reads `FROM:TO`; a TO of 0 drops the signal. False if it is nothing of the kind.
-    pub fn read(&mut self, text: &[u8]) -> bool {
-        let (from, to) = split_at(text, b':');
-        let from = parse(from);
-        let to = match to {
-            Some([b'0']) => Some(Rewrites::DROPPED),
-            Some(text) => parse(text),
-            None => None,
-        };
-        match (from, to) {
-            (Some(from), Some(to)) => {
-                self.set(i32::from(from), to);
-                true
-            }
-            _ => false,
+    /// Takes `FROM:TO`; a TO of 0 drops the signal.
+    pub fn read(&mut self, word: &mut Word<'_>) -> Option<()> {
+        let from = take(word)?;
+        if word.take() != b':' {
+            return None;
         }
+        let to = match word.strip(Word::new(c"0")) {
+            Some(behind) => {
+                *word = behind;
+                Rewrites::DROPPED
+            }
+            None => take(word)?,
+        };
+        self.set(from.into(), to);
+        Some(())
     }
 
     /// What a terminal's stop signals become unless told otherwise: the kernel ignores them in a
@@ -121,17 +111,33 @@ impl Rewrites {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::CString;
+
     use super::*;
+
+    /// The whole of a text.
+    fn parse(text: &str) -> Option<u8> {
+        let text = CString::new(text).unwrap();
+        let mut word = Word::new(&text);
+        take(&mut word).filter(|_| word.first() == 0)
+    }
+
+    fn read(rewrites: &mut Rewrites, text: &str) -> bool {
+        let text = CString::new(text).unwrap();
+        let mut word = Word::new(&text);
+        rewrites.read(&mut word).is_some() && word.first() == 0
+    }
 
     #[test]
     fn signals_have_names_and_numbers() {
         for (text, number) in
             [("SIGHUP", 1), ("TERM", 15), ("SIGSYS", 31), ("9", 9), ("64", 64), ("SIGSTKFLT", 16)]
         {
-            assert_eq!(parse(text.as_bytes()), Some(number), "{text}");
+            assert_eq!(parse(text), Some(number), "{text}");
         }
-        for text in ["", "SIG", "SIGFOO", "0", "65", "999", "HUP ", "TER", "sigterm", "-1"] {
-            assert_eq!(parse(text.as_bytes()), None, "{text}");
+        for text in ["", "SIG", "SIGFOO", "0", "65", "999", "HUP ", "TER", "sigterm", "-1", "USR12"]
+        {
+            assert_eq!(parse(text), None, "{text}");
         }
     }
 
@@ -139,15 +145,15 @@ mod tests {
     fn rewriting_changes_drops_and_else_keeps() {
         let mut rewrites = Rewrites::default();
         for word in ["15:2", "SIGHUP:0", "64:TERM", "20:20"] {
-            assert!(rewrites.read(word.as_bytes()), "{word}");
+            assert!(read(&mut rewrites, word), "{word}");
         }
         rewrites.stop_for_certain();
         let became = |signal| rewrites.of(signal);
         assert_eq!((became(15), became(1), became(64)), (Some(2), None, Some(15)));
         assert_eq!((became(2), became(63)), (Some(2), Some(63)));
         assert_eq!((became(21), became(22)), (Some(19), Some(19)));
-        for word in ["", ":", "15", "15:", ":15", "15:65", "0:15", "15:x", "15:2:3"] {
-            assert!(!rewrites.read(word.as_bytes()), "{word}");
+        for word in ["", ":", "15", "15:", ":15", "15:65", "0:15", "15:x", "15:2:3", "15:00"] {
+            assert!(!read(&mut rewrites, word), "{word}");
         }
     }
 }

@@ -4,126 +4,127 @@
 //! where init finds it: no pipe, and nothing left to wait for when execve has succeeded.
 
 use core::cell::Cell;
-use core::ffi::CStr;
 
-use init::args::{Groups, Ids, Options, split_at};
+use init::args::{Contract, Options, number};
+use init::contract::{self, Terms};
 use init::exit;
 use init::stage::Stage;
+use init::word::{List, Word};
 
 use crate::Failure;
-use crate::message::Decimal;
-use crate::sys::{self, Errno, PathBuffer, Process, SignalSet};
+use crate::sys::{self, Entry, Errno, Handed, Path, SignalSet, Text};
 use crate::terminal::Terminal;
 
 /// Where to look when there is no PATH.
-const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const DEFAULT_PATH: Word<'_> =
+    Word::new(c"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 /// NGROUPS_MAX is 65536; the launcher passes no more than fit here.
 const MAX_GROUPS: usize = 64;
 
 struct Context<'a> {
-    process: Process,
-    command: usize,
-    options: &'a Options<'a>,
+    handed: &'a Handed,
+    command: List<'static>,
+    options: &'a Options<'static>,
     terminal: &'a Terminal,
-    mask: SignalSet,
-    failure: Cell<Option<(Stage, Errno)>>,
+    inherited_mask: SignalSet,
+    /// What is being done.
+    stage: Cell<Stage>,
+    failure: Cell<Option<Errno>>,
 }
 
 /// Starts the command; returns its pid once it has been executed.
 pub fn command(
-    process: Process,
-    command: usize,
-    options: &Options<'_>,
+    handed: &Handed,
+    command: List<'static>,
+    options: &Options<'static>,
     terminal: &Terminal,
     inherited_mask: SignalSet,
 ) -> Result<i32, Failure> {
-    let mask = options.sigmask.unwrap_or(inherited_mask);
-    let context = Context { process, command, options, terminal, mask, failure: Cell::new(None) };
-
+    let stage = Cell::new(Stage::Spawn);
+    let failure = Cell::new(None);
+    let context = Context { handed, command, options, terminal, inherited_mask, stage, failure };
     // An ignored SIGCHLD is inherited across execve and would hide the command's end from us.
-    let pid = sys::default_sigchld()
-        .and_then(|()| sys::spawn(&context, run))
-        .map_err(|errno| Failure { stage: Stage::Spawn, errno })?;
-    match context.failure.get() {
-        None => Ok(pid),
-        Some((stage, errno)) => Err(Failure { stage, errno }),
-    }
-}
-
-extern "C" fn run(argument: usize) -> ! {
-    let context: &Context<'_> = sys::context(argument);
-    let (stage, errno) = become_command(context);
-    context.failure.set(Some((stage, errno)));
-    sys::exit(exit::FAILED)
+    let pid = sys::default_sigchld().and_then(|()| sys::spawn(&context, run));
+    let result = match context.failure.get() {
+        Some(errno) => Err(errno),
+        None => pid,
+    };
+    result.map_err(|errno| Failure { stage: context.stage.get(), errno })
 }
 
 /// Returns only to fail.
-fn become_command(context: &Context<'_>) -> (Stage, Errno) {
-    match set_up(context) {
+extern "C" fn run(argument: usize) -> ! {
+    let context: &Context<'_> = sys::context(argument);
+    let errno = match set_up(context) {
         Ok(()) => {
-            let mut entry = PathBuffer::new();
-            hand_sockets_on(context.process, &mut entry);
-            (Stage::ExecCommand, execute(context.process, context.command))
+            let mut entry = Entry::uninit();
+            hand_sockets_on(context.handed, &mut entry);
+            execute(context.handed, context.command)
         }
-        Err(failure) => failure,
-    }
+        Err(errno) => errno,
+    };
+    context.failure.set(Some(errno));
+    sys::exit(exit::FAILED)
 }
 
-fn set_up(context: &Context<'_>) -> Result<(), (Stage, Errno)> {
-    let options = context.options;
-    let at = |stage| move |errno| (stage, errno);
+fn set_up(context: &Context<'_>) -> sys::Result<()> {
+    let at = |stage| context.stage.set(stage);
 
-    context.terminal.settle(options.session).map_err(at(Stage::StartSession))?;
-    // The order is the kernel's: the bounding set needs CAP_SETPCAP, groups and gid CAP_SETGID;
-    // a change from uid 0 to another clears all of them; what uid 0 keeps is set last.
-    if let Some(caps) = options.caps {
-        drop_bounding_except(caps).map_err(at(Stage::DropBounding))?;
+    at(Stage::StartSession);
+    context.terminal.settle(context.options.contract.is_some())?;
+    let mut mask = context.inherited_mask;
+    if let Some(contract) = &context.options.contract {
+        confine(contract, at)?;
+        mask = contract.terms.sigmask();
     }
-    if let Some(list) = options.groups {
-        set_groups(list).map_err(at(Stage::SetCommandGroups))?;
-    }
-    if let Some(Ids { gid, .. }) = options.ids {
-        sys::set_gid(gid).map_err(at(Stage::SetCommandGid))?;
-    }
-    if options.no_new_privs {
-        sys::set_no_new_privs().map_err(at(Stage::SetNoNewPrivs))?;
-    }
-    if let Some(Ids { uid, .. }) = options.ids {
-        sys::set_uid(uid).map_err(at(Stage::SetCommandUid))?;
-    }
-    if let Some(caps) = options.caps {
-        // A uid other than 0 has lost them by now, and gets none.
-        let root = options.ids.is_none_or(|ids| ids.uid == 0);
-        let caps = if root { caps } else { 0 };
-        sys::set_capabilities(caps).map_err(at(Stage::SetCapabilities))?;
-    }
-    // As the command's user: it must not start where it may not be.
-    if let Some(path) = options.workdir {
-        sys::change_directory(path).map_err(at(Stage::ChangeDirectory))?;
-    }
+    at(Stage::ExecCommand);
     // Last: a signal that is pending for this process only must not end it before.
-    sys::set_mask(context.mask).map_err(at(Stage::ExecCommand))?;
+    sys::set_mask(mask);
     Ok(())
+}
+
+/// The order is the kernel's: the bounding set needs CAP_SETPCAP, groups and gid CAP_SETGID; a
+/// change from uid 0 to another clears all of them; what uid 0 keeps is set last.
+#[inline(never)]
+fn confine(contract: &Contract<'_>, at: impl Fn(Stage)) -> sys::Result<()> {
+    let Contract { terms, groups, workdir } = contract;
+    at(Stage::DropBounding);
+    drop_bounding_except(terms.caps())?;
+    if terms.want(Terms::SET_GROUPS) {
+        at(Stage::SetCommandGroups);
+        set_groups(*groups)?;
+    }
+    at(Stage::SetCommandGid);
+    sys::set_gid(terms.gid())?;
+    at(Stage::SetNoNewPrivs);
+    sys::set_no_new_privs()?;
+    at(Stage::SetCommandUid);
+    sys::set_uid(terms.uid())?;
+    // A uid other than 0 has lost them by now, and gets none.
+    at(Stage::SetCapabilities);
+    sys::set_capabilities(if terms.uid() == 0 { terms.caps() } else { 0 })?;
+    // As the command's user: it must not start where it may not be.
+    at(Stage::ChangeDirectory);
+    sys::change_directory(*workdir)
 }
 
 fn drop_bounding_except(keep: u64) -> sys::Result<()> {
     for capability in 0..64 {
-        if keep & (1 << capability) == 0 {
+        if keep >> capability & 1 == 0 {
             match sys::drop_bounding(capability) {
-                Ok(()) => {}
                 Err(Errno::EINVAL) => break, // past the kernel's last one
-                Err(errno) => return Err(errno),
+                result => result?,
             }
         }
     }
     Ok(())
 }
 
-fn set_groups(list: &[u8]) -> sys::Result<()> {
+fn set_groups(mut word: Word<'_>) -> sys::Result<()> {
     let mut groups = [0u32; MAX_GROUPS];
     let mut count = 0;
-    for group in Groups(list) {
-        *groups.get_mut(count).ok_or(Errno::EINVAL)? = group.ok_or(Errno::EINVAL)?;
+    while let Some(group) = contract::next(&mut word) {
+        *groups.get_mut(count).ok_or(Errno::EINVAL)? = group as u32;
         count += 1;
     }
     sys::set_groups(groups.get(..count).unwrap_or(&[]))
@@ -131,71 +132,88 @@ fn set_groups(list: &[u8]) -> sys::Result<()> {
 
 /// sd_listen_fds(3): who passes sockets on names the process that they are for. If that is us, it
 /// is the command that is meant.
-fn hand_sockets_on(process: Process, entry: &mut PathBuffer) {
-    let Some(value) = process.env(b"LISTEN_PID") else { return };
-    let mut digits = Decimal::new();
+fn hand_sockets_on(handed: &Handed, entry: &mut Entry) {
+    const NAME: Word<'_> = Word::new(c"LISTEN_PID");
     // CLONE_VM, not CLONE_THREAD: the parent is init.
-    if value == digits.write(sys::parent_pid() as u32) {
-        let own = digits.write(sys::own_pid() as u32);
-        if let Some(entry) = entry.join(&[b"LISTEN_PID=", own]) {
-            process.replace_env(b"LISTEN_PID", entry);
-        }
+    if let Some(mut value) = handed.environment.value(NAME)
+        && number(&mut value) == Some(sys::parent_pid() as u64)
+    {
+        let mut entry = Text::new(entry);
+        entry.add(NAME);
+        entry.byte(b'=');
+        entry.number(sys::own_pid() as u32);
+        handed.replace_variable(NAME, entry.word());
     }
 }
 
 /// As execvp(3): a name with a slash is a path, another is looked for in PATH; a file that was
 /// found but may not be executed is remembered while the search goes on.
-fn execute(process: Process, index: usize) -> Errno {
-    let Some(name) = process.word(index) else { return Errno::ENOENT };
-    let name_bytes = name.to_bytes();
-    if name_bytes.is_empty() {
-        return Errno::ENOENT;
+fn execute(handed: &Handed, command: List<'static>) -> Errno {
+    match command.first() {
+        Some(name) if name.behind(b'/').is_some() => execute_path(handed, command, name),
+        Some(name) if name.first() != 0 => search(handed, command, name),
+        _ => Errno::ENOENT,
     }
-    if has(name_bytes, b'/') {
-        return execute_path(process, index, name);
-    }
-    let mut result = Errno::ENOENT;
-    let mut buffer = PathBuffer::new();
-    let mut rest = Some(process.env(b"PATH").unwrap_or(DEFAULT_PATH));
-    while let Some(directories) = rest {
-        let (directory, behind) = split_at(directories, b':');
-        rest = behind;
-        // Nothing between two colons means the current directory.
-        let separator: &[u8] = if directory.is_empty() { b"" } else { b"/" };
-        let Some(path) = buffer.join(&[directory, separator, name_bytes]) else { continue };
-        match execute_path(process, index, path) {
-            Errno::EACCES => result = Errno::EACCES,
-            Errno::ENOENT
-            | Errno::ENOTDIR
-            | Errno::ENAMETOOLONG
-            | Errno::ENODEV
-            | Errno::ETIMEDOUT
-            | Errno::ESTALE => {}
-            other => return other,
-        }
-    }
-    result
 }
 
-fn execute_path(process: Process, index: usize, path: &CStr) -> Errno {
-    match process.execute(path, index) {
+fn search(handed: &Handed, command: List<'static>, name: Word<'_>) -> Errno {
+    let mut result = Errno::ENOENT;
+    let mut path = handed.environment.value(Word::new(c"PATH")).unwrap_or(DEFAULT_PATH);
+    let mut room = Path::uninit();
+    let mut file = Text::new(&mut room);
+    loop {
+        file.clear();
+        let end = loop {
+            match path.take() {
+                end @ (0 | b':') => break end,
+                byte => file.byte(byte),
+            }
+        };
+        // Nothing between two colons means the current directory.
+        if !file.bytes().is_empty() {
+            file.byte(b'/');
+        }
+        file.add(name);
+        if !file.is_full() {
+            match execute_path(handed, command, file.word()) {
+                Errno::EACCES => result = Errno::EACCES,
+                Errno::ENOENT
+                | Errno::ENOTDIR
+                | Errno::ENAMETOOLONG
+                | Errno::ENODEV
+                | Errno::ETIMEDOUT
+                | Errno::ESTALE => {}
+                other => return other,
+            }
+        }
+        if end == 0 {
+            return result;
+        }
+    }
+}
+
+fn execute_path(handed: &Handed, command: List<'static>, path: Word<'_>) -> Errno {
+    match handed.execute(path, command) {
         // POSIX: a text file without `#!` is a shell script.
         Errno::ENOEXEC if is_text(path) => {
-            process.prepend_shell(index, c"sh", path);
-            process.execute(c"/bin/sh", index - 1)
+            let script = handed.shell_script(command, path);
+            handed.execute(Word::new(c"/bin/sh"), script)
         }
         errno => errno,
     }
 }
 
 /// No NUL in the first line, as bash(1) tells a script from a program for another machine.
-fn is_text(path: &CStr) -> bool {
-    let mut head = [0u8; 128];
-    let count = sys::read_head(path, &mut head).unwrap_or(0);
-    let (line, _) = split_at(head.get(..count).unwrap_or(&[]), b'\n');
-    !has(line, 0)
-}
-
-fn has(bytes: &[u8], byte: u8) -> bool {
-    split_at(bytes, byte).1.is_some()
+fn is_text(path: Word<'_>) -> bool {
+    // The head of an ELF file has some in its first 16 bytes.
+    let mut head = [b'\n'; 16];
+    sys::read_head(path, &mut head);
+    for &byte in &head {
+        match byte {
+            b'\n' => break,
+            0 => return false,
+            _ => {}
+        }
+    }
+    true
 }

@@ -6,8 +6,7 @@
 //! but a signal.
 
 use init::SI_FROM_TERMINAL;
-use init::args::{OnExit, Options};
-use init::exit::Ending;
+use init::args::{Flags, OnExit, Options};
 use init::signals::{
     SIGCHLD, SIGCONT, SIGINT, SIGSTOP, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2,
 };
@@ -26,6 +25,8 @@ pub const NOBODY: i32 = i32::MAX;
 pub struct Watch<'a> {
     /// The command's pid, or [`NOBODY`].
     pub command: i32,
+    /// How it has ended, as wait(2) tells it.
+    pub status: Option<u32>,
     pub own_pid: i32,
     pub machine: bool,
     pub options: &'a Options<'a>,
@@ -34,14 +35,8 @@ pub struct Watch<'a> {
     pub asked_to_stop: bool,
 }
 
-/// Why the watch ended.
-pub enum Outcome {
-    Ended(Ending),
-    /// The machine's PID 1 was told to.
-    Shutdown(OnExit),
-}
-
 /// What a batch came to.
+#[derive(PartialEq, Eq)]
 enum Batch {
     /// There may be more to reap.
     Full,
@@ -49,97 +44,66 @@ enum Batch {
     Done,
     /// Nobody is left.
     Alone,
-    /// The command has ended, and all that ended with it are reaped.
-    Ended(Ending),
 }
 
 impl Watch<'_> {
-    /// Serves until the command has ended.
-    pub fn until_end(&mut self) -> Outcome {
-        let mut ending = None;
-        // A child may have ended before, with nobody to hear its SIGCHLD.
-        let mut reap = true;
+    /// Serves until the command has ended, or the machine's PID 1 is told to end.
+    #[inline(never)] // apart from the start, whose frame is large
+    pub fn until_end(&mut self) -> Option<OnExit> {
         let mut info = SignalInfo::none();
         loop {
-            if reap {
-                match self.reap(&mut ending) {
-                    Batch::Ended(ending) => return Outcome::Ended(ending),
-                    Batch::Done | Batch::Alone => reap = false,
-                    Batch::Full => {}
+            // A child may have ended before, with nobody to hear its SIGCHLD.
+            let (set, timeout) = match self.reap() {
+                // SIGCHLD has a low number and would be taken first for as long as children end:
+                // between two batches the others have their turn, all that are there.
+                Batch::Full => (ALL & !sys::only(SIGCHLD), 0),
+                // All that ended with the command are reaped.
+                _ if self.status.is_some() => return None,
+                _ => (ALL, sys::FOREVER),
+            };
+            // Whoever sent a SIGCHLD: the kernel's own may have been merged into a stranger's.
+            while sys::wait_signal(set, timeout, &mut info) && info.signal != SIGCHLD {
+                if self.machine
+                    && let Some(what) = shutdown(info.signal)
+                {
+                    return Some(what);
                 }
-            }
-            // SIGCHLD has a low number and would be taken first for as long as children end:
-            // between two batches the others have their turn, all that are there.
-            let (set, timeout) =
-                if reap { (ALL & !sys::only(SIGCHLD), Some(0)) } else { (ALL, None) };
-            while sys::wait_signal(set, timeout, &mut info) {
-                // Whoever sent it: the kernel's own may have been merged into a stranger's.
-                if info.signal == SIGCHLD {
-                    reap = true;
-                    break;
-                }
-                if let Some(end) = self.take(&info) {
-                    return end;
+                if self.command != NOBODY {
+                    self.forward(&info);
+                } else if is_stop(info.signal) {
+                    return None;
                 }
             }
         }
     }
 
-    /// Reaps up to a batch; once the command is among them, up to the end.
-    fn reap(&mut self, ending: &mut Option<Ending>) -> Batch {
-        let mut count = 0;
-        loop {
-            let nobody_left = match sys::reap() {
-                Ok(Some((pid, status))) if status & 0xff == 0x7f => {
-                    if pid == self.command {
-                        self.command_stopped((status >> 8) as i32);
-                    }
-                    continue;
-                }
+    /// Reaps up to a batch.
+    fn reap(&mut self) -> Batch {
+        for _ in 0..BATCH {
+            match sys::reap() {
                 Ok(Some((pid, status))) => {
-                    if pid == self.command {
-                        *ending = Some(Ending::from_wait_status(status));
-                    } else if self.options.warn {
+                    let is_command = pid == self.command;
+                    if status & 0xff == 0x7f {
+                        if is_command {
+                            self.command_stopped((status >> 8) as i32);
+                        }
+                    } else if is_command {
+                        self.status = Some(status);
+                    } else if self.options.flags.have(Flags::WARN) {
                         message::reaped(pid);
                     }
-                    count += 1;
-                    if count >= BATCH && ending.is_none() {
-                        return Batch::Full;
-                    }
-                    continue;
                 }
-                Ok(None) => false,
-                Err(Errno::EINTR) => continue,
-                Err(_) => true,
-            };
-            return match *ending {
-                Some(ending) => Batch::Ended(ending),
-                None if nobody_left => Batch::Alone,
-                None => Batch::Done,
-            };
+                Ok(None) => return Batch::Done,
+                Err(Errno::EINTR) => {}
+                Err(_) => return Batch::Alone,
+            }
         }
+        Batch::Full
     }
 
-    /// A signal other than SIGCHLD has come.
-    fn take(&mut self, info: &SignalInfo) -> Option<Outcome> {
-        if self.machine {
-            let what = match info.signal {
-                SIGUSR1 => OnExit::Halt,
-                SIGUSR2 => OnExit::Poweroff,
-                SIGTERM | SIGINT => OnExit::Reboot,
-                _ => return self.forward(info),
-            };
-            return Some(Outcome::Shutdown(what));
-        }
-        if self.command == NOBODY {
-            let is_end = info.signal == SIGINT || info.signal == SIGTERM;
-            return is_end.then_some(Outcome::Ended(Ending::Code(0)));
-        }
-        self.forward(info)
-    }
-
-    fn forward(&mut self, info: &SignalInfo) -> Option<Outcome> {
-        let signal = self.options.rewrites.of(info.signal)?;
+    #[inline(never)]
+    fn forward(&mut self, info: &SignalInfo) {
+        let Some(signal) = self.options.rewrites.of(info.signal) else { return };
         match signal {
             SIGTSTP | SIGTTIN | SIGTTOU | SIGSTOP => self.asked_to_stop = true,
             SIGCONT => {
@@ -161,23 +125,22 @@ impl Watch<'_> {
         };
         let queued = info.code < 0 && !terminals && signal == info.signal;
         if queued && sys::queue(self.command, info).is_ok() {
-            return None;
+            return;
         }
         // What a terminal sent concerns the whole group, and so does the end of a stop that the
         // whole group made. ESRCH means that the command leads no group, or has just ended.
-        let group = self.options.group
+        let group = self.options.flags.have(Flags::GROUP)
             || terminals
-            || self.terminal.session && !self.options.session
             || signal == SIGCONT && self.terminal.is_shared();
         if !(group && sys::kill(-self.command, signal).is_ok()) {
             sys::kill(self.command, signal).ok();
         }
-        None
     }
 
     /// The command has stopped. As a shell's job we stop with it, or the shell would wait for
     /// ever; where nobody could continue us the kernel refuses, and Ctrl-Z is undone, as the
     /// kernel itself does for a group that nobody could continue.
+    #[inline(never)]
     fn command_stopped(&mut self, signal: i32) {
         let by_terminal = matches!(signal, SIGTSTP | SIGTTIN | SIGTTOU);
         let shared = self.terminal.is_shared();
@@ -207,18 +170,17 @@ impl Watch<'_> {
         self.signal_the_rest(SIGCONT).ok();
         self.command = NOBODY; // it is reaped, and its number may come again
         let mut info = SignalInfo::none();
-        let deadline = sys::now_micros() / 1000 + u64::from(grace_ms);
+        let deadline = sys::now_micros() + u64::from(grace_ms) * 1000;
         loop {
-            if matches!(self.reap(&mut None), Batch::Alone) {
+            if self.reap() == Batch::Alone {
                 return;
             }
-            let now = sys::now_micros() / 1000;
+            let now = sys::now_micros();
             if now >= deadline {
                 return;
             }
-            if sys::wait_signal(ALL, Some(deadline - now), &mut info)
-                && matches!(info.signal, SIGTERM | SIGINT)
-            {
+            let rest_ms = (deadline - now).div_ceil(1000) as i32;
+            if sys::wait_signal(ALL, rest_ms, &mut info) && is_stop(info.signal) {
                 return;
             }
         }
@@ -236,4 +198,18 @@ impl Watch<'_> {
         })
         .or(group)
     }
+}
+
+/// What the machine is told by signals, as busybox init has it.
+fn shutdown(signal: i32) -> Option<OnExit> {
+    match signal {
+        SIGUSR1 => Some(OnExit::Halt),
+        SIGUSR2 => Some(OnExit::Poweroff),
+        SIGTERM | SIGINT => Some(OnExit::Reboot),
+        _ => None,
+    }
+}
+
+fn is_stop(signal: i32) -> bool {
+    signal == SIGTERM || signal == SIGINT
 }

@@ -3,52 +3,52 @@
 //! In: all signals are blocked, so no change of the foreground stops us. No failure here is fatal:
 //! a terminal may hang up at any time, and a command runs without one.
 
-use init::args::Options;
+use init::args::{Flags, Options};
+use init::contract::Terms;
 use init::names::Name;
-use init::signals::{SIGCONT, SIGHUP};
+use init::signals::{SIGCONT, SIGHUP, SIGTSTP};
 
 use crate::sys::{self, SignalInfo};
+
+/// Behind the standard descriptors: none of them.
+const NONE: i32 = 3;
 
 /// Where the command is to live, as far as terminals go.
 #[derive(Clone, Copy)]
 pub struct Terminal {
     /// The standard descriptor that is our controlling terminal, if we are in its foreground.
-    fd: Option<i32>,
+    fd: i32,
     own_group: i32,
     /// The command leads a session, not only a group.
     pub session: bool,
     /// That session is to have standard input as its terminal.
-    pub hand_over: bool,
+    hand_over: bool,
 }
 
 impl Terminal {
     /// Looks for our terminal, and lets go of it if the command gets a session of its own.
+    #[inline(never)]
     pub fn find(options: &Options<'_>, machine: bool) -> Terminal {
         let own_group = sys::group_of(0).unwrap_or(0);
-        let mut fd = None;
-        for candidate in 0..3 {
-            if sys::foreground_group(candidate) == Ok(own_group) {
-                fd = Some(candidate);
-                break;
-            }
+        let mut fd = 0;
+        while fd < NONE && sys::foreground_group(fd) != Ok(own_group) {
+            fd += 1;
         }
-        let mut terminal = Terminal {
-            fd,
-            own_group,
-            session: options.session || machine,
-            hand_over: options.terminal || machine,
-        };
-        if options.name == Name::DumbInit && !options.single {
+        let mut terminal = Terminal { fd, own_group, session: machine, hand_over: machine };
+        if let Some(contract) = &options.contract {
+            terminal.session = true;
+            terminal.hand_over = contract.terms.want(Terms::TERMINAL);
+        } else if options.name == Name::DumbInit && !options.flags.have(Flags::SINGLE) {
             // Only its leader can hand a session's terminal on. Where somebody else leads, a
             // group of its own keeps the command with its terminal, and Ctrl-C working.
-            terminal.session = fd.is_none() || sys::leads_session();
-            terminal.hand_over = terminal.session && fd == Some(0);
+            terminal.session = fd == NONE || sys::leads_session();
+            terminal.hand_over = terminal.session && fd == 0;
             if terminal.hand_over {
                 leave_terminal();
             }
         }
         if terminal.session {
-            terminal.fd = None;
+            terminal.fd = NONE;
         }
         terminal
     }
@@ -64,15 +64,16 @@ impl Terminal {
         }
         // EPERM: we lead a session, as nobody's child does.
         sys::start_group().ok();
-        if let Some(fd) = self.fd {
-            sys::set_foreground_group(fd, sys::own_pid()).ok();
-        }
+        // From here on Ctrl-Z is for the command, which is not there yet: stopped, it would hold
+        // init where vfork(2) has it.
+        sys::drop_until_execve(SIGTSTP);
+        self.pass(self.own_group, sys::own_pid());
         Ok(())
     }
 
     /// Whether the command has our terminal.
     pub fn is_shared(&self) -> bool {
-        self.fd.is_some()
+        self.fd != NONE
     }
 
     /// Takes the foreground back from the command's group (from no other: that one took it).
@@ -86,10 +87,8 @@ impl Terminal {
     }
 
     fn pass(&self, from: i32, to: i32) {
-        if let Some(fd) = self.fd
-            && sys::foreground_group(fd) == Ok(from)
-        {
-            sys::set_foreground_group(fd, to).ok();
+        if self.is_shared() && sys::foreground_group(self.fd) == Ok(from) {
+            sys::set_foreground_group(self.fd, to).ok();
         }
     }
 }
@@ -102,7 +101,7 @@ fn leave_terminal() {
     }
     let mut info = SignalInfo::none();
     for signal in [SIGHUP, SIGCONT] {
-        if sys::wait_signal(sys::only(signal), Some(0), &mut info) && !sys::is_our_own(&info) {
+        if sys::wait_signal(sys::only(signal), 0, &mut info) && !sys::is_our_own(&info) {
             sys::put_back(&info).ok();
         }
     }

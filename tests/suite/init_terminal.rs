@@ -1,12 +1,13 @@
 //! init on a terminal: what is typed reaches the command, and a shell in it controls its jobs.
 
+use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::ability::own_name;
 use crate::init_subject::{self as subject, Init};
-use crate::pace::patience;
 use crate::running::{Running, limit};
 use crate::sys;
 
@@ -25,6 +26,16 @@ impl Session {
         let run = if pid_one { run.pid_one() } else { run };
         let running = run.on(&terminal).start_as_is();
         Session { running, master: master.into(), seen: String::new() }
+    }
+
+    /// Waits until this command has the foreground.
+    #[track_caller]
+    fn wait_for_command(&mut self, words: &str) {
+        let deadline = Instant::now() + limit() / 4;
+        while in_foreground(self.running.pid(), words).is_none() {
+            assert!(Instant::now() < deadline, "no {words:?} in the foreground");
+            thread::sleep(Duration::from_millis(2));
+        }
     }
 
     fn write(&mut self, text: &str) {
@@ -51,22 +62,36 @@ impl Session {
     }
 }
 
+/// The pid of a process below this one that is this command and has the terminal's foreground.
+fn in_foreground(pid: i32, words: &str) -> Option<i32> {
+    let read = |what: &str| fs::read_to_string(format!("/proc/{pid}/{what}")).unwrap_or_default();
+    let stat = read("stat");
+    // state, parent, group, session, terminal, its foreground group: proc(5).
+    let fields = stat.rsplit(") ").next()?.split(' ').collect::<Vec<_>>();
+    let runs = matches!(fields.first(), Some(&("R" | "S")));
+    let is_it = read("cmdline").replace('\0', " ").trim_end() == words;
+    let children = read(&format!("task/{pid}/children"));
+    if runs && is_it && fields.get(2)? == fields.get(5)? {
+        return Some(pid);
+    }
+    children.split_whitespace().find_map(|child| in_foreground(child.parse().ok()?, words))
+}
+
 /// sleep, Ctrl-Z, jobs, fg, Ctrl-C, exit.
 fn control_jobs(init: &Init, shell: &[&str], pid_one: bool) {
     let mut session = Session::start(init, shell, pid_one);
     session.wait_for("prompt> ");
     session.write("echo a''b\n");
     session.wait_for("ab\r\n");
-    session.write("sleep 30\n");
-    std::thread::sleep(patience(Duration::from_millis(100)));
+    session.write("sleep 1000\n");
+    session.wait_for_command("sleep 1000");
     session.write("\x1a");
     session.wait_for("topped");
     session.write("jobs\n");
-    session.wait_for("sleep 30");
+    session.wait_for("sleep 1000");
     session.wait_for("prompt> ");
     session.write("fg\n");
-    session.wait_for("sleep 30");
-    std::thread::sleep(patience(Duration::from_millis(100)));
+    session.wait_for_command("sleep 1000");
     session.write("\x03");
     session.wait_for("prompt> ");
     session.write("echo code $?\n");
@@ -150,14 +175,13 @@ fn init_is_a_job_of_the_shell_that_started_it() {
         let mut session = Session::start(&outer, &words, false);
         session.wait_for("prompt> ");
         let path = init.path().to_string_lossy().into_owned();
-        session.write(&format!("{path} sleep 30\n"));
-        std::thread::sleep(patience(Duration::from_millis(150)));
+        session.write(&format!("{path} sleep 1000\n"));
+        session.wait_for_command("sleep 1000");
         session.write("\x1a");
         session.wait_for("topped");
         session.wait_for("prompt> ");
         session.write("fg\n");
-        session.wait_for("sleep 30");
-        std::thread::sleep(patience(Duration::from_millis(100)));
+        session.wait_for_command("sleep 1000");
         session.write("\x03");
         session.wait_for("prompt> ");
         session.write("echo code $?\n");
@@ -165,4 +189,30 @@ fn init_is_a_job_of_the_shell_that_started_it() {
         session.write("exit 0\n");
         session.running.finish().code(0);
     }
+}
+
+/// Until the command has been executed, init sleeps in vfork(2): a stop would hold both.
+#[test]
+fn ctrl_z_at_any_time_of_a_start_does_not_hang() {
+    let Some(bash) = crate::subject::tool("bash") else {
+        println!("SKIP {}: no bash", own_name!());
+        return;
+    };
+    let bash = bash.to_string_lossy().into_owned();
+    let init = subject::ours("init");
+    let words = [&*bash, "--norc", "--noprofile", "--noediting", "-i"];
+    let mut session = Session::start(&init, &words, false);
+    session.wait_for("prompt> ");
+    let path = init.path().to_string_lossy().into_owned();
+    for round in 0..crate::pace::rounds(100, 2000) {
+        session.write(&format!("{path} sleep 0.05\n"));
+        thread::sleep(Duration::from_micros(round % 50 * 60));
+        session.write("\x1a");
+        // It has stopped, or ended: Ctrl-Z before there is a command is lost.
+        session.write(&format!("kill -9 %% 2> /dev/null; echo round'' {round}\n"));
+        session.wait_for(&format!("round {round}\r\n"));
+        session.wait_for("prompt> ");
+    }
+    session.write("exit 0\n");
+    session.running.finish().code(0);
 }

@@ -40,16 +40,24 @@ pub fn init() -> Result<PathBuf, Error> {
     executable(command.args(["--bin", "init"]), "init")
 }
 
-/// Builds `init` for 64-bit ARM, for the test that runs it in an emulator, where the standard
-/// library for it happens to be installed.
-pub fn init_for_arm() -> Result<Option<PathBuf>, Error> {
-    const TARGET: &str = "aarch64-unknown-linux-musl";
-    if !has_target(TARGET)? {
+/// What init is made for beside this machine. Of the standard library it uses `core` alone, so the
+/// kind of C library in these names means nothing.
+pub const OTHER_TARGETS: [&str; 3] =
+    [ARM64, "riscv64gc-unknown-linux-gnu", "armv7-unknown-linux-gnueabihf"];
+/// The one that is also run, in an emulator.
+pub const ARM64: &str = "aarch64-unknown-linux-musl";
+
+/// Builds `init` for another machine. Without its standard library it is left out, unless in CI.
+pub fn init_for(target: &str) -> Result<Option<PathBuf>, Error> {
+    if workspace::is_ci() {
+        ensure_target(target)?;
+    } else if !has_target(target)? {
+        console::progress(&format!("no init for {target}: rustup target add {target}"));
         return Ok(None);
     }
     let mut command = cargo();
     command.current_dir(workspace::root().join("init"));
-    command.args(["build", "--release", "--bin", "init", "--target", TARGET, "--target-dir"]);
+    command.args(["build", "--release", "--bin", "init", "--target", target, "--target-dir"]);
     executable(command.arg(workspace::target_dir().join("init")), "init").map(Some)
 }
 

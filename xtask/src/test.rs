@@ -112,6 +112,9 @@ impl Test {
         }
         let programs = Programs::build()?;
         if is_everything {
+            for target in build::OTHER_TARGETS {
+                build::init_for(target)?;
+            }
             tidy::check_binaries()?;
         }
         if is_everything || self.host {

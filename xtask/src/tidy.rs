@@ -52,7 +52,7 @@ pub fn check_sources() -> Result<(), Error> {
 
 /// The rules for what was built, if it was.
 pub fn check_binaries() -> Result<(), Error> {
-    report(&binaries::violations(&workspace::target_dir(), workspace::target()?)?)
+    report(&binaries::violations(&workspace::target_dir())?)
 }
 
 fn source_violations() -> Result<Vec<Violation>, Error> {

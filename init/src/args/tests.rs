@@ -1,184 +1,210 @@
 //! Unit tests of the command line.
 
+use std::cell::Cell;
 use std::ffi::CString;
 
 use super::*;
 
-fn words(list: &[&str]) -> Vec<CString> {
-    list.iter().map(|w| CString::new(*w).unwrap()).collect()
+/// An argument vector or an environment.
+struct Vector(Vec<CString>);
+
+impl Vector {
+    fn new<S: AsRef<[u8]>>(words: impl IntoIterator<Item = S>) -> Self {
+        Vector(words.into_iter().map(|word| CString::new(word.as_ref()).unwrap()).collect())
+    }
+
+    fn slots(&self) -> Vec<Cell<Option<Word<'_>>>> {
+        let words = self.0.iter().map(|word| Cell::new(Some(Word::new(word))));
+        words.chain([Cell::new(None)]).collect()
+    }
 }
 
-type Parsed<'a> = Result<(Options<'a>, Request), Misuse<'a>>;
+/// What became of a command line, in plain values.
+#[derive(Debug, PartialEq, Eq)]
+enum Parsed {
+    Run(Vec<String>),
+    Text(&'static str),
+    Bad(String),
+    WrongVersion,
+}
 
-fn run_with<'a>(list: &'a [CString], variables: &'a [(&str, &str)]) -> Parsed<'a> {
+fn text(word: Word<'_>) -> String {
+    let mut word = word;
+    let bytes = std::iter::from_fn(|| Some(word.take()).filter(|&byte| byte != 0));
+    String::from_utf8_lossy(&bytes.collect::<Vec<_>>()).into_owned()
+}
+
+/// Parses, and looks at the options as long as they live.
+fn look<T>(argv: &Vector, variables: &[&str], f: impl FnOnce(&Options<'_>, Parsed) -> T) -> T {
+    let environment = Vector::new(variables);
+    let (argv, environment) = (argv.slots(), environment.slots());
     let mut options = Options::default();
-    let value = |name: &[u8]| {
-        let found = variables.iter().find(|(own, _)| own.as_bytes() == name);
-        found.map(|(_, value)| value.as_bytes())
+    let parsed = match parse(&mut options, List::new(&argv), List::new(&environment)) {
+        Ok(Request::Run(mut list)) => {
+            Parsed::Run(std::iter::from_fn(|| list.take()).map(text).collect())
+        }
+        Ok(Request::Version) => Parsed::Text("version"),
+        Ok(Request::License) => Parsed::Text("license"),
+        Ok(Request::Help) => Parsed::Text("help"),
+        Err(Misuse::BadOption(word)) => Parsed::Bad(text(word)),
+        Err(Misuse::WrongVersion) => Parsed::WrongVersion,
     };
-    let request = parse(&mut options, |at| list.get(at).map(CString::as_c_str), value)?;
-    Ok((options, request))
+    f(&options, parsed)
 }
 
-fn run(list: &[CString]) -> Parsed<'_> {
-    run_with(list, &[])
+fn run(words: &[&str]) -> Parsed {
+    look(&Vector::new(words), &[], |_, parsed| parsed)
 }
 
-fn options(list: &[&str], variables: &[(&str, &str)]) -> Options<'static> {
-    let list = words(list);
-    let (options, _) = run_with(&list, variables).unwrap();
-    Options { groups: None, workdir: None, ..options }
+fn command(words: &[&str]) -> Parsed {
+    Parsed::Run(words.iter().map(ToString::to_string).collect())
+}
+
+/// The options of a command line that is understood.
+fn options(words: &[&str], variables: &[&str]) -> Options<'static> {
+    look(&Vector::new(words), variables, |options, parsed| {
+        assert!(matches!(parsed, Parsed::Run(_)), "{words:?}");
+        Options { contract: None, ..*options }
+    })
+}
+
+impl Options<'_> {
+    /// The letters of what is set.
+    fn letters(&self) -> String {
+        (b'@'..=b'~').filter(|&letter| self.flags.have(letter)).map(char::from).collect()
+    }
 }
 
 #[test]
 fn options_end_at_the_first_other_word() {
-    let list = words(&["init", "--session", "sh", "--terminal"]);
-    let (options, request) = run(&list).unwrap();
-    assert!(options.session && !options.terminal);
-    assert_eq!(request, Request::Run(2));
+    assert_eq!(run(&["init", "-g", "sh", "-w"]), command(&["sh", "-w"]));
+    assert_eq!(options(&["init", "-g", "sh", "-w"], &[]).letters(), "g");
 }
 
 #[test]
 fn double_dash_lets_a_command_begin_with_a_dash() {
-    assert_eq!(run(&words(&["init", "--", "-odd"])).unwrap().1, Request::Run(2));
-    assert_eq!(run(&words(&["init", "-", "x"])).unwrap().1, Request::Run(1));
-    assert_eq!(run(&words(&["init", "-g", "--", "--", "x"])).unwrap().1, Request::Run(3));
+    assert_eq!(run(&["init", "--", "-odd"]), command(&["-odd"]));
+    assert_eq!(run(&["init", "-", "x"]), command(&["-", "x"]));
+    assert_eq!(run(&["init", "-g", "--", "--", "x"]), command(&["--", "x"]));
 }
 
 #[test]
-fn what_the_launcher_writes_init_reads() {
-    let path = CString::new(b"/a=\xff".to_vec()).unwrap();
-    let all = Options {
-        report: Some(7),
-        steps: true,
-        mount_proc: true,
-        mask_proc: true,
-        forbid_userns: true,
-        cut_root: true,
-        session: true,
-        terminal: true,
-        ids: Some(Ids { uid: 1000, gid: u32::MAX - 1 }),
-        groups: Some(b"1,20,300"),
-        caps: Some(0xa80425fb),
-        no_new_privs: true,
-        workdir: Some(&path),
-        sigmask: Some(u64::MAX),
-        grace_ms: 2500,
-        ..Options::default()
-    };
-    for options in [all, Options::default(), Options { groups: Some(b""), ..all }] {
-        let mut list = words(&["init"]);
-        let mut paths = Vec::new();
-        options.write_words(
-            |word| list.push(CString::new(word.to_string()).unwrap()),
-            |name, path| paths.push([name.as_bytes(), path.to_bytes()].concat()),
-        );
-        list.extend(paths.into_iter().map(|p| CString::new(p).unwrap()));
-        list.extend(words(&["--", "command"]));
-        // Variables are the command's, not ours, when the launcher is there.
-        let variables = [("TINI_KILL_PROCESS_GROUP", "1")];
-        assert_eq!(run_with(&list, &variables), Ok((options, Request::Run(list.len() - 1))));
-    }
+fn launcher_speaks_for_its_command() {
+    let argv = Vector::new(["init", "-@2,32,7,0,0,0,0,2500,5", "/a b", "-x", "--"]);
+    look(&argv, &["TINI_KILL_PROCESS_GROUP=1"], |options, parsed| {
+        assert_eq!(parsed, command(&["-x", "--"]));
+        assert_eq!(options.letters(), "", "variables are the command's");
+        assert_eq!(options.grace_ms, 2500);
+        let contract = options.contract.unwrap();
+        assert_eq!((contract.terms.report(), text(contract.workdir)), (7, "/a b".to_string()));
+        assert_eq!(text(contract.groups), ",5");
+    });
+    assert_eq!(run(&["init", "-@999,1", "/", "sh"]), Parsed::WrongVersion);
+    assert_eq!(run(&["init", "-@", "/", "sh"]), Parsed::WrongVersion);
+    assert_eq!(run(&["init", "-@2,1", "/", "sh"]), Parsed::Bad("-@2,1".to_string()));
+    let whole = "-@2,32,7,0,0,0,0,2500";
+    assert_eq!(run(&["init", whole]), Parsed::Bad(whole.to_string()), "no directory");
 }
 
 #[test]
 fn bad_words_are_refused() {
     for word in [
         "--nonsense",
-        "--report=",
-        "--report=x",
-        "--report=99999999999",
-        "--ids=1",
-        "--ids=1:",
-        "--groups=1,,2",
-        "--groups=a",
-        "--caps=g",
-        "--steps=1",
         "--=",
-        "--workdir=/",
+        "--grace:1",
+        "--gracex",
         "-x",
         "-gx",
         "- ",
         "-pSIGFOO",
+        "-p15x",
         "-e256",
+        "-e18446744073709551616",
         "-r15",
         "--rewrite=15:99",
-        "--grace=1.2345",
+        "--grace=x",
         "--grace=-1",
+        "--grace=1.5",
+        "--grace=1000001",
         "--on-exit=burn",
+        "--on-exit=haltx",
+        "-\x01",
+        "-W",
     ] {
-        let list = words(&["init", word, "--", "sh"]);
-        assert_eq!(run(&list), Err(Misuse::BadOption(&list[1])), "{word}");
+        assert_eq!(run(&["init", word, "--", "sh"]), Parsed::Bad(word.to_string()), "{word}");
     }
     for word in ["-p", "-e", "-gr", "--grace", "--on-exit"] {
-        let list = words(&["init", word]);
-        assert_eq!(run(&list), Err(Misuse::BadOption(&list[1])), "{word}");
+        assert_eq!(run(&["init", word]), Parsed::Bad(word.to_string()), "{word}");
     }
-    let list = words(&["init", "--contract=999", "sh"]);
-    assert_eq!(run(&list), Err(Misuse::WrongVersion));
 }
 
 #[test]
-fn without_a_command_its_index_is_the_end() {
-    assert_eq!(run(&words(&["init"])).unwrap().1, Request::Run(1));
-    assert_eq!(run(&words(&["init", "--"])).unwrap().1, Request::Run(2));
-    assert_eq!(run(&[]).unwrap().1, Request::Run(1));
+fn without_a_command_none_is_left() {
+    assert_eq!(run(&["init"]), command(&[]));
+    assert_eq!(run(&["init", "--"]), command(&[]));
+    assert_eq!(run(&[]), command(&[]));
 }
 
 #[test]
 fn flags_of_tini_and_catatonit() {
     let got = options(&["tini", "-swgvv", "-p", "SIGKILL", "-e", "143", "-e3", "--", "x"], &[]);
-    assert!(got.warn && got.group && got.verbose && !got.pause);
-    assert_eq!(got.death_signal, Some(9));
+    assert_eq!(got.letters(), "gsvw");
+    assert_eq!(got.death_signal, 9);
     assert!(got.successes.has(143) && got.successes.has(3) && !got.successes.has(0));
-    assert!(options(&["catatonit", "-P"], &[]).pause);
-    assert_eq!(options(&["tini", "-pTERM", "x"], &[]).death_signal, Some(15));
-    for (word, request) in [
-        ("--version", Request::Version),
-        ("-V", Request::Version),
-        ("-l", Request::License),
-        ("-L", Request::License),
-        ("-h", Request::Help),
-        ("--help", Request::Help),
+    assert_eq!(options(&["catatonit", "-P"], &[]).letters(), "P");
+    assert_eq!(options(&["tini", "-pTERM", "x"], &[]).death_signal, 15);
+    for (word, text) in [
+        ("--version", "version"),
+        ("-V", "version"),
+        ("-l", "license"),
+        ("-L", "license"),
+        ("-h", "help"),
+        ("--help", "help"),
+        ("-gh", "help"),
     ] {
-        assert_eq!(run(&words(&["tini", word])).unwrap().1, request, "{word}");
+        assert_eq!(run(&["tini", word]), Parsed::Text(text), "{word}");
     }
 }
 
 #[test]
 fn flags_of_dumb_init() {
     let got = options(&["dumb-init", "-c", "-r", "15:2", "--rewrite=1:0", "x"], &[]);
-    assert!(got.single && !got.verbose);
+    assert_eq!(got.letters(), "c");
     assert_eq!((got.rewrites.of(15), got.rewrites.of(1)), (Some(2), None));
-    assert!(options(&["dumb-init", "--single-child", "--verbose", "x"], &[]).verbose);
+    assert_eq!(options(&["dumb-init", "--single-child", "--verbose", "x"], &[]).letters(), "cv");
 }
 
 #[test]
 fn variables_count_under_their_programs_name() {
-    let all = [
-        ("TINI_KILL_PROCESS_GROUP", ""),
-        ("TINI_VERBOSITY", "3"),
-        ("DUMB_INIT_SETSID", "0"),
-        ("DUMB_INIT_DEBUG", "1"),
-    ];
+    let all =
+        ["TINI_KILL_PROCESS_GROUP=", "TINI_VERBOSITY=3", "DUMB_INIT_SETSID=0", "DUMB_INIT_DEBUG=1"];
     for name in ["init", "tini", "docker-init"] {
-        let got = options(&[name, "x"], &all);
-        assert!(got.group && got.verbose && !got.single, "{name}");
+        assert_eq!(options(&[name, "x"], &all).letters(), "gv", "{name}");
     }
-    let got = options(&["dumb-init", "x"], &all);
-    assert!(got.single && got.verbose && !got.group);
-    let got = options(&["catatonit", "x"], &all);
-    assert!(!got.single && !got.verbose && !got.group);
-    assert!(!options(&["dumb-init", "x"], &[("DUMB_INIT_SETSID", "1")]).single);
-    assert!(!options(&["tini", "x"], &[("TINI_VERBOSITY", "1")]).verbose);
+    assert_eq!(options(&["dumb-init", "x"], &all).letters(), "cv");
+    assert_eq!(options(&["catatonit", "x"], &all).letters(), "");
+    assert_eq!(options(&["dumb-init", "x"], &["DUMB_INIT_SETSID=1"]).letters(), "");
+    assert_eq!(options(&["tini", "x"], &["TINI_VERBOSITY=1", "TINI_VERBOSITYX=3"]).letters(), "");
 }
 
 #[test]
 fn grace_is_in_seconds() {
-    for (text, ms) in [("0", 0), ("2", 2000), ("0.5", 500), ("1.25", 1250), ("3.007", 3007)] {
+    for (text, ms) in [("0", 0), ("2", 2000), ("1000000", 1_000_000_000)] {
         assert_eq!(options(&["init", "--grace", text, "x"], &[]).grace_ms, ms, "{text}");
+        assert_eq!(options(&["init", "-G", text, "x"], &[]).grace_ms, ms, "{text}");
     }
-    assert_eq!(options(&["init", "--grace-ms=250", "x"], &[]).grace_ms, 250);
+}
+
+#[test]
+fn end_of_the_machine_has_four_kinds() {
+    for (text, what) in [
+        ("poweroff", OnExit::Poweroff),
+        ("reboot", OnExit::Reboot),
+        ("halt", OnExit::Halt),
+        ("exit", OnExit::Exit),
+    ] {
+        assert_eq!(options(&["init", "--on-exit", text], &[]).on_exit, Some(what), "{text}");
+    }
 }
 
 /// A parser never panics, never points behind the end, and is the same for the same words: a
@@ -204,12 +230,9 @@ fn random_words_are_refused_or_understood_but_never_trip() {
         b"grace",
         b"on-exit",
         b"rewrite",
-        b"ids",
-        b"groups",
-        b"caps",
-        b"contract",
-        b"report",
-        b"workdir",
+        b"@2",
+        b",0,0,0,0,0,0,0",
+        b"help",
         b"1",
         b"64",
         b"256",
@@ -228,22 +251,24 @@ fn random_words_are_refused_or_understood_but_never_trip() {
     };
     let mut understood = 0;
     for _ in 0..100_000 {
-        let mut list = Vec::new();
+        let mut words = Vec::new();
         for _ in 0..random(6) {
             let mut word = Vec::new();
             for _ in 0..random(5) {
                 word.extend_from_slice(PIECES[random(PIECES.len())]);
             }
-            list.push(CString::new(word).unwrap());
+            words.push(word);
         }
-        let first = run(&list);
-        assert_eq!(first, run(&list));
-        if let Ok((_, Request::Run(at))) = first {
+        let argv = Vector::new(&words);
+        let first = look(&argv, &[], |_, parsed| parsed);
+        assert_eq!(first, look(&argv, &[], |_, parsed| parsed));
+        if let Parsed::Run(rest) = first {
             understood += 1;
-            assert!(at <= list.len().max(1), "{list:?}");
-            if let Some(word) = list.get(at) {
-                let dashed = word.to_bytes().len() > 1 && word.to_bytes()[0] == b'-';
-                assert!(!dashed || list[at - 1].to_bytes() == b"--", "{list:?}");
+            let at = words.len() - rest.len();
+            if let Some(word) = words.get(at) {
+                let dashed = at > 0 && word.len() > 1 && word[0] == b'-';
+                let after_contract = words.iter().any(|word| word.contains(&b'@'));
+                assert!(!dashed || words[at - 1] == b"--" || after_contract, "{words:?}");
             }
         }
     }

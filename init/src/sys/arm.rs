@@ -39,6 +39,7 @@ pub mod nr {
     pub const MOUNT: usize = 21;
     pub const SYNC: usize = 36;
     pub const KILL: usize = 37;
+    pub const DUP: usize = 41;
     pub const UMOUNT2: usize = 52;
     pub const IOCTL: usize = 54;
     pub const SETPGID: usize = 57;
@@ -50,7 +51,6 @@ pub mod nr {
     pub const FCHDIR: usize = 133;
     pub const GETSID: usize = 147;
     pub const PRCTL: usize = 172;
-    pub const WRITEV: usize = 146;
     pub const RT_SIGACTION: usize = 174;
     pub const RT_SIGPROCMASK: usize = 175;
     pub const RT_SIGPENDING: usize = 176;
@@ -64,7 +64,6 @@ pub mod nr {
     pub const OPENAT: usize = 322;
     pub const MKDIRAT: usize = 323;
     pub const FACCESSAT: usize = 334;
-    pub const DUP3: usize = 358;
     pub const CLOCK_GETTIME: usize = 403;
     pub const RT_SIGTIMEDWAIT: usize = 421;
     pub const CLOSE_RANGE: usize = 436;

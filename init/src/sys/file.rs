@@ -1,13 +1,13 @@
 //! Files, mounts and descriptors.
 
-use core::ffi::CStr;
+use init::word::Word;
 
 use super::{Result, decode, decode_unit, syscall};
 
 pub(super) const AT_FDCWD: isize = -100;
 
 /// Changes into a directory that is no symbolic link in its last component.
-pub fn change_directory_nofollow(path: &CStr) -> Result<()> {
+pub fn change_directory_nofollow(path: Word<'_>) -> Result<()> {
     const O_PATH_DIRECTORY_NOFOLLOW_CLOEXEC: usize =
         O_PATH | O_DIRECTORY | O_NOFOLLOW | 0o2_000_000;
     const O_PATH: usize = 0o10_000_000;
@@ -25,14 +25,14 @@ pub fn change_directory_nofollow(path: &CStr) -> Result<()> {
     })?;
     // SAFETY: the fd is ours and closed right after.
     unsafe {
-        let result = decode_unit(syscall!(FCHDIR, fd));
-        syscall!(CLOSE, fd);
+        let result = decode_unit(syscall!(FCHDIR, fd as u32));
+        syscall!(CLOSE, fd as u32);
         result
     }
 }
 
 /// chdir(2).
-pub fn change_directory(path: &CStr) -> Result<()> {
+pub fn change_directory(path: Word<'_>) -> Result<()> {
     // SAFETY: the path ends with NUL.
     decode_unit(unsafe { syscall!(CHDIR, path.as_ptr()) })
 }
@@ -45,7 +45,8 @@ pub const MS_REMOUNT: usize = 32;
 pub const MS_BIND: usize = 4096;
 
 /// mount(2); the type doubles as the source's name.
-pub fn mount(source: &CStr, target: &CStr, kind: &CStr, flags: usize) -> Result<()> {
+#[inline(never)]
+pub fn mount(source: Word<'_>, target: Word<'_>, kind: Word<'_>, flags: usize) -> Result<()> {
     // SAFETY: all three end with NUL; there is no data.
     decode_unit(unsafe {
         syscall!(MOUNT, source.as_ptr(), target.as_ptr(), kind.as_ptr(), flags, 0)
@@ -53,7 +54,7 @@ pub fn mount(source: &CStr, target: &CStr, kind: &CStr, flags: usize) -> Result<
 }
 
 /// umount2(2) with MNT_DETACH.
-pub fn detach(target: &CStr) -> Result<()> {
+pub fn detach(target: Word<'_>) -> Result<()> {
     const MNT_DETACH: usize = 2;
     // SAFETY: the path ends with NUL.
     decode_unit(unsafe { syscall!(UMOUNT2, target.as_ptr(), MNT_DETACH) })
@@ -62,36 +63,29 @@ pub fn detach(target: &CStr) -> Result<()> {
 /// write(2); how much went out does not matter to any caller (a record is one packet).
 pub fn write(fd: i32, bytes: &[u8]) -> Result<()> {
     // SAFETY: pointer and length are of one slice, which is only read.
-    decode(unsafe { syscall!(WRITE, fd, bytes.as_ptr(), bytes.len()) }).map(drop)
+    decode(unsafe { syscall!(WRITE, fd as u32, bytes.as_ptr(), bytes.len()) }).map(drop)
 }
 
-/// writev(2); how much went out does not matter here either.
-pub fn write_parts<const N: usize>(fd: i32, parts: [&[u8]; N]) -> Result<()> {
-    let vectors = parts.map(|part| [part.as_ptr() as usize, part.len()]);
-    // SAFETY: each is a struct iovec of two words, over a slice that is only read.
-    decode(unsafe { syscall!(WRITEV, fd, vectors.as_ptr(), N) }).map(drop)
-}
-
-/// The first bytes of a file.
-pub fn read_head(path: &CStr, buffer: &mut [u8]) -> Result<usize> {
+/// The first bytes of a file; what it does not have stays as it is.
+pub fn read_head(path: Word<'_>, buffer: &mut [u8]) {
     const O_CLOEXEC_NONBLOCK: usize = 0o2_004_000;
-    // SAFETY: the path ends with NUL; the buffer is writable for its length; the fd is ours.
+    // SAFETY: the path ends with NUL; the buffer is writable for its length; the fd is ours, or
+    // none, which the kernel refuses.
     unsafe {
-        let fd = decode(syscall!(OPENAT, AT_FDCWD, path.as_ptr(), O_CLOEXEC_NONBLOCK, 0))?;
-        let count = decode(syscall!(READ, fd, buffer.as_mut_ptr(), buffer.len()));
-        syscall!(CLOSE, fd);
-        count
+        let fd = syscall!(OPENAT, AT_FDCWD, path.as_ptr(), O_CLOEXEC_NONBLOCK, 0);
+        syscall!(READ, fd, buffer.as_mut_ptr(), buffer.len());
+        syscall!(CLOSE, fd as u32);
     }
 }
 
-/// Writes a file that exists, in one write.
-pub fn overwrite(path: &CStr, bytes: &[u8]) -> Result<()> {
+/// Writes a digit to a file that exists.
+pub fn overwrite(path: Word<'_>, digit: u8) -> Result<()> {
     const O_WRONLY_CLOEXEC: usize = 0o2_000_001;
-    // SAFETY: the path ends with NUL; the slice is only read; the fd is ours.
+    // SAFETY: the path ends with NUL; one byte is read; the fd is ours.
     unsafe {
         let fd = decode(syscall!(OPENAT, AT_FDCWD, path.as_ptr(), O_WRONLY_CLOEXEC, 0))?;
-        let result = decode(syscall!(WRITE, fd, bytes.as_ptr(), bytes.len())).map(drop);
-        syscall!(CLOSE, fd);
+        let result = decode(syscall!(WRITE, fd as u32, &raw const digit, 1)).map(drop);
+        syscall!(CLOSE, fd as u32);
         result
     }
 }
@@ -101,7 +95,7 @@ pub fn close_on_exec(fd: i32) -> Result<()> {
     const F_SETFD: usize = 2;
     const FD_CLOEXEC: usize = 1;
     // SAFETY: it takes no memory.
-    decode_unit(unsafe { syscall!(FCNTL, fd, F_SETFD, FD_CLOEXEC) })
+    decode_unit(unsafe { syscall!(FCNTL, fd as u32, F_SETFD, FD_CLOEXEC) })
 }
 
 /// Closes every descriptor from `first` to `last`.
@@ -121,7 +115,7 @@ pub fn close_range(first: u32, last: u32) {
 }
 
 /// Whether a path leads to anything.
-pub fn exists(path: &CStr) -> bool {
+pub fn exists(path: Word<'_>) -> bool {
     // SAFETY: the path ends with NUL.
     decode_unit(unsafe { syscall!(FACCESSAT, AT_FDCWD, path.as_ptr(), 0) }).is_ok()
 }

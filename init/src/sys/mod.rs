@@ -7,26 +7,26 @@
 #[cfg(target_arch = "arm")]
 mod arm;
 mod file;
+mod handed;
 mod memory;
-mod path;
 mod process;
 mod signal;
 mod start;
 mod system;
 mod terminal;
-mod words;
+mod text;
 
-use core::num::NonZeroU16;
+use core::num::NonZeroI32;
 
 pub use file::*;
-pub use path::PathBuffer;
+pub use handed::Handed;
 pub use process::*;
 pub use signal::*;
 pub use system::*;
 pub use terminal::*;
-pub use words::Process;
+pub use text::{Entry, Path, Text};
 
-use words::entry;
+use handed::entry;
 
 /// `syscall!(NAME, argument…)`, each argument as a machine word.
 #[cfg(not(target_arch = "arm"))]
@@ -41,22 +41,26 @@ macro_rules! syscall {
 #[cfg(target_arch = "arm")]
 use syscall;
 
-/// An errno, as the kernel returned it. Never 0, so that a `Result<()>` is one number too.
+/// An errno as the kernel returns it, negative. Never 0, so that a `Result<()>` is one number too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Errno(pub NonZeroU16);
+pub struct Errno(NonZeroI32);
 
 impl Errno {
-    const fn new(number: u16) -> Errno {
-        match NonZeroU16::new(number) {
+    const fn new(number: i32) -> Errno {
+        match NonZeroI32::new(-number) {
             Some(number) => Errno(number),
-            None => Errno(NonZeroU16::MAX),
+            None => Errno(NonZeroI32::MIN),
         }
+    }
+
+    /// As errno(3) has it.
+    pub fn number(self) -> i32 {
+        -self.0.get()
     }
 
     pub const ENOENT: Errno = Errno::new(2);
     pub const EINTR: Errno = Errno::new(4);
     pub const ENOEXEC: Errno = Errno::new(8);
-    pub const EAGAIN: Errno = Errno::new(11);
     pub const EACCES: Errno = Errno::new(13);
     pub const ENOTDIR: Errno = Errno::new(20);
     pub const ENODEV: Errno = Errno::new(19);
@@ -68,14 +72,18 @@ impl Errno {
 
 pub type Result<T> = core::result::Result<T, Errno>;
 
-/// The kernel's convention: -4095 to -1 are errnos.
-fn decode(value: usize) -> Result<usize> {
-    if value > -4096isize as usize { decode_unit(value).map(|()| 0) } else { Ok(value) }
+/// The kernel's convention: -4095 to -1 are errnos. No call that is made here answers with a number
+/// of more than 31 bits, or with an address.
+fn decode(value: usize) -> Result<i32> {
+    match NonZeroI32::new(value as i32) {
+        Some(errno) if errno.is_negative() => Err(Errno(errno)),
+        _ => Ok(value as i32),
+    }
 }
 
 /// For calls that return 0 or fail, and nothing else.
 fn decode_unit(value: usize) -> Result<()> {
-    match NonZeroU16::new((value as u16).wrapping_neg()) {
+    match NonZeroI32::new(value as i32) {
         Some(errno) => Err(Errno(errno)),
         None => Ok(()),
     }

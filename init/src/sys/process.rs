@@ -1,7 +1,8 @@
 //! Processes and their identity.
 
-use core::ffi::CStr;
 use core::ptr;
+
+use init::word::Word;
 
 use super::{Result, decode, decode_unit, start, syscall};
 
@@ -25,7 +26,7 @@ pub fn spawn<T>(context: &T, child: extern "C" fn(usize) -> !) -> Result<i32> {
     // frames above outlive it, and nobody writes `context` meanwhile but the child, through
     // Cell-like fields that it is lent. `child` does not return.
     let pid = unsafe { start::run_in_child(FLAGS, child, ptr::from_ref(context) as usize) };
-    decode(pid as usize).map(|pid| pid as i32)
+    decode(pid as usize)
 }
 
 /// The context that [`spawn`] lent to its child.
@@ -58,17 +59,18 @@ pub fn reap() -> Result<Option<(i32, u32)>> {
     let mut status = 0u32;
     // SAFETY: the kernel writes one int to `status`, which is one.
     let pid = unsafe { syscall!(WAIT4, -1isize, &raw mut status, WNOHANG | WUNTRACED | WALL, 0) };
-    decode(pid).map(|pid| (pid != 0).then_some((pid as i32, status)))
+    decode(pid).map(|pid| (pid != 0).then_some((pid, status)))
 }
 
 /// prctl(2) with plain numbers.
+#[inline(never)]
 fn prctl(option: usize, argument: usize) -> Result<()> {
     // SAFETY: the options used here take no memory.
     decode_unit(unsafe { syscall!(PRCTL, option, argument, 0, 0, 0) })
 }
 
 /// Sets the name that ps shows.
-pub fn set_name(name: &CStr) -> Result<()> {
+pub fn set_name(name: Word<'_>) -> Result<()> {
     const PR_SET_NAME: usize = 15;
     prctl(PR_SET_NAME, name.as_ptr() as usize)
 }

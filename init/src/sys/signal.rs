@@ -4,7 +4,7 @@ use core::ptr;
 
 use init::signals::{SIGCHLD, SIGCONT};
 
-use super::{Result, decode, decode_unit, own_pid, syscall};
+use super::{Result, decode, decode_unit, own_pid, start, syscall};
 
 /// Every signal, those too that a C library keeps for itself.
 pub const ALL: SignalSet = u64::MAX;
@@ -42,19 +42,13 @@ impl SignalInfo {
     }
 }
 
-/// Blocks every signal; returns the mask before.
-pub fn block_all_signals() -> Result<SignalSet> {
-    set_mask(ALL)
-}
-
-/// Sets the signal mask; returns the one before.
-pub fn set_mask(mask: SignalSet) -> Result<SignalSet> {
+/// Sets the signal mask; returns the one before. It cannot fail.
+pub fn set_mask(mask: SignalSet) -> SignalSet {
     const SIG_SETMASK: usize = 2;
     let mut old: SignalSet = 0;
     // SAFETY: both point to sets of SET_BYTES bytes.
-    let result =
-        unsafe { syscall!(RT_SIGPROCMASK, SIG_SETMASK, &raw const mask, &raw mut old, SET_BYTES) };
-    decode(result).map(|_| old)
+    unsafe { syscall!(RT_SIGPROCMASK, SIG_SETMASK, &raw const mask, &raw mut old, SET_BYTES) };
+    old
 }
 
 /// Gives SIGCHLD its default action: if it is ignored, the kernel reaps for us and no wait(2)
@@ -66,10 +60,32 @@ pub fn default_sigchld() -> Result<()> {
     decode_unit(unsafe { syscall!(RT_SIGACTION, SIGCHLD, action.as_ptr(), 0, SET_BYTES) })
 }
 
+/// Has a signal do nothing until execve(2), which makes the default action of what is caught.
+/// Where it is ignored it stays so.
+pub fn drop_until_execve(signal: i32) {
+    // x86_64 delivers no signal without this flag; the handler needs no restorer.
+    const SA_RESTORER: usize = if cfg!(target_arch = "x86_64") { 0x0400_0000 } else { 0 };
+    // struct kernel_sigaction: handler, flags, restorer but on riscv, mask.
+    let mut action = [0usize; 5];
+    // SAFETY: the array has at least the size of the kernel's struct. The handler touches nothing
+    // but its frame, on the stack of who is interrupted.
+    unsafe {
+        syscall!(RT_SIGACTION, signal as u32, 0, action.as_mut_ptr(), SET_BYTES);
+        if action[0] == 0 {
+            action = [start::do_nothing as *const () as usize, SA_RESTORER, 0, 0, 0];
+            syscall!(RT_SIGACTION, signal as u32, action.as_ptr(), 0, SET_BYTES);
+        }
+    }
+}
+
+/// Instead of milliseconds.
+pub const FOREVER: i32 = -1;
+
 /// Takes the next signal of a set, waiting up to `timeout_ms`, or for ever. False: none came.
-pub fn wait_signal(set: SignalSet, timeout_ms: Option<u64>, info: &mut SignalInfo) -> bool {
-    let time = timeout_ms.map(|ms| [ms / 1000, ms % 1000 * 1_000_000]);
-    let time = time.as_ref().map_or(ptr::null(), |time| time.as_ptr());
+pub fn wait_signal(set: SignalSet, timeout_ms: i32, info: &mut SignalInfo) -> bool {
+    let ms = timeout_ms as u32;
+    let time = [u64::from(ms / 1000), u64::from(ms % 1000 * 1_000_000)];
+    let time = if timeout_ms < 0 { ptr::null() } else { time.as_ptr() };
     // SAFETY: `info` has the 128 bytes of siginfo_t; `time` is null or a 64-bit timespec.
     let result =
         unsafe { syscall!(RT_SIGTIMEDWAIT, &raw const set, ptr::from_mut(info), time, SET_BYTES) };
@@ -79,14 +95,14 @@ pub fn wait_signal(set: SignalSet, timeout_ms: Option<u64>, info: &mut SignalInf
 /// kill(2).
 pub fn kill(target: i32, signal: i32) -> Result<()> {
     // SAFETY: it takes no memory.
-    decode_unit(unsafe { syscall!(KILL, target as isize, signal) })
+    decode_unit(unsafe { syscall!(KILL, target as u32, signal as u32) })
 }
 
 /// rt_sigqueueinfo(2): passes a signal on with its payload.
 pub fn queue(target: i32, info: &SignalInfo) -> Result<()> {
     // SAFETY: `info` has the 128 bytes of siginfo_t and is only read.
     decode_unit(unsafe {
-        syscall!(RT_SIGQUEUEINFO, target as isize, info.signal, ptr::from_ref(info))
+        syscall!(RT_SIGQUEUEINFO, target as u32, info.signal as u32, ptr::from_ref(info))
     })
 }
 
@@ -103,10 +119,10 @@ pub fn is_pending(signal: i32) -> bool {
 /// could continue us: for PID 1, and in a group without a parent in the same session.
 pub fn stop_own_group(signal: i32) -> bool {
     // What came before was for the command's last stop.
-    wait_signal(only(SIGCONT), Some(0), &mut SignalInfo::none());
+    wait_signal(only(SIGCONT), 0, &mut SignalInfo::none());
     kill(0, signal).ok();
-    set_mask(ALL & !only(signal)).ok();
-    set_mask(ALL).ok();
+    set_mask(ALL & !only(signal));
+    set_mask(ALL);
     is_pending(SIGCONT)
 }
 

@@ -36,6 +36,12 @@ core::arch::global_asm!(
     "sub rsp, 8",
     "call rsi",
     "ud2",
+    ".globl do_nothing",
+    "do_nothing:",
+    "pop rax", // the restorer's address, which is none; the frame is behind it
+    "push 15",
+    "pop rax",
+    "syscall",
     entry = sym super::entry,
 );
 
@@ -65,6 +71,9 @@ core::arch::global_asm!(
     "mov x0, x10",
     "blr x9",
     "brk #1",
+    ".globl do_nothing",
+    "do_nothing:",
+    "ret",
     entry = sym super::entry,
 );
 
@@ -92,6 +101,9 @@ core::arch::global_asm!(
     "mv a0, t2",
     "jalr t1",
     "unimp",
+    ".globl do_nothing",
+    "do_nothing:",
+    "ret",
     entry = sym super::entry,
 );
 
@@ -122,6 +134,9 @@ core::arch::global_asm!(
     "mov r0, r12",
     "blx r5",
     "udf #0",
+    ".globl do_nothing",
+    "do_nothing:",
+    "bx lr",
     entry = sym super::entry,
 );
 
@@ -133,4 +148,8 @@ unsafe extern "C" {
         function: extern "C" fn(usize) -> !,
         argument: usize,
     ) -> isize;
+
+    /// A signal handler: rt_sigreturn(2), on x86_64 by itself, elsewhere by what the kernel has put
+    /// into the link register. To be called by the kernel alone.
+    pub(super) fn do_nothing();
 }

@@ -1,6 +1,6 @@
 //! The machine as a whole, for its PID 1, and /proc as a list of processes.
 
-use core::ffi::CStr;
+use init::word::Word;
 
 use super::file::AT_FDCWD;
 use super::{Result, decode, decode_unit, syscall};
@@ -31,47 +31,41 @@ pub fn sync() {
 }
 
 /// mkdir(2) for everybody to enter.
-pub fn make_directory(path: &CStr) -> Result<()> {
+pub fn make_directory(path: Word<'_>) -> Result<()> {
     // SAFETY: the path ends with NUL.
     decode_unit(unsafe { syscall!(MKDIRAT, AT_FDCWD, path.as_ptr(), 0o755) })
 }
 
 /// Opens a terminal as standard input, output and error, if there is no standard input.
-pub fn open_standard(path: &CStr) -> Result<()> {
+pub fn open_standard(path: Word<'_>) {
     const F_GETFD: usize = 1;
     const O_RDWR_NOCTTY: usize = 0o402;
-    // SAFETY: the path ends with NUL. 0 is closed, so it is the number that is free; what was
-    // open as 1 and 2 is nobody's.
+    // SAFETY: the path ends with NUL. Who has no 0 has no 1 and 2 either: these are the free ones,
+    // in turn.
     unsafe {
         if decode(syscall!(FCNTL, 0, F_GETFD)).is_err() {
-            decode(syscall!(OPENAT, AT_FDCWD, path.as_ptr(), O_RDWR_NOCTTY, 0))?;
-            decode(syscall!(DUP3, 0, 1, 0))?;
-            decode(syscall!(DUP3, 0, 2, 0))?;
+            syscall!(OPENAT, AT_FDCWD, path.as_ptr(), O_RDWR_NOCTTY, 0);
+            syscall!(DUP, 0);
+            syscall!(DUP, 0);
         }
     }
-    Ok(())
 }
 
 /// Calls `f` with the pid of every child of ours, where there is a /proc that tells.
 pub fn for_each_child(f: impl Fn(i32)) -> Result<()> {
     const O_CLOEXEC: usize = 0o2_000_000;
     let path = c"/proc/thread-self/children".as_ptr();
-    let mut pid = 0;
-    // SAFETY: the path ends with NUL; the buffer is writable for its length; the fd is ours.
+    // SAFETY: the path ends with NUL; a byte is read into a byte; the fd is ours.
     unsafe {
         let fd = decode(syscall!(OPENAT, AT_FDCWD, path, O_CLOEXEC, 0))?;
-        let mut buffer = [0u8; 256];
-        while let Ok(count) = decode(syscall!(READ, fd, buffer.as_mut_ptr(), buffer.len()))
-            && count != 0
-        {
-            // Each number is followed by a blank; one may be cut by the end of the buffer.
-            for &byte in buffer.get(..count).unwrap_or(&[]) {
-                if byte == b' ' {
-                    f(pid);
-                    pid = 0;
-                } else {
-                    pid = pid * 10 + i32::from(byte - b'0');
-                }
+        let (mut pid, mut byte) = (0, 0u8);
+        while syscall!(READ, fd, &raw mut byte, 1) == 1 {
+            // Each number is followed by a blank.
+            if byte == b' ' {
+                f(pid);
+                pid = 0;
+            } else {
+                pid = pid * 10 + i32::from(byte - b'0');
             }
         }
         syscall!(CLOSE, fd);

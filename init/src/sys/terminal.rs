@@ -23,7 +23,7 @@ pub fn start_group() -> Result<()> {
 /// The group of a process; 0 is our own. The kernel's threads are in group 0.
 pub fn group_of(pid: i32) -> Result<i32> {
     // SAFETY: it takes no memory.
-    decode(unsafe { syscall!(GETPGID, pid as isize) }).map(|group| group as i32)
+    decode(unsafe { syscall!(GETPGID, pid as u32) })
 }
 
 /// Makes standard input the session's controlling terminal.
@@ -52,7 +52,7 @@ pub fn foreground_group(fd: i32) -> Result<i32> {
     const TIOCGPGRP: usize = 0x540f;
     let mut group = 0i32;
     // SAFETY: the kernel writes one int.
-    decode(unsafe { syscall!(IOCTL, fd, TIOCGPGRP, &raw mut group) }).map(|_| group)
+    decode(unsafe { syscall!(IOCTL, fd as u32, TIOCGPGRP, &raw mut group) }).map(|_| group)
 }
 
 /// Puts a group of our session into the foreground. From the background this stops who does not
@@ -60,5 +60,5 @@ pub fn foreground_group(fd: i32) -> Result<i32> {
 pub fn set_foreground_group(fd: i32, group: i32) -> Result<()> {
     const TIOCSPGRP: usize = 0x5410;
     // SAFETY: the kernel reads one int.
-    decode_unit(unsafe { syscall!(IOCTL, fd, TIOCSPGRP, &raw const group) })
+    decode_unit(unsafe { syscall!(IOCTL, fd as u32, TIOCSPGRP, &raw const group) })
 }

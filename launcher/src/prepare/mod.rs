@@ -25,7 +25,7 @@ use std::ffi::CString;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 
-use init::args::{Ids, Options};
+use init::contract::{Terms, Written};
 use init::stage::Stage;
 
 use crate::error::Error;
@@ -226,35 +226,28 @@ impl Prepared<'_> {
     /// init's argv, the command at its end. `report` is the number of the child's end of the
     /// channel.
     pub fn init_argv(&self, report: i32) -> Words {
-        let groups = self.account.groups.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
-        let options = Options {
-            report: Some(report),
-            steps: self.spec.verbose,
-            mount_proc: true,
-            mask_proc: self.ids.mask_proc,
+        let flags = [
+            (self.spec.verbose, Terms::STEPS),
+            (self.ids.mask_proc, Terms::MASK_PROC),
             // The host's /proc and /sys lie beneath in that order, in full, and by them the kernel
             // would allow a namespace further in a /proc without masks.
-            forbid_userns: self.ids.mask_proc && self.order == Order::Locked,
-            cut_root: self.order == Order::Pivot,
-            session: true,
-            terminal: self.terminal,
-            ids: Some(Ids { uid: self.account.uid, gid: self.account.gid }),
-            groups: self.ids.can_set_groups.then_some(groups.as_bytes()),
-            caps: Some(DEFAULT_CAPABILITIES),
-            no_new_privs: true,
-            workdir: Some(&self.spec.workdir),
-            sigmask: Some(self.inherited.mask),
-            grace_ms: self.spec.grace_ms,
-            ..Options::default()
-        };
+            (self.ids.mask_proc && self.order == Order::Locked, Terms::FORBID_USERNS),
+            (self.order == Order::Pivot, Terms::CUT_ROOT),
+            (self.terminal, Terms::TERMINAL),
+            (self.ids.can_set_groups, Terms::SET_GROUPS),
+        ];
+        let terms = Terms([
+            flags.iter().filter(|(wanted, _)| *wanted).map(|(_, flag)| flag).sum(),
+            report as u64,
+            self.account.uid.into(),
+            self.account.gid.into(),
+            DEFAULT_CAPABILITIES,
+            self.inherited.mask,
+            self.spec.grace_ms.into(),
+        ]);
         let mut words = vec![c"init".to_owned()];
-        let mut paths = Vec::new();
-        options.write_words(
-            |word| words.extend(CString::new(word.to_string())),
-            |name, path| paths.extend(CString::new([name.as_bytes(), path.to_bytes()].concat())),
-        );
-        words.append(&mut paths);
-        words.push(c"--".to_owned());
+        words.extend(CString::new(Written(terms, &self.account.groups).to_string()));
+        words.push(self.spec.workdir.clone());
         words.extend(self.spec.command.iter().cloned());
         Words::new(words)
     }

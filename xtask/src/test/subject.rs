@@ -87,7 +87,7 @@ impl Subject {
         Ok(Subject {
             launcher: executable("launcher", &programs.launcher)?,
             init: executable("init", &programs.init)?,
-            init_for_arm: build::init_for_arm()?
+            init_for_arm: build::init_for(build::ARM64)?
                 .map(|path| stage.add_executable("init-aarch64", &path))
                 .transpose()?,
             probe: executable("probe", &programs.probe)?,

@@ -1,0 +1,123 @@
+//! What the launcher wants done, as one word of numbers.
+//!
+//! init's argv is then `init -@2,FLAGS,… WORKDIR COMMAND [ARG…]`: private to the two, checked by the
+//! version, which is the first number. What another program may want of init is an option
+//! ([`crate::args`]).
+
+use core::fmt;
+
+use crate::args::number;
+use crate::word::Word;
+
+/// What the launcher's word begins with: no program's option.
+pub const LETTER: u8 = b'@';
+
+/// The terms; see [`crate::VERSION`]. An array, because a loop reads it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Terms(pub [u64; 7]);
+
+macro_rules! terms {
+    ($($(#[$doc:meta])* $index:literal $name:ident: $kind:ty;)*) => {
+        impl Terms {
+            $($(#[$doc])* pub fn $name(&self) -> $kind { self.0[$index] as $kind })*
+        }
+    };
+}
+
+terms! {
+    /// What is to be done; a sum of the constants below.
+    0 flags: u64;
+    /// The socket to report to; init says nothing on stderr then.
+    1 report: i32;
+    /// Run the command as this user …
+    2 uid: u32;
+    /// … of this group.
+    3 gid: u32;
+    /// With these capabilities, and none beside them in the bounding set.
+    4 caps: u64;
+    /// The signal mask for the command.
+    5 sigmask: u64;
+    /// Time for the rest after the command's end.
+    6 grace_ms: u32;
+}
+
+impl Terms {
+    /// Report every step with its duration.
+    pub const STEPS: u64 = 1;
+    /// Make what the host's root could abuse in /proc read-only or empty.
+    pub const MASK_PROC: u64 = 2;
+    /// No user namespace can be made inside.
+    pub const FORBID_USERNS: u64 = 4;
+    /// Detach the old root that pivot_root left over `/`.
+    pub const CUT_ROOT: u64 = 8;
+    /// Standard input is the controlling terminal of the command's session.
+    pub const TERMINAL: u64 = 16;
+    /// The numbers that follow are the command's supplementary groups.
+    pub const SET_GROUPS: u64 = 32;
+
+    /// Whether this is to be done.
+    pub fn want(&self, flag: u64) -> bool {
+        self.flags() & flag != 0
+    }
+
+    /// Reads what is behind the version, and moves to the groups.
+    pub fn read(&mut self, word: &mut Word<'_>) -> Option<()> {
+        for place in &mut self.0 {
+            *place = next(word)?;
+        }
+        Some(())
+    }
+}
+
+/// The terms as init's first word, with the command's groups.
+pub struct Written<'a>(pub Terms, pub &'a [u32]);
+
+impl fmt::Display for Written<'_> {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "-{}{}", char::from(LETTER), crate::VERSION)?;
+        for number in self.0.0 {
+            write!(to, ",{number}")?;
+        }
+        for group in self.1 {
+            write!(to, ",{group}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The number behind the next comma.
+pub fn next(word: &mut Word<'_>) -> Option<u64> {
+    if word.take() == b',' { number(word) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CString;
+
+    use super::*;
+
+    #[test]
+    fn what_the_launcher_writes_init_reads() {
+        let numbers = [40, 14, 1000, u64::from(u32::MAX) - 1, 0xa804_25fb, u64::MAX, 2500];
+        let terms = Terms(numbers);
+        let text = Written(terms, &[1, 20, 300]).to_string();
+        assert!(text.starts_with("-@2,40,14,1000,"), "{text}");
+        let text = CString::new(text).unwrap();
+        let mut word = Word::new(&text).strip(Word::new(c"-@2")).unwrap();
+        let mut got = Terms::default();
+        assert_eq!(got.read(&mut word), Some(()));
+        assert_eq!(got, terms);
+        assert_eq!((got.report(), got.uid(), got.gid()), (14, 1000, u32::MAX - 1));
+        assert_eq!((got.caps(), got.sigmask(), got.grace_ms()), (0xa804_25fb, u64::MAX, 2500));
+        let groups = std::iter::from_fn(|| next(&mut word)).collect::<Vec<_>>();
+        assert_eq!(groups, [1, 20, 300]);
+        assert!(terms.want(Terms::CUT_ROOT) && !terms.want(Terms::STEPS));
+    }
+
+    #[test]
+    fn too_few_numbers_are_refused() {
+        for text in [c"", c",1,2,3,4,5,6", c",1,2,3,4,5,6,", c",1,2,3,4,5,6,x", c"1,2,3,4,5,6,7"] {
+            assert_eq!(Terms::default().read(&mut Word::new(text)), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Text that is put together on the stack and touches no more of it than it needs.
+
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
+use core::ptr::NonNull;
+use core::slice;
+
+use init::word::Word;
+
+/// Room for one path, its NUL included (PATH_MAX of linux/limits.h), or for a line.
+pub type Path = MaybeUninit<[u8; 4096]>;
+/// Room for a short entry of the environment.
+pub type Entry = MaybeUninit<[u8; 32]>;
+
+/// A text in such a room. It begins without a value: a page of zeros would cost a page fault before
+/// every start.
+pub struct Text<'a> {
+    start: NonNull<u8>,
+    length: usize,
+    size: usize,
+    room: PhantomData<&'a mut [u8]>,
+}
+
+impl<'a> Text<'a> {
+    /// Nothing yet.
+    pub fn new<const SIZE: usize>(room: &'a mut MaybeUninit<[u8; SIZE]>) -> Self {
+        Text { start: NonNull::from(room).cast(), length: 0, size: SIZE, room: PhantomData }
+    }
+
+    /// Starts again.
+    pub fn clear(&mut self) {
+        self.length = 0;
+    }
+
+    /// Adds a byte, which is no NUL, unless the text is full.
+    #[inline(never)]
+    pub fn byte(&mut self, byte: u8) {
+        if !self.is_full() {
+            // SAFETY: below `size`.
+            unsafe { self.start.add(self.length).write(byte) };
+            self.length += 1;
+        }
+    }
+
+    /// Adds a word.
+    pub fn add(&mut self, mut word: Word<'_>) {
+        while word.first() != 0 {
+            self.byte(word.take());
+        }
+    }
+
+    /// Adds a number's digits.
+    pub fn number(&mut self, number: u32) {
+        if number > 9 {
+            self.number(number / 10);
+        }
+        self.byte(b'0' + (number % 10) as u8);
+    }
+
+    /// No more fits: as a path it would be cut.
+    pub fn is_full(&self) -> bool {
+        self.length + 1 >= self.size
+    }
+
+    /// The text.
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: all up to `length` has been written.
+        unsafe { slice::from_raw_parts(self.start.as_ptr(), self.length) }
+    }
+
+    /// The text as a word.
+    pub fn word(&mut self) -> Word<'_> {
+        // SAFETY: `length` is below `size`. All before the NUL has been written, and none of it is
+        // changed while the word is borrowed.
+        unsafe {
+            self.start.add(self.length).write(0);
+            Word::from_ptr(self.start.as_ptr())
+        }
+    }
+}
