@@ -123,10 +123,31 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        // An init that is not PID 1 does not take its command along when it is killed.
+        let below = match self.child.try_wait() {
+            Ok(None) => descendants(self.pid()),
+            _ => Vec::new(),
+        };
         // Both fail if it has ended and been waited for, which is as well.
         self.child.kill().ok();
         self.child.wait().ok();
+        for pid in below {
+            sys::kill(pid, libc::SIGKILL).ok();
+        }
     }
+}
+
+/// The children of a process, and theirs.
+fn descendants(pid: i32) -> Vec<i32> {
+    let mut found = vec![pid];
+    let mut at = 0;
+    while let Some(pid) = found.get(at) {
+        let path = format!("/proc/{pid}/task/{pid}/children");
+        let list = std::fs::read_to_string(path).unwrap_or_default();
+        found.extend(list.split_whitespace().filter_map(|word| word.parse::<i32>().ok()));
+        at += 1;
+    }
+    found.split_off(1)
 }
 
 impl Stream {
