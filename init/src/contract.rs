@@ -1,6 +1,6 @@
 //! What the launcher wants done, as one word of numbers.
 //!
-//! init's argv is then `init -@2,FLAGS,… WORKDIR COMMAND [ARG…]`: private to the two, checked by the
+//! init's argv is then `init -@3,FLAGS,… WORKDIR COMMAND [ARG…]`: private to the two, checked by the
 //! version, which is the first number. What another program may want of init is an option
 //! ([`crate::args`]).
 
@@ -14,7 +14,7 @@ pub const LETTER: u8 = b'@';
 
 /// The terms; see [`crate::VERSION`]. An array, because a loop reads it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Terms(pub [u64; 7]);
+pub struct Terms(pub [u64; 9]);
 
 macro_rules! terms {
     ($($(#[$doc:meta])* $index:literal $name:ident: $kind:ty;)*) => {
@@ -39,6 +39,10 @@ terms! {
     5 sigmask: u64;
     /// Time for the rest after the command's end.
     6 grace_ms: u32;
+    /// What a command with another uid than 0 has of the capabilities, as ambient ones.
+    7 ambient: u64;
+    /// A file with a filter of the command's system calls, or 0.
+    8 filter: i32;
 }
 
 impl Terms {
@@ -54,6 +58,10 @@ impl Terms {
     pub const TERMINAL: u64 = 16;
     /// The numbers that follow are the command's supplementary groups.
     pub const SET_GROUPS: u64 = 32;
+    /// Nothing that the command executes gives it privileges.
+    pub const NO_NEW_PRIVS: u64 = 64;
+    /// The kernel's log tells what the filter refuses.
+    pub const LOG_REFUSALS: u64 = 128;
 
     /// Whether this is to be done.
     pub fn want(&self, flag: u64) -> bool {
@@ -98,17 +106,19 @@ mod tests {
 
     #[test]
     fn what_the_launcher_writes_init_reads() {
-        let numbers = [40, 14, 1000, u64::from(u32::MAX) - 1, 0xa804_25fb, u64::MAX, 2500];
+        let numbers =
+            [40, 14, 1000, u64::from(u32::MAX) - 1, 0xa804_25fb, u64::MAX, 2500, 0x2000, 15];
         let terms = Terms(numbers);
         let text = Written(terms, &[1, 20, 300]).to_string();
-        assert!(text.starts_with("-@2,40,14,1000,"), "{text}");
+        assert!(text.starts_with("-@3,40,14,1000,"), "{text}");
         let text = CString::new(text).unwrap();
-        let mut word = Word::new(&text).strip(Word::new(c"-@2")).unwrap();
+        let mut word = Word::new(&text).strip(Word::new(c"-@3")).unwrap();
         let mut got = Terms::default();
         assert_eq!(got.read(&mut word), Some(()));
         assert_eq!(got, terms);
         assert_eq!((got.report(), got.uid(), got.gid()), (14, 1000, u32::MAX - 1));
         assert_eq!((got.caps(), got.sigmask(), got.grace_ms()), (0xa804_25fb, u64::MAX, 2500));
+        assert_eq!((got.ambient(), got.filter()), (0x2000, 15));
         let groups = std::iter::from_fn(|| next(&mut word)).collect::<Vec<_>>();
         assert_eq!(groups, [1, 20, 300]);
         assert!(terms.want(Terms::CUT_ROOT) && !terms.want(Terms::STEPS));
@@ -116,7 +126,13 @@ mod tests {
 
     #[test]
     fn too_few_numbers_are_refused() {
-        for text in [c"", c",1,2,3,4,5,6", c",1,2,3,4,5,6,", c",1,2,3,4,5,6,x", c"1,2,3,4,5,6,7"] {
+        for text in [
+            c"",
+            c",1,2,3,4,5,6,7,8",
+            c",1,2,3,4,5,6,7,8,",
+            c",1,2,3,4,5,6,7,8,x",
+            c"1,2,3,4,5,6,7,8,9",
+        ] {
             assert_eq!(Terms::default().read(&mut Word::new(text)), None, "{text:?}");
         }
     }

@@ -124,6 +124,13 @@ fn run(
 /// The command runs: its exit code, and what else ended it.
 fn look_after(watch: &mut Watch<'_>, reporter: &Reporter) -> (u8, Option<OnExit>) {
     reporter.say(Report::Started);
+    if watch.options.contract.is_some() {
+        // All that is left to do is signal and wait. In this order: with fewer capabilities than
+        // the command's, we would be its to trace.
+        const CAP_KILL: u64 = 1 << 5;
+        sys::forbid_tracing().ok();
+        sys::set_capabilities(CAP_KILL, 0).ok();
+    }
     // Nothing of ours stays open or in use: the caller's pipes and mounts must be able to end.
     reporter.close_all_others();
     sys::change_directory(Word::new(c"/")).ok();

@@ -77,10 +77,23 @@ fn set_up(context: &Context<'_>) -> sys::Result<()> {
         confine(contract, at)?;
         mask = contract.terms.sigmask();
     }
-    at(Stage::ExecCommand);
-    // Last: a signal that is pending for this process only must not end it before.
+    // Late: a signal that is pending for this process only must not end it before.
     sys::set_mask(mask);
+    if let Some(contract) = &context.options.contract {
+        install_filter(&contract.terms, Terms::NO_NEW_PRIVS, at)?;
+    }
+    at(Stage::ExecCommand);
     Ok(())
+}
+
+/// With no_new_privs as late as can be. Without it a filter takes CAP_SYS_ADMIN to install, so it
+/// comes before that goes.
+fn install_filter(terms: &Terms, when: u64, at: impl Fn(Stage)) -> sys::Result<()> {
+    if terms.filter() == 0 || terms.flags() & Terms::NO_NEW_PRIVS != when {
+        return Ok(());
+    }
+    at(Stage::InstallFilter);
+    sys::install_filter(terms.filter(), terms.want(Terms::LOG_REFUSALS))
 }
 
 /// The order is the kernel's: the bounding set needs CAP_SETPCAP, groups and gid CAP_SETGID; a
@@ -96,13 +109,20 @@ fn confine(contract: &Contract<'_>, at: impl Fn(Stage)) -> sys::Result<()> {
     }
     at(Stage::SetCommandGid);
     sys::set_gid(terms.gid())?;
-    at(Stage::SetNoNewPrivs);
-    sys::set_no_new_privs()?;
+    if terms.want(Terms::NO_NEW_PRIVS) {
+        at(Stage::SetNoNewPrivs);
+        sys::set_no_new_privs()?;
+    }
+    install_filter(terms, 0, &at)?;
     at(Stage::SetCommandUid);
+    let ambient = terms.ambient();
+    if ambient != 0 {
+        sys::keep_capabilities()?;
+    }
     sys::set_uid(terms.uid())?;
-    // A uid other than 0 has lost them by now, and gets none.
+    // A uid other than 0 has lost them by now, unless it was to keep some.
     at(Stage::SetCapabilities);
-    sys::set_capabilities(if terms.uid() == 0 { terms.caps() } else { 0 })?;
+    sys::set_capabilities(if terms.uid() == 0 { terms.caps() } else { ambient }, ambient)?;
     // As the command's user: it must not start where it may not be.
     at(Stage::ChangeDirectory);
     sys::change_directory(*workdir)

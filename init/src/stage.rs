@@ -128,6 +128,8 @@ stages! {
     SetCapabilities,
     /// Change into the working directory.
     ChangeDirectory,
+    /// Filter the command's system calls.
+    InstallFilter,
     /// Execute the command.
     ExecCommand,
 }

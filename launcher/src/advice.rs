@@ -84,6 +84,7 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
         Stage::ChangeDirectory => {
             format!("change into --workdir {}", spec.workdir.to_string_lossy())
         }
+        Stage::InstallFilter => "install the seccomp filter".into(),
         Stage::ExecCommand => format!("execute command {command} in rootfs {rootfs}"),
     }
 }

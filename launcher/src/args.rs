@@ -105,6 +105,30 @@ pub struct Args {
     #[argh(option, arg_name = "namespace")]
     pub share: Vec<Word>,
 
+    /// give the command a capability, or ALL; to a --user as an ambient one; repeatable
+    #[argh(option, arg_name = "name")]
+    pub cap_add: Vec<Word>,
+
+    /// take a capability from the command, or ALL; repeatable
+    #[argh(option, arg_name = "name")]
+    pub cap_drop: Vec<Word>,
+
+    /// let setuid programs and file capabilities inside give privileges
+    #[argh(switch)]
+    pub new_privs: bool,
+
+    /// filter of system calls: default, none, or the path of a profile in OCI's JSON
+    #[argh(option, arg_name = "filter")]
+    pub seccomp: Option<Word>,
+
+    /// tell the kernel's log of each call that the filter refuses
+    #[argh(switch)]
+    pub seccomp_log: bool,
+
+    /// leave /proc as it is even where container root is the host's root: it can take the host over
+    #[argh(switch)]
+    pub unmask: bool,
+
     /// pass descriptor N on to the command; repeatable
     #[argh(option, arg_name = "N")]
     pub keep_fd: Vec<Word>,

@@ -33,11 +33,22 @@ pub fn run(words: &[&str]) -> Outcome {
         "ptrace" => sys::trace(number(words, 1)?),
         "type" => sys::type_into(0, b'x'),
         "queue" => sys::open_message_queue(&path(1)?),
+        "call" => sys::call(numbers(&words[1..])?),
+        "call-i386" => sys::call_i386(numbers(&words[1..])?),
         "chown" => sys::change_owner(&path(1)?, number(words, 2)?),
         other => Err(io::Error::other(format!("unknown attempt {other}"))),
     };
     errno::print(result);
     Ok(0)
+}
+
+/// A system call's number and its first three arguments; what is not given is 0.
+fn numbers(words: &[&str]) -> io::Result<[usize; 4]> {
+    let mut all = [0; 4];
+    for (index, place) in all.iter_mut().enumerate().take(words.len()) {
+        *place = number(words, index)?;
+    }
+    Ok(all)
 }
 
 /// One byte is enough; an empty file is as good.

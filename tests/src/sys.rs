@@ -241,6 +241,41 @@ pub fn change_owner(path: &CStr, uid: u32) -> io::Result<()> {
     check(unsafe { libc::lchown(path.as_ptr(), uid, u32::MAX) }).map(drop)
 }
 
+/// A system call by its number, with plain numbers.
+pub fn call([number, a, b, c]: [usize; 4]) -> io::Result<()> {
+    // SAFETY: what the tests call takes no memory, or is given an address that nothing is at.
+    let result = unsafe { libc::syscall(number as _, a, b, c, 0, 0, 0) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// The same by the 32-bit x86 entry, which has numbers of its own.
+#[cfg(target_arch = "x86_64")]
+pub fn call_i386([number, a, b, c]: [usize; 4]) -> io::Result<()> {
+    let mut result = number;
+    // SAFETY: as above; rbx is the compiler's own, and is put back. The kernel may zero r8 to r11.
+    unsafe {
+        std::arch::asm!(
+            "xchg rbx, {a:r}",
+            "int 0x80",
+            "xchg rbx, {a:r}",
+            a = inout(reg) a => _,
+            inout("rax") result,
+            in("rcx") b,
+            in("rdx") c,
+            out("r8") _, out("r9") _, out("r10") _, out("r11") _,
+            options(nostack),
+        );
+    }
+    let result = result as u32 as i32;
+    if (-4095..0).contains(&result) { Err(io::Error::from_raw_os_error(-result)) } else { Ok(()) }
+}
+
+/// Other machines have no such entry.
+#[cfg(not(target_arch = "x86_64"))]
+pub fn call_i386(_: [usize; 4]) -> io::Result<()> {
+    Err(io::Error::from_raw_os_error(libc::ENOSYS))
+}
+
 pub fn trace(pid: i32) -> io::Result<()> {
     let nothing = ptr::null_mut::<libc::c_void>();
     // SAFETY: PTRACE_SEIZE takes no memory.

@@ -14,6 +14,7 @@ mod sys;
 
 mod binds;
 mod check;
+mod confinement;
 mod dev;
 mod environment;
 mod errors;
@@ -39,6 +40,7 @@ mod options;
 mod overlay;
 mod plan;
 mod root_maps;
+mod seccomp;
 mod service;
 mod signals;
 mod start;

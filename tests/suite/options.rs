@@ -5,7 +5,7 @@ use crate::rootfs::Rootfs;
 use crate::{subject, sys};
 
 /// Every option that `--help` has to tell of.
-const ALL: [&str; 32] = [
+const ALL: &[&str] = &[
     "--hostname",
     "--env",
     "--keep-env",
@@ -28,6 +28,12 @@ const ALL: [&str; 32] = [
     "--uid-map",
     "--gid-map",
     "--share",
+    "--cap-add",
+    "--cap-drop",
+    "--new-privs",
+    "--seccomp",
+    "--seccomp-log",
+    "--unmask",
     "--keep-fd",
     "--init",
     "--grace",

@@ -64,6 +64,7 @@ pub mod nr {
     pub const OPENAT: usize = 322;
     pub const MKDIRAT: usize = 323;
     pub const FACCESSAT: usize = 334;
+    pub const SECCOMP: usize = 383;
     pub const CLOCK_GETTIME: usize = 403;
     pub const RT_SIGTIMEDWAIT: usize = 421;
     pub const CLOSE_RANGE: usize = 436;

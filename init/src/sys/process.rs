@@ -1,5 +1,6 @@
 //! Processes and their identity.
 
+use core::mem::MaybeUninit;
 use core::ptr;
 
 use init::word::Word;
@@ -99,14 +100,58 @@ pub fn set_no_new_privs() -> Result<()> {
     prctl(PR_SET_NO_NEW_PRIVS, 1)
 }
 
-/// Sets the permitted and effective capabilities; the inheritable ones are cleared.
-pub fn set_capabilities(set: u64) -> Result<()> {
+/// Sets the permitted and effective capabilities, and of those the inheritable ones, which become
+/// ambient.
+#[inline(never)]
+pub fn set_capabilities(set: u64, ambient: u64) -> Result<()> {
+    const PR_CAP_AMBIENT: usize = 47;
+    const PR_CAP_AMBIENT_RAISE: usize = 2;
     const VERSION_3: u32 = 0x2008_0522;
     let header = [VERSION_3, 0];
     let (low, high) = (set as u32, (set >> 32) as u32);
-    let data = [low, low, 0, high, high, 0];
+    let data = [low, low, ambient as u32, high, high, (ambient >> 32) as u32];
     // SAFETY: a version 3 header is followed by two data structs of three words.
-    decode_unit(unsafe { syscall!(CAPSET, header.as_ptr(), data.as_ptr()) })
+    decode_unit(unsafe { syscall!(CAPSET, header.as_ptr(), data.as_ptr()) })?;
+    for number in 0..64 {
+        if ambient >> number & 1 != 0 {
+            // SAFETY: this option takes numbers. One that this kernel does not know is EINVAL, and
+            // nobody's loss.
+            unsafe { syscall!(PRCTL, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0) };
+        }
+    }
+    Ok(())
+}
+
+/// A change from uid 0 to another leaves the permitted capabilities.
+pub fn keep_capabilities() -> Result<()> {
+    const PR_SET_KEEPCAPS: usize = 8;
+    prctl(PR_SET_KEEPCAPS, 1)
+}
+
+/// Nobody without CAP_SYS_PTRACE looks into us, and we leave no core.
+pub fn forbid_tracing() -> Result<()> {
+    const PR_SET_DUMPABLE: usize = 4;
+    prctl(PR_SET_DUMPABLE, 0)
+}
+
+/// seccomp(2) with the program in a file, which is closed.
+#[inline(never)]
+pub fn install_filter(fd: i32, log: bool) -> Result<()> {
+    const INSTRUCTION: usize = 8;
+    /// BPF_MAXINSNS of linux/bpf_common.h.
+    const MAX: usize = 4096;
+    const SECCOMP_SET_MODE_FILTER: usize = 1;
+    const SECCOMP_FILTER_FLAG_LOG: usize = 2;
+    let mut program = [const { MaybeUninit::<u64>::uninit() }; MAX];
+    // SAFETY: the buffer is writable for its length; the fd is ours; struct sock_fprog is the count
+    // and the address of as many instructions as were read, which the kernel copies.
+    unsafe {
+        let length = decode(syscall!(READ, fd, program.as_mut_ptr(), MAX * INSTRUCTION))?;
+        syscall!(CLOSE, fd);
+        let described = [length as usize / INSTRUCTION, program.as_ptr() as usize];
+        let flags = if log { SECCOMP_FILTER_FLAG_LOG } else { 0 };
+        decode_unit(syscall!(SECCOMP, SECCOMP_SET_MODE_FILTER, flags, described.as_ptr()))
+    }
 }
 
 /// setresuid(2) to one id.

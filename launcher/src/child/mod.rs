@@ -108,5 +108,6 @@ fn steps(
 fn keep_open(prepared: &Prepared<'_>, channel: BorrowedFd<'_>) -> crate::sys::Result<()> {
     let keep = |fd: BorrowedFd<'_>| file::set_close_on_exec(fd.as_raw_fd(), false);
     keep(channel)?;
+    prepared.filter.iter().try_for_each(|filter| keep(filter.as_fd()))?;
     prepared.keep_fds.iter().try_for_each(|&fd| keep(fd))
 }

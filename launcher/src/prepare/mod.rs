@@ -9,6 +9,7 @@ mod activation;
 mod caller;
 mod command;
 mod contents;
+mod filter;
 pub mod ids;
 mod image;
 mod inherited;
@@ -22,7 +23,7 @@ mod subid;
 mod submounts;
 
 use std::ffi::CString;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 
 use init::contract::{Terms, Written};
@@ -46,20 +47,6 @@ pub use overlay::Overlay;
 pub use plan::Step;
 pub use rootfs::{Rootfs, clone_advice};
 pub use sources::{Source, Sources};
-
-/// podman's default set, by number (capabilities(7)): enough for package managers and daemons
-/// inside, and without CAP_SYS_ADMIN, which could clear read-only and nodev from the mounts.
-pub const DEFAULT_CAPABILITIES: u64 = 1 << 0 // CHOWN
-    | 1 << 1 // DAC_OVERRIDE
-    | 1 << 3 // FOWNER
-    | 1 << 4 // FSETID
-    | 1 << 5 // KILL
-    | 1 << 6 // SETGID
-    | 1 << 7 // SETUID
-    | 1 << 8 // SETPCAP
-    | 1 << 10 // NET_BIND_SERVICE
-    | 1 << 18 // SYS_CHROOT
-    | 1 << 31; // SETFCAP
 
 /// How the host's tree is cut away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +79,8 @@ pub struct Prepared<'a> {
     pub candidates: Vec<CString>,
     /// init, sealed.
     pub program: OwnedFd,
+    /// The filter of system calls.
+    pub filter: Option<OwnedFd>,
     pub environment: Words,
     pub account: Account,
     /// The descriptors that the command inherits.
@@ -150,6 +139,7 @@ pub fn prepare<'a>(
     };
     let overlay = Overlay::open(changes, &caller, rootfs.is_by_path())?;
     let program = program::open(spec.init.as_deref())?;
+    let filter = filter::open(&spec.confine)?;
     log.step("prepare init and devices");
 
     let is_terminal = |fd: i32| file::borrow_inherited(fd).and_then(terminal::modes).is_ok();
@@ -167,6 +157,7 @@ pub fn prepare<'a>(
         overlay,
         candidates,
         program,
+        filter,
         environment: Words::new(environment),
         account,
         keep_fds,
@@ -226,24 +217,31 @@ impl Prepared<'_> {
     /// init's argv, the command at its end. `report` is the number of the child's end of the
     /// channel.
     pub fn init_argv(&self, report: i32) -> Words {
+        let confine = &self.spec.confine;
+        let mask_proc = self.ids.mask_proc && !confine.unmask;
         let flags = [
             (self.spec.verbose, Terms::STEPS),
-            (self.ids.mask_proc, Terms::MASK_PROC),
+            (mask_proc, Terms::MASK_PROC),
             // The host's /proc and /sys lie beneath in that order, in full, and by them the kernel
             // would allow a namespace further in a /proc without masks.
-            (self.ids.mask_proc && self.order == Order::Locked, Terms::FORBID_USERNS),
+            (mask_proc && self.order == Order::Locked, Terms::FORBID_USERNS),
             (self.order == Order::Pivot, Terms::CUT_ROOT),
             (self.terminal, Terms::TERMINAL),
             (self.ids.can_set_groups, Terms::SET_GROUPS),
+            (!confine.new_privs, Terms::NO_NEW_PRIVS),
+            (confine.seccomp_log, Terms::LOG_REFUSALS),
         ];
         let terms = Terms([
             flags.iter().filter(|(wanted, _)| *wanted).map(|(_, flag)| flag).sum(),
             report as u64,
             self.account.uid.into(),
             self.account.gid.into(),
-            DEFAULT_CAPABILITIES,
+            confine.capabilities.bounding,
             self.inherited.mask,
             self.spec.grace_ms.into(),
+            // Root has them anyway.
+            if self.account.uid == 0 { 0 } else { confine.capabilities.ambient },
+            self.filter.as_ref().map_or(0, |file| file.as_raw_fd() as u64),
         ]);
         let mut words = vec![c"init".to_owned()];
         words.extend(CString::new(Written(terms, &self.account.groups).to_string()));

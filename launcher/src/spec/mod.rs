@@ -4,6 +4,8 @@
 //! looking at the words alone is refused here. The command line is one way to make a [`Spec`];
 //! nothing behind this module knows it.
 
+pub mod capability;
+pub mod confine;
 pub mod environment;
 pub mod idmap;
 pub mod mounts;
@@ -14,6 +16,7 @@ use std::ffi::CString;
 use crate::args::Args;
 use crate::error::Error;
 use crate::words::{Typed, Word, nearest};
+use confine::Confinement;
 use environment::Environment;
 use idmap::IdMap;
 use mounts::{Mount, Target};
@@ -40,6 +43,7 @@ pub struct Spec {
     pub userns: Userns,
     /// Namespaces to keep the host's of.
     pub share: Shared,
+    pub confine: Confinement,
     /// Inherited descriptors for the command.
     pub keep_fds: Vec<i32>,
     /// PID 1 instead of the built-in init.
@@ -119,6 +123,7 @@ impl Spec {
             user: UserSpec::parse(args.user.as_ref())?,
             userns: parse_userns(args)?,
             share,
+            confine: Confinement::parse(args)?,
             keep_fds: args
                 .keep_fd
                 .iter()
@@ -334,6 +339,9 @@ mod tests {
             (&["--gid-map", "0:0:1", "r"], "--uid-map"),
             (&["--share", "uts", "--hostname", "x", "r"], "--share uts"),
             (&["--init", "", "r"], "--init is empty"),
+            (&["--seccomp", "nnoe", "r"], "neither default nor none"),
+            (&["--seccomp=none", "--seccomp-log", "r"], "nothing to log"),
+            (&["--cap-add", "net_rw", "r"], "did you mean net_raw?"),
         ] {
             let text = spec(words).unwrap_err().to_string();
             assert!(text.contains(part), "{words:?}: {text}");

@@ -229,6 +229,12 @@ pub fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// pwrite(2), once: where the file is read from stays.
+pub fn write_at(fd: BorrowedFd<'_>, bytes: &[u8], offset: u64) -> Result<usize> {
+    // SAFETY: pointer and length are of one slice, which is only read.
+    unsafe { syscall!(Sysno::pwrite64, fd.as_raw_fd(), bytes.as_ptr(), bytes.len(), offset) }
+}
+
 /// read(2), once.
 pub fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize> {
     // SAFETY: pointer and length are of one slice, which is ours to write.
@@ -294,6 +300,12 @@ pub fn close_on_exec_from(first: u32) -> Result<()> {
 pub fn duplicate_onto(fd: BorrowedFd<'_>, number: RawFd) -> Result<()> {
     // SAFETY: it takes no memory; the target is a standard descriptor, which nothing owns.
     unsafe { syscall!(Sysno::dup3, fd.as_raw_fd(), number, 0) }.map(drop)
+}
+
+/// memfd_create(2) for data.
+pub fn create_memory(name: &CStr) -> Result<OwnedFd> {
+    // SAFETY: the name ends with NUL.
+    unsafe { syscall!(Sysno::memfd_create, name.as_ptr(), libc::MFD_CLOEXEC) }.map(own)
 }
 
 /// memfd_create(2) for a program: executable, sealable.

@@ -1,5 +1,8 @@
 //! Builds init for the launcher's own target and hands its path to `prepare/program.rs`, so that
-//! a plain `cargo build` of the launcher is all there is to do.
+//! a plain `cargo build` of the launcher is all there is to do; and turns the names of the seccomp
+//! profile into numbers.
+
+mod profile;
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -15,7 +18,12 @@ fn main() {
     for input in ["src", "Cargo.toml", "init.ld", ".cargo/config.toml"] {
         println!("cargo::rerun-if-changed={}", init_dir.join(input).display());
     }
-    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build");
+    profile::write(
+        &manifest_dir.join("src/seccomp/profile.txt"),
+        &Path::new(&variable("OUT_DIR")).join("profile.rs"),
+        &variable("CARGO_CFG_TARGET_ARCH"),
+    );
 
     // In init/, so that init/.cargo/config.toml applies; without the flags and wrappers that
     // are meant for the launcher.

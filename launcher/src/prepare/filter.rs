@@ -1,0 +1,66 @@
+//! The filter of system calls, in a memfd for init to install.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, OwnedFd};
+
+use crate::error::Error;
+use crate::seccomp::{default, oci};
+use crate::spec::confine::{Confinement, Seccomp};
+use crate::sys::file::{self, At};
+
+/// An instruction's size, and how many the kernel takes (BPF_MAXINSNS of linux/bpf_common.h).
+const INSTRUCTION: usize = 8;
+const MAX: usize = 4096;
+
+/// Makes or reads the one that was asked for; nobody has read from the file.
+pub fn open(confine: &Confinement) -> Result<Option<OwnedFd>, Error> {
+    let capabilities = confine.capabilities.bounding;
+    let program = match &confine.seccomp {
+        Seccomp::None => return Ok(None),
+        Seccomp::Default => default::filter(capabilities),
+        Seccomp::File(path) => from_file(path, capabilities)?,
+    };
+    let write = || {
+        let file = file::create_memory(c"seccomp")?;
+        file::write_at(file.as_fd(), &program, 0).map(|_| file)
+    };
+    write()
+        .map(Some)
+        .map_err(|errno| Error::at("PrepareFilter", "write the seccomp filter to a memfd", errno))
+}
+
+/// A profile in JSON, or a program that seccomp_export_bpf(3) has written.
+fn from_file(path: &CStr, capabilities: u64) -> Result<Vec<u8>, Error> {
+    let shown = path.to_string_lossy();
+    let text = read(path).map_err(|errno| {
+        Error::at("PrepareFilter", format_args!("read --seccomp {shown}"), errno)
+    })?;
+    let refused = |why: &str| {
+        Error::refused("PrepareFilter", format!("--seccomp {shown} cannot be used: {why}"))
+    };
+    // A program begins with an instruction that has a zero byte.
+    let is_json = text.trim_ascii_start().starts_with(b"{");
+    let program =
+        if is_json { oci::filter(&text, capabilities).map_err(|why| refused(&why))? } else { text };
+    match program.len() {
+        length if length > MAX * INSTRUCTION => Err(refused("the kernel takes 4096 instructions")),
+        length if length == 0 || length % INSTRUCTION != 0 => {
+            Err(refused("it is neither a profile in JSON nor a compiled filter"))
+        }
+        _ => Ok(program),
+    }
+}
+
+fn read(path: &CStr) -> crate::sys::Result<Vec<u8>> {
+    /// Many times what a profile is long.
+    const LIMIT: usize = 1 << 20;
+    let file = file::open(At::Cwd, path, libc::O_RDONLY | libc::O_NONBLOCK)?;
+    let (mut text, mut buffer) = (Vec::new(), vec![0; 64 * 1024]);
+    while text.len() < LIMIT {
+        match file::read(file.as_fd(), &mut buffer)? {
+            0 => break,
+            count => text.extend_from_slice(&buffer[..count]),
+        }
+    }
+    Ok(text)
+}

@@ -1,0 +1,61 @@
+//! The default filter, made for the capabilities of a container: the profile is in `profile.txt`,
+//! which the build script has turned into numbers.
+
+use super::{
+    ABIS, ALLOW, Abi, Checks, Condition, EINVAL, ENOSYS, EPERM, Operator, Rule, assemble, merge,
+};
+use crate::spec::capability::{AUDIT_WRITE, BPF, PERFMON, SYS_ADMIN};
+
+/// The filter for a command whose bounding set this is, as the kernel takes it.
+pub fn filter(capabilities: u64) -> Vec<u8> {
+    let spans = |abi: &'static Abi| {
+        let checks = |span: &u32| {
+            let rule = Rule::from_byte(span.to_le_bytes()[0]);
+            (span >> 8, checks(rule, capabilities))
+        };
+        (abi, merge(abi.spans.iter().map(checks).collect()))
+    };
+    assemble::program(&ABIS.iter().map(spans).collect::<Vec<_>>())
+}
+
+fn checks(rule: Rule, capabilities: u64) -> Checks {
+    let has = |capability: u8| capabilities & 1 << capability != 0;
+    match rule {
+        Rule::Allow => Checks::always(ALLOW),
+        Rule::Refuse => Checks::always(EPERM),
+        Rule::Unknown => Checks::always(ENOSYS),
+        Rule::Needs(needed) => {
+            // capabilities(7): CAP_SYS_ADMIN includes these two, which were a part of it once.
+            let included = matches!(needed, BPF | PERFMON) && has(SYS_ADMIN);
+            Checks::always(if included || has(needed) { ALLOW } else { EPERM })
+        }
+        Rule::Personality => {
+            // PER_LINUX and PER_LINUX32, with and without UNAME26; and the question which it is.
+            const HARMLESS: [u32; 5] = [0, 8, 0x2_0000, 0x2_0008, 0xffff_ffff];
+            let rules = HARMLESS.map(|persona| (vec![is(0, persona)], ALLOW)).into();
+            Checks { rules, otherwise: ENOSYS }
+        }
+        Rule::Ioctl => {
+            const TYPE_INTO_TERMINAL: [u32; 2] = [0x5412, 0x541c]; // TIOCSTI, TIOCLINUX
+            let rules = TYPE_INTO_TERMINAL.map(|request| (vec![is(1, request)], EPERM)).into();
+            Checks { rules, otherwise: ALLOW }
+        }
+        Rule::Socket => {
+            const NETLINK_AUDIT: u32 = 9;
+            let refused = [libc::AF_ALG, libc::AF_VSOCK];
+            let mut rules = Vec::from(refused.map(|family| (vec![is(0, family as u32)], EPERM)));
+            if !has(AUDIT_WRITE) {
+                let audit = vec![is(0, libc::AF_NETLINK as u32), is(2, NETLINK_AUDIT)];
+                rules.push((audit, EINVAL));
+            }
+            Checks { rules, otherwise: ALLOW }
+        }
+    }
+}
+
+/// The kernel uses 32 bits of each of the arguments that are looked at here, so 32 bits are
+/// compared: a filter that compares 64 lets TIOCSTI with a bit set above them pass
+/// (CVE-2019-10063).
+fn is(index: u32, value: u32) -> Condition {
+    Condition { index, operator: Operator::Equal, mask: 0xffff_ffff, value: value.into() }
+}

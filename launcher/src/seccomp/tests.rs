@@ -1,0 +1,128 @@
+//! Unit tests of the default filter, by running it.
+
+use super::default::filter;
+use super::*;
+use crate::spec::capability::{AUDIT_WRITE, BPF, PERFMON, SYS_ADMIN};
+use syscalls::Sysno;
+
+/// The filter's answer to a call of this architecture, and how many instructions it took.
+pub fn ask(filter: &[u8], audit: u32, number: u32, arguments: &[u64]) -> (u32, usize) {
+    let word = |at: usize| u32::from_ne_bytes(filter[at..at + 4].try_into().unwrap());
+    let (mut at, mut loaded) = (0, 0);
+    for count in 1.. {
+        let [low, high, if_true, if_false] = filter[8 * at..8 * at + 4].try_into().unwrap();
+        let value = word(8 * at + 4);
+        let jump = |is_true: bool| usize::from(if is_true { if_true } else { if_false });
+        at += 1;
+        match u16::from_ne_bytes([low, high]) {
+            0x20 => {
+                let argument = |at: usize| arguments.get(at / 8).copied().unwrap_or(0);
+                loaded = match value as usize {
+                    0 => number,
+                    4 => audit,
+                    at @ 16.. => (argument(at - 16) >> (at % 8 * 8)) as u32,
+                    at => panic!("offset {at}"),
+                }
+            }
+            0x54 => loaded &= value,
+            0x05 => at += value as usize,
+            0x15 => at += jump(loaded == value),
+            0x25 => at += jump(loaded > value),
+            0x35 => at += jump(loaded >= value),
+            0x06 => return (value, count),
+            code => panic!("instruction {code:#x}"),
+        }
+    }
+    unreachable!()
+}
+
+fn native(capabilities: u64, call: Sysno, arguments: &[u64]) -> u32 {
+    ask(&filter(capabilities), ABIS[0].audit, call.id() as u32, arguments).0
+}
+
+#[test]
+fn calls_are_answered_as_the_profile_says() {
+    for (call, answer) in [
+        (Sysno::read, ALLOW),
+        (Sysno::clone3, ALLOW),
+        (Sysno::unshare, ALLOW),
+        (Sysno::mount, ALLOW),
+        (Sysno::setns, ALLOW),
+        (Sysno::keyctl, ALLOW),
+        (Sysno::ptrace, ALLOW),
+        (Sysno::landlock_create_ruleset, ALLOW),
+        (Sysno::userfaultfd, EPERM),
+        (Sysno::kexec_load, EPERM),
+        (Sysno::swapon, EPERM),
+        (Sysno::io_uring_setup, ENOSYS),
+        (Sysno::pidfd_open, ALLOW),
+        (Sysno::add_key, ENOSYS),
+    ] {
+        assert_eq!(native(0, call, &[]), answer, "{call}");
+    }
+}
+
+#[test]
+fn a_capability_gives_the_calls_that_need_it() {
+    for (call, capability) in [
+        (Sysno::bpf, BPF),
+        (Sysno::bpf, SYS_ADMIN),
+        (Sysno::perf_event_open, PERFMON),
+        (Sysno::perf_event_open, SYS_ADMIN),
+        (Sysno::quotactl, SYS_ADMIN),
+        (Sysno::open_by_handle_at, 2),
+        (Sysno::chroot, 18),
+        (Sysno::init_module, 16),
+        (Sysno::acct, 20),
+        (Sysno::kcmp, 19),
+        (Sysno::clock_settime, 25),
+        (Sysno::vhangup, 26),
+    ] {
+        let including = 1 << SYS_ADMIN | 1 << BPF | 1 << PERFMON;
+        assert_eq!(native(!(1 << capability | including), call, &[]), EPERM, "{call}");
+        assert_eq!(native(1 << capability, call, &[]), ALLOW, "{call}");
+    }
+}
+
+#[test]
+fn arguments_are_looked_at() {
+    let socket = |capabilities, family, protocol| {
+        native(capabilities, Sysno::socket, &[family, 1, protocol])
+    };
+    assert_eq!(socket(0, 2, 9), ALLOW);
+    assert_eq!(socket(0, 16, 0), ALLOW);
+    assert_eq!(socket(0, 16, 9), EINVAL);
+    assert_eq!(socket(1 << AUDIT_WRITE, 16, 9), ALLOW);
+    for (capabilities, family) in [(0, 38), (0, 40), (!0, 38), (!0, 40)] {
+        assert_eq!(socket(capabilities, family, 0), EPERM);
+    }
+    for (persona, answer) in [(0, ALLOW), (8, ALLOW), (0xffff_ffff, ALLOW), (0x40000, ENOSYS)] {
+        assert_eq!(native(0, Sysno::personality, &[persona]), answer);
+    }
+    for (request, answer) in [(0x5401, ALLOW), (0x5412, EPERM), (1 << 33 | 0x541c, EPERM)] {
+        assert_eq!(native(!0, Sysno::ioctl, &[0, request]), answer);
+    }
+}
+
+#[test]
+fn numbers_of_no_call_and_programs_of_no_architecture_are_refused() {
+    let filter = filter(!0);
+    for Abi { audit, .. } in &ABIS {
+        for number in [1000, 0x3fff_ffff, 0x4000_0000, u32::MAX] {
+            assert_eq!(ask(&filter, *audit, number, &[]).0, ENOSYS, "{number:#x}");
+        }
+    }
+    assert_eq!(ask(&filter, 0x1234, 0, &[]).0, KILL_PROCESS);
+}
+
+#[test]
+fn every_answer_is_near() {
+    let filter = filter(0);
+    assert!(filter.len() / 8 < 450, "{} instructions", filter.len() / 8);
+    for Abi { audit, .. } in &ABIS {
+        for number in 0..1000 {
+            let (_, count) = ask(&filter, *audit, number, &[]);
+            assert!(count <= 24, "{count} instructions for {number}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What the command may do: privileges, system calls, what it sees of the host's settings.
+
+use std::ffi::CString;
+
+use super::capability::Capabilities;
+use super::parse_path;
+use crate::args::Args;
+use crate::error::Error;
+
+/// The command's confinement, as asked for.
+#[derive(Debug)]
+pub struct Confinement {
+    pub capabilities: Capabilities,
+    /// A setuid program or file capabilities inside may give privileges.
+    pub new_privs: bool,
+    pub seccomp: Seccomp,
+    /// Calls that the filter refuses are told to the kernel's log.
+    pub seccomp_log: bool,
+    /// Even the host's root sees /proc as it is.
+    pub unmask: bool,
+}
+
+/// The filter of system calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seccomp {
+    /// The containers project's, for the capabilities.
+    Default,
+    None,
+    /// A profile or a compiled program, in a file of the host's.
+    File(CString),
+}
+
+impl Confinement {
+    /// Makes sense of what was typed.
+    pub fn parse(args: &Args) -> Result<Confinement, Error> {
+        let seccomp = match parse_path("--seccomp", args.seccomp.as_ref())? {
+            None => Seccomp::Default,
+            Some(word) if word.as_bytes() == b"default" => Seccomp::Default,
+            Some(word) if word.as_bytes() == b"none" => Seccomp::None,
+            Some(word) if word.as_bytes().contains(&b'/') => Seccomp::File(word),
+            Some(word) => {
+                return Err(Error::misuse(format!(
+                    "--seccomp {} is neither default nor none nor a path (with a slash)",
+                    word.to_string_lossy()
+                )));
+            }
+        };
+        if args.seccomp_log && seccomp == Seccomp::None {
+            return Err(Error::misuse("--seccomp-log has nothing to log with --seccomp none"));
+        }
+        Ok(Confinement {
+            capabilities: Capabilities::parse(&args.cap_add, &args.cap_drop)?,
+            new_privs: args.new_privs,
+            seccomp,
+            seccomp_log: args.seccomp_log,
+            unmask: args.unmask,
+        })
+    }
+}

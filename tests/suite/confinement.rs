@@ -1,0 +1,122 @@
+//! Privileges: capabilities by name, no_new_privs, what is left to PID 1, masks.
+
+use std::fs::{Permissions, set_permissions};
+use std::os::unix::fs::PermissionsExt;
+
+use crate::ability::{for_root, require};
+use crate::launch::Launch;
+use crate::output::Output;
+use crate::rootfs::Rootfs;
+use crate::subject;
+
+const CHOWN: u64 = 1;
+const DEFAULT: u64 = 0x8004_05fb;
+const NET_BIND_SERVICE: u64 = 1 << 10;
+const NET_RAW: u64 = 1 << 13;
+const SYS_ADMIN: u64 = 1 << 21;
+
+/// Runs the probe with these options: inheritable, permitted, effective, bounding, ambient.
+fn sets(options: &[&str]) -> [u64; 5] {
+    let launch = options.iter().fold(Launch::new(), |launch, option| launch.option(*option));
+    let output = launch.probe("status CapInh CapPrm CapEff CapBnd CapAmb").run().ok();
+    ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"]
+        .map(|name| u64::from_str_radix(output.fact(name), 16).unwrap())
+}
+
+/// What root has when this is its bounding set.
+fn of_root(set: u64) -> [u64; 5] {
+    [0, set, set, set, 0]
+}
+
+#[test]
+fn capabilities_are_added_and_dropped_by_name() {
+    let last = std::fs::read_to_string("/proc/sys/kernel/cap_last_cap").unwrap();
+    let all = (1 << (last.trim().parse::<u32>().unwrap() + 1)) - 1;
+    assert_eq!(sets(&["--cap-add=NET_RAW"]), of_root(DEFAULT | NET_RAW));
+    assert_eq!(
+        sets(&["--cap-add=cap_net_raw", "--cap-drop=CAP_CHOWN"]),
+        of_root((DEFAULT | NET_RAW) & !CHOWN)
+    );
+    assert_eq!(sets(&["--cap-drop=all"]), of_root(0));
+    assert_eq!(sets(&["--cap-drop=ALL", "--cap-add=sys_admin"]), of_root(SYS_ADMIN));
+    assert_eq!(sets(&["--cap-add=ALL"]), of_root(all));
+    assert_eq!(sets(&["--cap-add=ALL", "--cap-drop=net_raw"]), of_root(all & !NET_RAW));
+}
+
+/// Inheritable ones that nobody asked for would come back by execve(2) of a file with inheritable
+/// capabilities (CVE-2022-24769).
+#[test]
+fn another_user_has_what_was_asked_for_by_name_and_as_ambient() {
+    require!(many_ids);
+    assert_eq!(sets(&["--user=1000"]), [0, 0, 0, DEFAULT, 0]);
+    let own = NET_BIND_SERVICE;
+    assert_eq!(sets(&["--user=1000", "--cap-add=net_bind_service"]), [own, own, own, DEFAULT, own]);
+    let both = NET_RAW | SYS_ADMIN;
+    assert_eq!(
+        sets(&["--user=1000", "--cap-drop=ALL", "--cap-add=net_raw", "--cap-add=sys_admin"]),
+        [both; 5]
+    );
+}
+
+#[test]
+fn unknown_capabilities_are_refused_with_the_nearest() {
+    for option in ["--cap-add", "--cap-drop"] {
+        let line = format!(
+            "launcher: {option} SYS_ADMN is unknown; did you mean sys_admin?; see launcher --help"
+        );
+        Launch::new().option(option).arg("SYS_ADMN").probe("exit 0").run().fails(125, &line);
+    }
+}
+
+#[test]
+fn set_user_id_programs_give_something_only_when_asked_for() {
+    require!(many_ids);
+    let rootfs = Rootfs::new();
+    set_permissions(rootfs.inside("probe"), Permissions::from_mode(0o4755)).unwrap();
+    let run = |options: &[&str]| -> Output {
+        let launch = Launch::on(&rootfs).option("--user=1000");
+        let launch = options.iter().fold(launch, |launch, option| launch.option(*option));
+        launch.probe("status Uid CapEff NoNewPrivs Seccomp").run().ok()
+    };
+    let output = run(&[]);
+    assert_eq!(output.fact("Uid"), "1000 1000 1000 1000");
+    assert_eq!((output.fact("NoNewPrivs"), output.fact("Seccomp")), ("1", "2"));
+    let output = run(&["--new-privs"]);
+    assert_eq!(output.fact("Uid"), "1000 0 0 0");
+    assert_eq!(u64::from_str_radix(output.fact("CapEff"), 16), Ok(DEFAULT));
+    // The filter is there all the same.
+    assert_eq!((output.fact("NoNewPrivs"), output.fact("Seccomp")), ("0", "2"));
+}
+
+#[test]
+fn pid_1_keeps_the_right_to_signal_and_nothing_else() {
+    require!(busybox);
+    // It lets go of the rest when the command is on its way.
+    let script = "for set in Prm Eff; do
+            until grep -q Cap$set:.*0000000000000020 /proc/1/status; do :; done
+        done
+        grep -E 'Cap(Inh|Amb)' /proc/1/status";
+    let rootfs = Rootfs::new().with_shell();
+    let output = Launch::on(&rootfs).command(["/bin/sh", "-c", script]).run().ok();
+    for name in ["CapInh:", "CapAmb:"] {
+        assert_eq!(u64::from_str_radix(output.fact(name), 16), Ok(0), "{name}");
+    }
+    // The command has more, and cannot look into it all the same: it is not dumpable.
+    for words in ["try read /proc/1/environ", "try read /proc/1/fd/0", "try ptrace 1"] {
+        Launch::new().probe(words).run().ok().prints_one_of(&["EACCES", "EPERM"]);
+    }
+}
+
+#[test]
+fn masks_go_when_told_to() {
+    for_root!();
+    let launch = || Launch::new().option("--userns=identity");
+    let setting = "try open /proc/sys/kernel/core_pattern";
+    launch().probe(setting).run().ok().prints(&["EROFS"]);
+    launch().option("--unmask").probe(setting).run().ok().prints(&["ok"]);
+    // And with them what keeps a container inside from a /proc of its own.
+    let rootfs = Rootfs::new();
+    rootfs.add_program("launcher", &subject::launcher());
+    let words = ["/launcher", "--userns=single", "/", "/probe", "exit", "3"];
+    Launch::on(&rootfs).option("--userns=identity").option("--unmask").command(words).run().code(3);
+}
