@@ -64,7 +64,7 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
         Stage::SetHostname => format!("set the host name to {}", spec.hostname.to_string_lossy()),
         Stage::PivotRoot => format!("make rootfs {rootfs} the root"),
         Stage::KeepFds => "keep descriptors open for the command".into(),
-        Stage::RestoreLimit => "set the command's limit on open files".into(),
+        Stage::RestoreLimit => "set the command's limits".into(),
         Stage::ExecInit => match &spec.init {
             Some(path) => format!("execute --init {}", path.to_string_lossy()),
             None => "execute init from its memfd".into(),

@@ -125,6 +125,18 @@ pub struct Args {
     #[argh(switch)]
     pub seccomp_log: bool,
 
+    /// limit a resource of getrlimit(2) to SOFT[:HARD], a number or unlimited; repeatable
+    #[argh(option, arg_name = "name=soft[:hard]")]
+    pub rlimit: Vec<Word>,
+
+    /// how soon the container is killed when memory is short: -1000 to 1000
+    #[argh(option, arg_name = "score")]
+    pub oom_score_adj: Option<Word>,
+
+    /// scheduling priority: -20 (first) to 19
+    #[argh(option, arg_name = "N")]
+    pub nice: Option<Word>,
+
     /// leave /proc as it is even where container root is the host's root: it can take the host over
     #[argh(switch)]
     pub unmask: bool,

@@ -8,6 +8,7 @@ use crate::launch::Launch;
 use crate::output::Output;
 use crate::rootfs::Rootfs;
 use crate::subject;
+use crate::sys::before::Before;
 
 const CHOWN: u64 = 1;
 const DEFAULT: u64 = 0x8004_05fb;
@@ -119,4 +120,50 @@ fn masks_go_when_told_to() {
     rootfs.add_program("launcher", &subject::launcher());
     let words = ["/launcher", "--userns=single", "/", "/probe", "exit", "3"];
     Launch::on(&rootfs).option("--userns=identity").option("--unmask").command(words).run().code(3);
+}
+
+#[test]
+fn limits_and_priorities_are_the_containers() {
+    let launch = Launch::new()
+        .option("--rlimit=nofile=77:88")
+        .option("--rlimit=core=0:4096")
+        .option("--rlimit=core=0")
+        .option("--rlimit=fsize=1000000:unlimited");
+    let output = launch.probe("show /proc/self/limits").run().ok();
+    let limit = |name: &str| output.fact(name).split_whitespace().take(2).collect::<Vec<_>>();
+    assert_eq!(limit("Max open files"), ["77", "88"]);
+    assert_eq!(limit("Max core file size"), ["0", "0"]);
+    assert_eq!(limit("Max file size"), ["1000000", "unlimited"]);
+
+    let score = Launch::new().option("--oom-score-adj").arg("500");
+    score.probe("show /proc/self/oom_score_adj").run().ok().prints(&["500"]);
+    let nice = Launch::new().option("--nice").arg("7").probe("show /proc/self/stat").run().ok();
+    assert_eq!(nice.stdout.rsplit(") ").next().unwrap().split(' ').nth(16), Some("7"), "{nice}");
+}
+
+/// Whether this process, and so the launcher, has a capability.
+fn have(capability: u32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:\t")).unwrap();
+    u64::from_str_radix(line, 16).unwrap() >> capability & 1 != 0
+}
+
+#[test]
+fn above_the_callers_own_it_takes_a_capability() {
+    const SYS_NICE: u32 = 23;
+    const SYS_RESOURCE: u32 = 24;
+    for (option, value, capability) in [
+        ("--rlimit", "nofile=200", SYS_RESOURCE),
+        ("--oom-score-adj", "-1", SYS_RESOURCE),
+        ("--nice", "-1", SYS_NICE),
+    ] {
+        let launch = Launch::new().before(Before::Limit(libc::RLIMIT_NOFILE as i32, 100));
+        let output = launch.option(option).arg(value).probe("exit 3").run();
+        if have(capability) {
+            output.code(3);
+        } else {
+            let text = output.code(125).stderr;
+            assert!(text.contains(option) && text.contains("it takes root"), "{text}");
+        }
+    }
 }

@@ -19,6 +19,7 @@ use init::exit;
 use init::stage::Stage;
 
 use crate::prepare::{Order, Prepared};
+use crate::spec::limits::NOFILE;
 use crate::sys::process::{self, Words};
 use crate::sys::{file, mount};
 use reporter::{At as _, Failure, Reporter};
@@ -61,6 +62,9 @@ fn steps(
         Order::Locked => root::enter_copy(prepared, channel, reporter)?,
     };
     let root = root.as_fd();
+    // The maps are written, so nobody needs to look into us any more; and no core of this copy of
+    // the launcher's memory is left. execve makes init dumpable again.
+    process::forbid_core().at(Stage::WatchParent)?;
 
     // Before anything is made: a start that cannot work must not leave a trace in the rootfs. But
     // the command may lie in what the plan mounts.
@@ -99,9 +103,22 @@ fn steps(
 
     file::set_umask(callers_umask).at(Stage::SetUmask)?;
     keep_open(prepared, channel).at(Stage::KeepFds)?;
-    process::limit_open_files(Some(&prepared.inherited.open_files)).at(Stage::RestoreLimit)?;
+    restore_limits(prepared).at(Stage::RestoreLimit)?;
     let errno = process::execute(prepared.program.as_fd(), argv, &prepared.environment);
     Err(Failure { stage: Stage::ExecInit, errno, object: 0 })
+}
+
+/// The caller's limit on open files, and those that were asked for: the parent has raised what
+/// they need. From here on few descriptors may be opened.
+fn restore_limits(prepared: &Prepared<'_>) -> crate::sys::Result<()> {
+    let limits = &prepared.spec.limits;
+    if limits.of(NOFILE).is_none() {
+        process::limit(0, NOFILE, Some(&prepared.inherited.open_files))?;
+    }
+    limits
+        .resources
+        .iter()
+        .try_for_each(|(resource, limit)| process::limit(0, *resource, Some(limit)).map(drop))
 }
 
 /// Everything else is closed by execve.

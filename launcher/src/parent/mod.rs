@@ -4,6 +4,7 @@
 //! and waits.
 
 mod diagnose;
+mod limits;
 pub mod maps;
 mod pid_file;
 mod relay;
@@ -60,7 +61,12 @@ pub fn admit(
     let namespaces = prepared.spec.status_fd.map(|_| Namespaces::of(pid));
     let container = Container { pid, channel, namespaces };
     match container.prepare_ids(prepared, log) {
-        Ok(()) => Ok(container),
+        Ok(()) => {
+            // A core of ours would tell of the host. Not before the last clone3: a child that is
+            // not dumpable cannot be mapped.
+            process::forbid_core().ok();
+            Ok(container)
+        }
         Err(blocked) => {
             // The closed channel ends the child.
             drop(container.channel);
@@ -83,6 +89,7 @@ impl Container {
         // After the rootfs, which may yet do without.
         self.map_binds(prepared)?;
         give_pipes(prepared);
+        limits::apply(&prepared.spec.limits, self.pid)?;
         if prepared.order == Order::Locked && prepared.caller.can_mount {
             // The launcher stays in its own root, and comes back to where it was.
             let attach = || {

@@ -3,6 +3,7 @@
 use super::contents;
 use crate::error::Error;
 use crate::spec::Spec;
+use crate::spec::limits::NOFILE;
 use crate::sys::process::{self, Limit};
 use crate::sys::signal::{self, SignalSet};
 use crate::sys::{Errno, Result as SysResult, file};
@@ -40,10 +41,10 @@ impl Inherited {
 fn raise_open_files() -> SysResult<Limit> {
     /// Far more than a start opens.
     const ENOUGH: u64 = 256;
-    let callers = process::limit_open_files(None)?;
+    let callers = process::limit(0, NOFILE, None)?;
     if callers.soft < ENOUGH && callers.soft < callers.hard {
         let raised = Limit { soft: callers.hard.min(ENOUGH), ..callers };
-        process::limit_open_files(Some(&raised))?;
+        process::limit(0, NOFILE, Some(&raised))?;
     }
     Ok(callers)
 }

@@ -8,6 +8,7 @@ pub mod capability;
 pub mod confine;
 pub mod environment;
 pub mod idmap;
+pub mod limits;
 pub mod mounts;
 pub mod user;
 
@@ -19,6 +20,7 @@ use crate::words::{Typed, Word, nearest};
 use confine::Confinement;
 use environment::Environment;
 use idmap::IdMap;
+use limits::Limits;
 use mounts::{Mount, Target};
 use user::UserSpec;
 
@@ -44,6 +46,7 @@ pub struct Spec {
     /// Namespaces to keep the host's of.
     pub share: Shared,
     pub confine: Confinement,
+    pub limits: Limits,
     /// Inherited descriptors for the command.
     pub keep_fds: Vec<i32>,
     /// PID 1 instead of the built-in init.
@@ -124,6 +127,7 @@ impl Spec {
             userns: parse_userns(args)?,
             share,
             confine: Confinement::parse(args)?,
+            limits: Limits::parse(args)?,
             keep_fds: args
                 .keep_fd
                 .iter()

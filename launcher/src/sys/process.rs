@@ -181,7 +181,7 @@ pub fn join_new_keyring() -> Result<()> {
     unsafe { syscall!(Sysno::keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0) }.map(drop)
 }
 
-/// The limits on open files: what is in force, and how far it may be raised.
+/// Limits on a resource: what is in force, and how far it may be raised.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
@@ -189,13 +189,19 @@ pub struct Limit {
     pub hard: u64,
 }
 
-/// prlimit64(2) of RLIMIT_NOFILE on ourselves: sets it, if a new one is given; the one before.
-pub fn limit_open_files(new: Option<&Limit>) -> Result<Limit> {
+/// prlimit64(2) of a process, 0 for ourselves: sets it, if a new one is given; the one before.
+pub fn limit(pid: i32, resource: u32, new: Option<&Limit>) -> Result<Limit> {
     let new = new.map_or(std::ptr::null(), std::ptr::from_ref);
     let mut old = Limit { soft: 0, hard: 0 };
     // SAFETY: `new` is null or one struct rlimit64, which is read; `old` is one to be written.
-    unsafe { syscall!(Sysno::prlimit64, 0, libc::RLIMIT_NOFILE, new, &raw mut old) }?;
+    unsafe { syscall!(Sysno::prlimit64, pid, resource, new, &raw mut old) }?;
     Ok(old)
+}
+
+/// setpriority(2) of one process.
+pub fn set_nice(pid: i32, nice: i32) -> Result<()> {
+    // SAFETY: it takes no memory.
+    unsafe { syscall!(Sysno::setpriority, libc::PRIO_PROCESS, pid, nice) }.map(drop)
 }
 
 /// sethostname(2).

@@ -1,0 +1,49 @@
+//! What only the host's side may raise: limits and priorities of the child, while it waits.
+//!
+//! The child lowers its limits itself, last of all, so that they are the command's and not those
+//! of the way to it.
+
+use std::ffi::CString;
+use std::os::fd::AsFd;
+
+use crate::error::Error;
+use crate::spec::limits::{Limits, name};
+use crate::sys::file::{self, At};
+use crate::sys::process::{self, Limit};
+
+/// Applies them to a child that waits at the gate; whatever it clones inherits them.
+pub fn apply(limits: &Limits, pid: i32) -> Result<(), Error> {
+    for (resource, wanted) in &limits.resources {
+        let raise = || {
+            let now = process::limit(pid, *resource, None)?;
+            if wanted.hard > now.hard {
+                process::limit(pid, *resource, Some(&Limit { soft: now.soft, ..*wanted }))?;
+            }
+            Ok(())
+        };
+        raise().map_err(|errno| {
+            let name = name(*resource);
+            Error::at("RaiseLimit", format_args!("raise the hard limit --rlimit {name}"), errno)
+                .advise("above one's own hard limit it takes root (CAP_SYS_RESOURCE)")
+        })?;
+    }
+    if let Some(score) = limits.oom_score_adj {
+        write_score(pid, score).map_err(|errno| {
+            Error::at("SetOomScore", format_args!("set --oom-score-adj {score}"), errno)
+                .advise("below one's own it takes root (CAP_SYS_RESOURCE)")
+        })?;
+    }
+    if let Some(nice) = limits.nice {
+        process::set_nice(pid, nice).map_err(|errno| {
+            Error::at("SetNice", format_args!("set --nice {nice}"), errno)
+                .advise("below one's own it takes root (CAP_SYS_NICE)")
+        })?;
+    }
+    Ok(())
+}
+
+fn write_score(pid: i32, score: i32) -> crate::sys::Result<()> {
+    let path = CString::new(format!("/proc/{pid}/oom_score_adj")).unwrap_or_default();
+    let file = file::open(At::Cwd, &path, libc::O_WRONLY)?;
+    file::write(file.as_fd(), score.to_string().as_bytes()).map(drop)
+}
