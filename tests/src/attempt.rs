@@ -33,6 +33,7 @@ pub fn run(words: &[&str]) -> Outcome {
         "ptrace" => sys::trace(number(words, 1)?),
         "type" => sys::type_into(0, b'x'),
         "queue" => sys::open_message_queue(&path(1)?),
+        "handle" => sys::open_by_handle(&path(1)?),
         "call" => sys::call(numbers(&words[1..])?),
         "call-i386" => sys::call_i386(numbers(&words[1..])?),
         "chown" => sys::change_owner(&path(1)?, number(words, 2)?),

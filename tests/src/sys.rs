@@ -241,6 +241,29 @@ pub fn change_owner(path: &CStr, uid: u32) -> io::Result<()> {
     check(unsafe { libc::lchown(path.as_ptr(), uid, u32::MAX) }).map(drop)
 }
 
+/// Opens what a path leads to once more, by its file handle.
+pub fn open_by_handle(path: &CStr) -> io::Result<()> {
+    /// struct file_handle: the size of what is behind the two numbers, and their like.
+    #[repr(C)]
+    struct Handle {
+        size: u32,
+        kind: i32,
+        bytes: [u8; 128],
+    }
+    let mut handle = Handle { size: 128, kind: 0, bytes: [0; 128] };
+    let mut mount = 0;
+    // SAFETY: the path ends with NUL; the kernel writes as many bytes as the size says, and reads
+    // as many as it then says; the descriptors are closed with the probe.
+    unsafe {
+        let (from, name) = (libc::AT_FDCWD, path.as_ptr());
+        let (to, id) = (&raw mut handle, &raw mut mount);
+        check(libc::syscall(libc::SYS_name_to_handle_at, from, name, to, id, 0) as c_int)?;
+        let mount = check(libc::open(name, libc::O_RDONLY))?;
+        let flags = libc::O_RDONLY;
+        check(libc::syscall(libc::SYS_open_by_handle_at, mount, to, flags) as c_int).map(drop)
+    }
+}
+
 /// A system call by its number, with plain numbers.
 pub fn call([number, a, b, c]: [usize; 4]) -> io::Result<()> {
     // SAFETY: what the tests call takes no memory, or is given an address that nothing is at.

@@ -12,6 +12,7 @@ mod running;
 mod subject;
 mod sys;
 
+mod attacks;
 mod binds;
 mod check;
 mod confinement;

@@ -31,6 +31,29 @@ pub fn gid() -> u32 {
     unsafe { libc::getegid() }
 }
 
+/// renameat2(2) that exchanges two names.
+pub fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+    let (one, other) = (c_path(one)?, c_path(other)?);
+    let (here, flags) = (libc::AT_FDCWD, libc::RENAME_EXCHANGE);
+    // SAFETY: both paths end with NUL.
+    let result = unsafe {
+        libc::syscall(libc::SYS_renameat2, here, one.as_ptr(), here, other.as_ptr(), flags)
+    };
+    check(result as i32).map(drop)
+}
+
+/// shmget(2) of a new page for us alone.
+pub fn shared_memory(key: i32) -> io::Result<i32> {
+    // SAFETY: takes no memory.
+    check(unsafe { libc::shmget(key, 4096, libc::IPC_CREAT | libc::IPC_EXCL | 0o600) })
+}
+
+/// Takes it away.
+pub fn remove_shared_memory(id: i32) -> io::Result<()> {
+    // SAFETY: this command takes no memory.
+    check(unsafe { libc::shmctl(id, libc::IPC_RMID, std::ptr::null_mut()) }).map(drop)
+}
+
 /// kill(2).
 pub fn kill(pid: i32, signal: i32) -> io::Result<()> {
     // SAFETY: takes no memory.

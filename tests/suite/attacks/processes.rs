@@ -1,0 +1,63 @@
+//! On processes: the host's, and the container's own first one.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use super::{inside, on_host, refused};
+use crate::launch::Launch;
+use crate::rootfs::Rootfs;
+
+/// Signals, traces and writes to the memory of a process of the host's, by its number there.
+#[test]
+fn processes_of_the_host_have_no_number_inside() {
+    let pid = std::process::id();
+    let signal = format!("kill {pid} 0");
+    assert_eq!(on_host(&signal), "ok");
+    refused(&signal, &["ESRCH"]);
+    for words in [
+        format!("ptrace {pid}"),
+        format!("call {} {pid} 7 0", libc::SYS_prlimit64),
+        format!("call {} {pid} 0 0", libc::SYS_pidfd_open),
+    ] {
+        assert_ne!(on_host(&words), "ESRCH");
+        refused(&words, &["ESRCH"]);
+    }
+}
+
+/// CVE-2019-5736: the command is a script whose interpreter is whoever executes it, and which thus
+/// gets hold of that program's file.
+#[test]
+fn who_executes_the_command_is_not_executed_by_it() {
+    let rootfs = Rootfs::new();
+    for interpreter in ["/proc/1/exe", "/dev/fd/3", "/proc/self/fd/3"] {
+        fs::write(rootfs.inside("script"), format!("#!{interpreter}\n")).unwrap();
+        fs::set_permissions(rootfs.inside("script"), fs::Permissions::from_mode(0o755)).unwrap();
+        let output = Launch::on(&rootfs).command(["/script"]).run();
+        assert!(matches!(output.status.code(), Some(126 | 127)), "{interpreter}: {output}");
+    }
+    for words in ["open /proc/1/exe", "read /proc/1/exe", "write /proc/1/mem", "read /proc/1/maps"]
+    {
+        refused(words, &["EACCES", "EPERM"]);
+    }
+    // Whoever may look into PID 1 finds a file that nobody can write, and that is not the host's.
+    let found = inside(&["--cap-add=sys_ptrace"], "open /proc/1/exe");
+    assert!(["ETXTBSY", "EPERM", "EACCES"].contains(&found.as_str()), "{found}");
+}
+
+/// CVE-2024-21626: a working directory that is a descriptor of the launcher's.
+#[test]
+fn working_directory_is_no_descriptor_that_was_left_open() {
+    for number in 0..40 {
+        for path in [format!("/proc/self/fd/{number}"), format!("/proc/1/fd/{number}/..")] {
+            let output = Launch::new().option("--workdir").arg(&path).probe("place").run();
+            assert_eq!(output.status.code(), Some(125), "{path}: {output}");
+        }
+    }
+    // One that the caller hands on leads to the host, as it was asked to.
+    let root = fs::File::open("/usr").unwrap();
+    let launch = Launch::new().descriptor(root, 7).option("--keep-fd=7");
+    let output = launch.option("--workdir=/proc/self/fd/7").probe("place").run();
+    if output.status.success() {
+        assert_ne!(output.fact("cwd"), "/");
+    }
+}

@@ -1,0 +1,71 @@
+//! On the launcher, by a rootfs that somebody hostile has made, or changes meanwhile.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use crate::ability::for_root;
+use crate::launch::Launch;
+use crate::pace;
+use crate::rootfs::{Rootfs, temporary_path};
+use crate::sys;
+
+/// CVE-2025-31133 and 2025-52565: the file that masks are made of is one of the attacker's.
+#[test]
+fn masks_are_not_made_of_the_rootfs() {
+    for_root!();
+    let rootfs = Rootfs::new();
+    fs::create_dir_all(rootfs.inside("dev")).unwrap();
+    for name in ["null", "console", "tty"] {
+        symlink("/proc/sys/kernel/core_pattern", rootfs.inside("dev").join(name)).unwrap();
+    }
+    let launch = || Launch::on(&rootfs).option("--userns=identity");
+    assert_eq!(launch().probe("show /proc/keys").run().code(0).stdout, "");
+    launch().probe("try open /proc/sys/kernel/core_pattern").run().ok().prints(&["EROFS"]);
+    let trigger = launch().probe("try open /proc/sysrq-trigger").run().ok();
+    trigger.prints_one_of(&["EROFS", "ENOENT"]);
+}
+
+/// CVE-2021-30465: while the container starts, the directory that something is mounted below
+/// becomes a link to elsewhere and back. The mount is where it belongs, or there is none.
+#[test]
+fn mount_point_that_is_exchanged_for_a_link_leads_nowhere() {
+    let rootfs = Rootfs::new();
+    let source = temporary_path("source");
+    fs::create_dir_all(&source).unwrap();
+    fs::write(source.join("mark"), "x").unwrap();
+    fs::create_dir_all(rootfs.inside("volume/point")).unwrap();
+    // As many steps up as lead to the host's root, were there no wall.
+    symlink("../../../../../../../../../..", rootfs.inside("link")).unwrap();
+    fs::create_dir_all(rootfs.inside("point")).unwrap();
+
+    let stop = AtomicBool::new(false);
+    let (mut mounted, mut failed) = (0, 0);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                sys::exchange(&rootfs.inside("volume"), &rootfs.inside("link")).unwrap();
+            }
+        });
+        for _ in 0..pace::rounds(60, 2000) {
+            let bind = format!("{}:/volume/point", source.display());
+            let launch = Launch::on(&rootfs).option("--bind").arg(bind);
+            let output = launch.probe("show /proc/self/mountinfo").run();
+            if !output.status.success() {
+                failed += 1;
+                continue;
+            }
+            let lines = output.lines();
+            let points = lines.iter().map(|line| line.split(' ').nth(4).unwrap());
+            let ours = points.filter(|point| point.ends_with("/point")).collect::<Vec<_>>();
+            // By the link, /volume is the root; by the exchange, the directory is called link.
+            let known = ["/volume/point", "/link/point", "/point"];
+            assert!(matches!(ours[..], [one] if known.contains(&one)), "{output}");
+            mounted += 1;
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    fs::remove_dir_all(&source).unwrap();
+    assert!(mounted > 0, "{failed} starts failed, none worked");
+}
