@@ -39,6 +39,8 @@ pub struct Contract<'a> {
     pub groups: Word<'a>,
     /// Start there.
     pub workdir: Word<'a>,
+    /// What a security module is to know the command by.
+    pub label: Word<'a>,
 }
 
 /// Flags, each by its letter: bit N stands for the N-th character from `@` on.
@@ -221,9 +223,16 @@ impl<'a> Options<'a> {
     fn accept(&mut self, word: Word<'a>, mut words: List<'a>) -> Option<List<'a>> {
         self.flags = Flags::default();
         let workdir = words.take()?;
-        let contract =
-            self.contract.insert(Contract { terms: Terms::default(), groups: word, workdir });
+        let contract = self.contract.insert(Contract {
+            terms: Terms::default(),
+            groups: word,
+            workdir,
+            label: word,
+        });
         contract.terms.read(&mut contract.groups)?;
+        if contract.terms.label_length() != 0 {
+            contract.label = words.take()?;
+        }
         self.grace_ms = contract.terms.grace_ms();
         Some(words)
     }

@@ -14,7 +14,7 @@ pub const LETTER: u8 = b'@';
 
 /// The terms; see [`crate::VERSION`]. An array, because a loop reads it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Terms(pub [u64; 9]);
+pub struct Terms(pub [u64; 10]);
 
 macro_rules! terms {
     ($($(#[$doc:meta])* $index:literal $name:ident: $kind:ty;)*) => {
@@ -43,6 +43,8 @@ terms! {
     7 ambient: u64;
     /// A file with a filter of the command's system calls, or 0.
     8 filter: i32;
+    /// How long the label is that the word behind the working directory holds; 0 if it is none.
+    9 label_length: usize;
 }
 
 impl Terms {
@@ -107,7 +109,7 @@ mod tests {
     #[test]
     fn what_the_launcher_writes_init_reads() {
         let numbers =
-            [40, 14, 1000, u64::from(u32::MAX) - 1, 0xa804_25fb, u64::MAX, 2500, 0x2000, 15];
+            [40, 14, 1000, u64::from(u32::MAX) - 1, 0xa804_25fb, u64::MAX, 2500, 0x2000, 15, 6];
         let terms = Terms(numbers);
         let text = Written(terms, &[1, 20, 300]).to_string();
         assert!(text.starts_with("-@3,40,14,1000,"), "{text}");
@@ -118,7 +120,7 @@ mod tests {
         assert_eq!(got, terms);
         assert_eq!((got.report(), got.uid(), got.gid()), (14, 1000, u32::MAX - 1));
         assert_eq!((got.caps(), got.sigmask(), got.grace_ms()), (0xa804_25fb, u64::MAX, 2500));
-        assert_eq!((got.ambient(), got.filter()), (0x2000, 15));
+        assert_eq!((got.ambient(), got.filter(), got.label_length()), (0x2000, 15, 6));
         let groups = std::iter::from_fn(|| next(&mut word)).collect::<Vec<_>>();
         assert_eq!(groups, [1, 20, 300]);
         assert!(terms.want(Terms::CUT_ROOT) && !terms.want(Terms::STEPS));
@@ -128,10 +130,10 @@ mod tests {
     fn too_few_numbers_are_refused() {
         for text in [
             c"",
-            c",1,2,3,4,5,6,7,8",
-            c",1,2,3,4,5,6,7,8,",
-            c",1,2,3,4,5,6,7,8,x",
-            c"1,2,3,4,5,6,7,8,9",
+            c",1,2,3,4,5,6,7,8,9",
+            c",1,2,3,4,5,6,7,8,9,",
+            c",1,2,3,4,5,6,7,8,9,x",
+            c"1,2,3,4,5,6,7,8,9,10",
         ] {
             assert_eq!(Terms::default().read(&mut Word::new(text)), None, "{text:?}");
         }

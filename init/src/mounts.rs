@@ -37,7 +37,8 @@ pub fn arrange(options: &Options<'_>, reporter: &mut Reporter) -> Result<(), Fai
     reporter.step(Stage::MountProc, mount_proc())?;
     if terms.want(Terms::FORBID_USERNS) {
         // Before the mask makes /proc/sys read-only.
-        let forbidden = sys::overwrite(Word::new(c"/proc/sys/user/max_user_namespaces"), b'0');
+        let forbidden =
+            sys::overwrite(Word::new(c"/proc/sys/user/max_user_namespaces"), Word::new(c"0"), 1);
         reporter.step(Stage::ForbidUserns, forbidden)?;
     }
     if terms.want(Terms::MASK_PROC) {

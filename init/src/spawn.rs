@@ -100,7 +100,7 @@ fn install_filter(terms: &Terms, when: u64, at: impl Fn(Stage)) -> sys::Result<(
 /// change from uid 0 to another clears all of them; what uid 0 keeps is set last.
 #[inline(never)]
 fn confine(contract: &Contract<'_>, at: impl Fn(Stage)) -> sys::Result<()> {
-    let Contract { terms, groups, workdir } = contract;
+    let Contract { terms, groups, workdir, label } = contract;
     at(Stage::DropBounding);
     drop_bounding_except(terms.caps())?;
     if terms.want(Terms::SET_GROUPS) {
@@ -109,6 +109,11 @@ fn confine(contract: &Contract<'_>, at: impl Fn(Stage)) -> sys::Result<()> {
     }
     at(Stage::SetCommandGid);
     sys::set_gid(terms.gid())?;
+    if terms.label_length() != 0 {
+        // For the next execve, which is the command's. Our own /proc is there by now.
+        at(Stage::SetLabel);
+        sys::overwrite(Word::new(c"/proc/self/attr/exec"), *label, terms.label_length())?;
+    }
     if terms.want(Terms::NO_NEW_PRIVS) {
         at(Stage::SetNoNewPrivs);
         sys::set_no_new_privs()?;

@@ -122,6 +122,8 @@ stages! {
     SetCommandGid,
     /// Set no_new_privs.
     SetNoNewPrivs,
+    /// Name the label that the command is executed with.
+    SetLabel,
     /// Set the command's uid.
     SetCommandUid,
     /// Set the command's capabilities.

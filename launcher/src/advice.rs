@@ -84,6 +84,7 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
         Stage::ChangeDirectory => {
             format!("change into --workdir {}", spec.workdir.to_string_lossy())
         }
+        Stage::SetLabel => "write the command's label to /proc/self/attr/exec".into(),
         Stage::InstallFilter => "install the seccomp filter".into(),
         Stage::ExecCommand => format!("execute command {command} in rootfs {rootfs}"),
     }
@@ -158,6 +159,7 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
         (Stage::MountProc, Errno::ELOOP | Errno::ENOTDIR) => {
             "/proc of the rootfs has to be a directory, not a link"
         }
+        (Stage::SetLabel, Errno::ENOENT) => "no such profile is loaded",
         (Stage::ChangeDirectory, Errno::ENOENT) => "create it in the rootfs, or give another",
         (Stage::Spawn, Errno::EAGAIN) => "a limit on processes is reached",
         _ => return None,

@@ -125,6 +125,14 @@ pub struct Args {
     #[argh(switch)]
     pub seccomp_log: bool,
 
+    /// execute the command with this AppArmor profile
+    #[argh(option, arg_name = "profile")]
+    pub apparmor: Option<Word>,
+
+    /// execute the command with this SELinux context
+    #[argh(option, arg_name = "label")]
+    pub selinux_label: Option<Word>,
+
     /// limit a resource of getrlimit(2) to SOFT[:HARD], a number or unlimited; repeatable
     #[argh(option, arg_name = "name=soft[:hard]")]
     pub rlimit: Vec<Word>,

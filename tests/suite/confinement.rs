@@ -122,6 +122,27 @@ fn masks_go_when_told_to() {
     Launch::on(&rootfs).option("--userns=identity").option("--unmask").command(words).run().code(3);
 }
 
+/// With the module, which Debian's kernels have, by the profile that is always loaded; without it
+/// that is what is said.
+#[test]
+fn label_is_the_commands_where_there_is_a_module() {
+    let enabled = std::fs::read_to_string("/sys/module/apparmor/parameters/enabled");
+    let launch = |profile: &str| Launch::new().option("--apparmor").arg(profile);
+    if enabled.is_ok_and(|text| text.starts_with('Y')) {
+        let output = launch("unconfined").probe("show /proc/self/attr/current").run().ok();
+        assert_eq!(output.stdout.trim_end(), "unconfined", "{output}");
+        let output = launch("nosuch").probe("exit 0").run().code(125);
+        assert!(output.stderr.contains("no such profile is loaded"), "{output}");
+    } else {
+        let output = launch("unconfined").probe("exit 0").run().code(125);
+        assert!(output.stderr.contains("--apparmor: this kernel has no such"), "{output}");
+    }
+    if !std::path::Path::new("/sys/fs/selinux/enforce").exists() {
+        let output = Launch::new().option("--selinux-label=a:b:c").probe("exit 0").run().code(125);
+        assert!(output.stderr.contains("--selinux-label: this kernel has no such"), "{output}");
+    }
+}
+
 #[test]
 fn limits_and_priorities_are_the_containers() {
     let launch = Launch::new()

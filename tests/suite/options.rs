@@ -34,6 +34,8 @@ const ALL: &[&str] = &[
     "--seccomp",
     "--seccomp-log",
     "--unmask",
+    "--apparmor",
+    "--selinux-label",
     "--rlimit",
     "--oom-score-adj",
     "--nice",

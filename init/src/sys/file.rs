@@ -79,12 +79,13 @@ pub fn read_head(path: Word<'_>, buffer: &mut [u8]) {
 }
 
 /// Writes a digit to a file that exists.
-pub fn overwrite(path: Word<'_>, digit: u8) -> Result<()> {
+#[inline(never)]
+pub fn overwrite(path: Word<'_>, text: Word<'_>, length: usize) -> Result<()> {
     const O_WRONLY_CLOEXEC: usize = 0o2_000_001;
-    // SAFETY: the path ends with NUL; one byte is read; the fd is ours.
+    // SAFETY: the path ends with NUL; the caller says how long the text is; the fd is ours.
     unsafe {
         let fd = decode(syscall!(OPENAT, AT_FDCWD, path.as_ptr(), O_WRONLY_CLOEXEC, 0))?;
-        let result = decode(syscall!(WRITE, fd as u32, &raw const digit, 1)).map(drop);
+        let result = decode(syscall!(WRITE, fd as u32, text.as_ptr(), length)).map(drop);
         syscall!(CLOSE, fd as u32);
         result
     }

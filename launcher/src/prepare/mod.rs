@@ -13,6 +13,7 @@ mod filter;
 pub mod ids;
 mod image;
 mod inherited;
+mod label;
 mod overlay;
 mod plan;
 pub mod program;
@@ -81,6 +82,8 @@ pub struct Prepared<'a> {
     pub program: OwnedFd,
     /// The filter of system calls.
     pub filter: Option<OwnedFd>,
+    /// For /proc/self/attr/exec.
+    label: Option<CString>,
     pub environment: Words,
     pub account: Account,
     /// The descriptors that the command inherits.
@@ -140,6 +143,7 @@ pub fn prepare<'a>(
     let overlay = Overlay::open(changes, &caller, rootfs.is_by_path())?;
     let program = program::open(spec.init.as_deref())?;
     let filter = filter::open(&spec.confine)?;
+    let label = label::look_up(spec.confine.label.as_ref())?;
     log.step("prepare init and devices");
 
     let is_terminal = |fd: i32| file::borrow_inherited(fd).and_then(terminal::modes).is_ok();
@@ -158,6 +162,7 @@ pub fn prepare<'a>(
         candidates,
         program,
         filter,
+        label,
         environment: Words::new(environment),
         account,
         keep_fds,
@@ -242,10 +247,12 @@ impl Prepared<'_> {
             // Root has them anyway.
             if self.account.uid == 0 { 0 } else { confine.capabilities.ambient },
             self.filter.as_ref().map_or(0, |file| file.as_raw_fd() as u64),
+            self.label.as_ref().map_or(0, |label| label.count_bytes() as u64),
         ]);
         let mut words = vec![c"init".to_owned()];
         words.extend(CString::new(Written(terms, &self.account.groups).to_string()));
         words.push(self.spec.workdir.clone());
+        words.extend(self.label.clone());
         words.extend(self.spec.command.iter().cloned());
         Words::new(words)
     }

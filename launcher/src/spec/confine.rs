@@ -16,6 +16,7 @@ pub struct Confinement {
     pub seccomp: Seccomp,
     /// Calls that the filter refuses are told to the kernel's log.
     pub seccomp_log: bool,
+    pub label: Option<Label>,
     /// Even the host's root sees /proc as it is.
     pub unmask: bool,
 }
@@ -28,6 +29,15 @@ pub enum Seccomp {
     None,
     /// A profile or a compiled program, in a file of the host's.
     File(CString),
+}
+
+/// What a security module knows the command by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Label {
+    /// A profile that is loaded.
+    AppArmor(CString),
+    /// A context.
+    Selinux(CString),
 }
 
 impl Confinement {
@@ -48,11 +58,17 @@ impl Confinement {
         if args.seccomp_log && seccomp == Seccomp::None {
             return Err(Error::misuse("--seccomp-log has nothing to log with --seccomp none"));
         }
+        let profile = parse_path("--apparmor", args.apparmor.as_ref())?.map(Label::AppArmor);
+        let context = parse_path("--selinux-label", args.selinux_label.as_ref())?;
+        if profile.is_some() && context.is_some() {
+            return Err(Error::misuse("--apparmor and --selinux-label exclude each other"));
+        }
         Ok(Confinement {
             capabilities: Capabilities::parse(&args.cap_add, &args.cap_drop)?,
             new_privs: args.new_privs,
             seccomp,
             seccomp_log: args.seccomp_log,
+            label: profile.or(context.map(Label::Selinux)),
             unmask: args.unmask,
         })
     }

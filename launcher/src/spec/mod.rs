@@ -346,6 +346,8 @@ mod tests {
             (&["--seccomp", "nnoe", "r"], "neither default nor none"),
             (&["--seccomp=none", "--seccomp-log", "r"], "nothing to log"),
             (&["--cap-add", "net_rw", "r"], "did you mean net_raw?"),
+            (&["--apparmor", "", "r"], "--apparmor is empty"),
+            (&["--apparmor=a", "--selinux-label=b", "r"], "exclude"),
         ] {
             let text = spec(words).unwrap_err().to_string();
             assert!(text.contains(part), "{words:?}: {text}");
