@@ -177,6 +177,10 @@ pub struct Args {
     #[argh(switch)]
     pub verbose: bool,
 
+    /// show what a start would do, and start nothing; --explain=json for programs
+    #[argh(option, arg_name = "form")]
+    pub explain: Option<Word>,
+
     /// show what this host and kernel can do, and what is missing; ROOTFS may be left out
     #[argh(switch)]
     pub check: bool,

@@ -55,7 +55,7 @@ pub fn say(line: impl fmt::Display) {
 }
 
 /// Names may hold anything: a newline would make two lines, an escape would speak to the terminal.
-fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_control() { line.extend(c.escape_default()) } else { line.push(c) }

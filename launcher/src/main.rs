@@ -12,6 +12,7 @@ mod args;
 mod check;
 mod child;
 mod error;
+mod explain;
 mod head;
 mod json;
 mod log;
@@ -60,6 +61,12 @@ fn run(argv: &[CString]) -> u8 {
 
 /// From a spec to the code to exit with.
 fn run_container(spec: &Spec) -> Result<u8, Error> {
+    if let Some(form) = spec.explain {
+        let mut log = Log::new(false);
+        let inherited = Inherited::replace(spec)?;
+        let prepared = prepare(spec, Order::Pivot, &inherited, &mut log)?;
+        return Ok(print(&explain::describe(&prepared, form)));
+    }
     let status = Status::open(spec.status_fd)?;
     let ending = start_and_wait(spec, &status);
     match &ending {

@@ -127,6 +127,7 @@ impl<'a> Split<'a> {
     fn take_value(&mut self, option: &str) -> Result<(), Error> {
         let value = match (option, self.rest) {
             ("--here", _) => mounts::HERE.to_vec(),
+            ("--explain", _) => b"text".to_vec(),
             (_, [value, rest @ ..]) => {
                 self.rest = rest;
                 value.to_bytes().to_vec()

@@ -20,6 +20,7 @@ mod dev;
 mod environment;
 mod errors;
 mod exit_codes;
+mod explain;
 mod faults;
 mod grace;
 mod idmap;

@@ -47,6 +47,7 @@ const ALL: &[&str] = &[
     "--status-fd",
     "--verbose",
     "--check",
+    "--explain",
     "--version",
     "--help",
 ];

@@ -5,13 +5,13 @@
 //! `{"event":"exited","signal":N,"core":false}`. The command's own 125, 126 and 127 come with
 //! "exited", the launcher's with "failed".
 
-use std::fmt::Write;
 use std::fs;
 use std::os::fd::BorrowedFd;
 
 use init::exit::Ending;
 
 use crate::error::Error;
+use crate::json::quote;
 use crate::sys::file;
 
 /// Where to write, if anywhere.
@@ -80,28 +80,4 @@ impl Namespaces {
 fn inode(pid: i32, name: &str) -> Option<u64> {
     let link = fs::read_link(format!("/proc/{pid}/ns/{name}")).ok()?;
     link.to_str()?.split_once('[')?.1.strip_suffix(']')?.parse().ok()
-}
-
-fn quote(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            // Writing to a String cannot fail.
-            c if c < ' ' => write!(quoted, "\\u{:04x}", u32::from(c)).unwrap_or(()),
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('"');
-    quoted
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_is_quoted_for_json() {
-        assert_eq!(quote("a\"b\\c\nd\u{e4}"), "\"a\\\"b\\\\c\\u000ad\u{e4}\"");
-    }
 }

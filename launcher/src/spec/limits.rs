@@ -18,7 +18,7 @@ pub struct Limits {
 }
 
 /// RLIMIT_* by number (asm-generic/resource.h), without the prefix and in small letters.
-const RESOURCES: [&str; 16] = [
+pub const RESOURCES: [&str; 16] = [
     "cpu",
     "fsize",
     "data",

@@ -56,6 +56,15 @@ pub struct Spec {
     pub pid_file: Option<CString>,
     pub status_fd: Option<i32>,
     pub verbose: bool,
+    /// Nothing is started, only told.
+    pub explain: Option<Explain>,
+}
+
+/// How to tell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Explain {
+    Text,
+    Json,
 }
 
 /// Where the container's changes to its rootfs go.
@@ -143,6 +152,7 @@ impl Spec {
                 .map(|word| parse_fd("--status-fd", word))
                 .transpose()?,
             verbose: args.verbose,
+            explain: parse_explain(args.explain.as_ref())?,
         })
     }
 }
@@ -171,6 +181,15 @@ fn parse_workdir(word: Option<&Word>, here: Option<Target>) -> Result<CString, E
             "--workdir {} is not absolute: it is a path inside the container",
             word.show()
         ))),
+    }
+}
+
+fn parse_explain(word: Option<&Word>) -> Result<Option<Explain>, Error> {
+    let Some(word) = word else { return Ok(None) };
+    match word.0.as_slice() {
+        b"text" => Ok(Some(Explain::Text)),
+        b"json" => Ok(Some(Explain::Json)),
+        _ => Err(unknown_value("--explain", word, &["text", "json"])),
     }
 }
 

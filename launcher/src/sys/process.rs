@@ -71,14 +71,19 @@ pub fn exit(code: u8) -> ! {
 pub struct Words {
     pointers: Vec<*const libc::c_char>,
     /// What the pointers point into: a CString keeps its text on the heap, wherever it moves.
-    _words: Vec<CString>,
+    words: Vec<CString>,
 }
 
 impl Words {
+    /// The words themselves.
+    pub fn words(&self) -> impl Iterator<Item = &CStr> {
+        self.words.iter().map(CString::as_c_str)
+    }
+
     pub fn new(words: Vec<CString>) -> Self {
         let mut pointers = words.iter().map(|word| word.as_ptr()).collect::<Vec<_>>();
         pointers.push(std::ptr::null());
-        Words { pointers, _words: words }
+        Words { pointers, words }
     }
 }
 

@@ -63,6 +63,15 @@ impl Capabilities {
     }
 }
 
+/// The names of a set.
+pub fn names(set: u64) -> impl Iterator<Item = &'static str> {
+    NAMES
+        .iter()
+        .enumerate()
+        .filter(move |(number, _)| set & 1 << number != 0)
+        .map(|(_, name)| *name)
+}
+
 /// The words of one option.
 #[derive(Default)]
 struct Named {

@@ -1,0 +1,248 @@
+//! `--explain`: what a start would do, and why, without doing it.
+//!
+//! The host has been looked at as for a start, so what cannot be had here is an error as it would
+//! be there; only what the kernel says inside the namespaces is not known yet.
+
+use std::os::fd::AsRawFd;
+
+use crate::json::quote;
+use crate::log::one_line;
+use crate::prepare::ids::RootfsIds;
+use crate::prepare::{Order, Prepared, Step};
+use crate::spec::capability;
+use crate::spec::confine::{Label, Seccomp};
+use crate::spec::mounts::{Mount, What};
+use crate::spec::{Changes, Explain, limits};
+use crate::sys::mount::attr;
+
+/// A heading, and what stands under it.
+type Entry = (&'static str, Vec<String>);
+
+/// The text, or the JSON.
+pub fn describe(prepared: &Prepared<'_>, form: Explain) -> String {
+    let entries = [
+        ("rootfs", rootfs(prepared)),
+        ("command", command(prepared)),
+        ("namespaces", namespaces(prepared)),
+        ("ids", ids(prepared)),
+        ("mounts", mounts(prepared)),
+        ("privileges", privileges(prepared)),
+        ("seccomp", vec![seccomp(prepared)]),
+        ("limits", limits(prepared)),
+        ("from the host", shared(prepared)),
+    ];
+    match form {
+        Explain::Text => as_text(&entries),
+        Explain::Json => as_json(&entries),
+    }
+}
+
+fn as_text(entries: &[Entry]) -> String {
+    let mut text = String::new();
+    for (name, lines) in entries {
+        for (index, line) in lines.iter().enumerate() {
+            let name = if index == 0 { name } else { "" };
+            text += &format!("{name:<13}  {}\n", one_line(line));
+        }
+    }
+    text
+}
+
+/// An object of lists of strings.
+fn as_json(entries: &[Entry]) -> String {
+    let members = entries.iter().map(|(name, lines)| {
+        let lines = lines.iter().map(|line| quote(line)).collect::<Vec<_>>().join(",");
+        format!("{}:[{lines}]", quote(name))
+    });
+    format!("{{{}}}\n", members.collect::<Vec<_>>().join(","))
+}
+
+fn rootfs(prepared: &Prepared<'_>) -> Vec<String> {
+    let spec = prepared.spec;
+    let path = spec.rootfs.to_string_lossy();
+    let kind = if prepared.rootfs.is_image() { ", an image" } else { "" };
+    let mut lines = vec![format!("{path}{kind}, without devices (nodev)")];
+    lines.push(match (&spec.changes, spec.read_only, &prepared.overlay) {
+        (_, true, _) => "read-only".into(),
+        (Changes::Kept(dir), ..) => format!("changes are kept in {}", dir.to_string_lossy()),
+        (_, _, Some(_)) => "changes are in memory, and gone at the end".into(),
+        _ => "changes go into it".into(),
+    });
+    lines.push(match prepared.order {
+        Order::Pivot => "becomes / by pivot_root; nothing of the host's tree is left".into(),
+        Order::Locked => "lies over /, in mounts that the kernel locks (initial ramfs)".into(),
+    });
+    lines
+}
+
+fn command(prepared: &Prepared<'_>) -> Vec<String> {
+    let spec = prepared.spec;
+    let words = spec.command.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>();
+    let account = &prepared.account;
+    let mut lines = vec![
+        words.join(" "),
+        format!("in {}, uid {}, gid {}", spec.workdir.to_string_lossy(), account.uid, account.gid),
+    ];
+    if !account.groups.is_empty() {
+        lines.push(format!("groups {:?}", account.groups));
+    }
+    lines.push(match prepared.terminal {
+        true => "a terminal of the container's own".into(),
+        false => "the caller's standard input and output, no controlling terminal".into(),
+    });
+    lines
+}
+
+fn namespaces(prepared: &Prepared<'_>) -> Vec<String> {
+    let share = prepared.spec.share;
+    let all = [
+        ("user", false),
+        ("mnt", false),
+        ("pid", false),
+        ("net", share.net),
+        ("uts", share.uts),
+        ("ipc", share.ipc),
+        ("cgroup", share.cgroup),
+        ("time", share.time),
+    ];
+    let named = |shared| {
+        let names = all.iter().filter(|(_, is)| *is == shared).map(|(name, _)| *name);
+        names.collect::<Vec<_>>().join(" ")
+    };
+    let mut lines = vec![format!("new: {}", named(false))];
+    if !named(true).is_empty() {
+        lines.push(format!("the host's: {}", named(true)));
+    }
+    lines
+}
+
+fn ids(prepared: &Prepared<'_>) -> Vec<String> {
+    let ids = &prepared.ids;
+    let mut lines = vec![ids.to_string()];
+    if ids.rootfs_ids == RootfsIds::MapOrIdentity {
+        lines.push("if the rootfs cannot be idmapped: identity, with a warning".into());
+    }
+    if ids.or_single {
+        lines.push("if the setuid tools refuse: single, with a warning".into());
+    }
+    if let Some(warning) = &ids.warning {
+        lines.push(format!("warning: {warning}"));
+    }
+    lines
+}
+
+fn mounts(prepared: &Prepared<'_>) -> Vec<String> {
+    let share = prepared.spec.share;
+    let masked = prepared.ids.mask_proc && !prepared.spec.confine.unmask;
+    let own = |shared: bool| if shared { "the host's" } else { "new" };
+    let mut lines = vec![
+        format!(
+            "/proc  proc{}",
+            if masked { ", masked: container root is the host's" } else { "" }
+        ),
+        "/dev  tmpfs with null, zero, full, random, urandom, tty; pts, shm and mqueue".into(),
+        format!("/dev/shm, /dev/mqueue  {}", own(share.ipc)),
+        format!("/sys  {} sysfs, read-only", own(share.net)),
+    ];
+    lines.extend(prepared.plan.iter().map(step));
+    lines
+}
+
+fn step(step: &Step<'_>) -> String {
+    let Mount { target, what, .. } = step.mount;
+    let target = target.path.to_string_lossy();
+    let what = match what {
+        What::Bind(bind) if step.source.is_none() => {
+            format!("left out: {} is not there", bind.source.to_string_lossy())
+        }
+        What::Bind(bind) => {
+            let source = bind.source.to_string_lossy();
+            let below = if bind.recursive { " and what is mounted below" } else { "" };
+            format!("the host's {source}{below}, {}", flags(bind.flags))
+        }
+        What::Tmpfs { flags: set, .. } => format!("tmpfs, {}", flags(*set)),
+        What::Mqueue => "mqueue".into(),
+        What::File { mode, .. } => format!("a file of {} bytes, {mode:o}", step.content.len()),
+        What::Symlink(to) => format!("a link to {}", to.to_string_lossy()),
+        What::Dir { mode } => format!("a directory, {mode:o}"),
+    };
+    format!("/{target}  {what}")
+}
+
+fn flags(set: u64) -> String {
+    let names = [
+        (attr::RDONLY, "ro"),
+        (attr::NOSUID, "nosuid"),
+        (attr::NODEV, "nodev"),
+        (attr::NOEXEC, "noexec"),
+    ];
+    let set = names.iter().filter(|(flag, _)| set & flag != 0).map(|(_, name)| *name);
+    let set = set.collect::<Vec<_>>().join(",");
+    if set.starts_with("ro") { set } else { format!("rw,{set}") }
+}
+
+fn privileges(prepared: &Prepared<'_>) -> Vec<String> {
+    let confine = &prepared.spec.confine;
+    let (kind, set) = match prepared.account.uid {
+        0 => ("capabilities", confine.capabilities.bounding),
+        _ => ("ambient capabilities", confine.capabilities.ambient),
+    };
+    let names = capability::names(set).collect::<Vec<_>>();
+    let names = if names.is_empty() { "none".into() } else { names.join(" ") };
+    let mut lines = vec![format!("{kind}: {names}")];
+    lines.push(match confine.new_privs {
+        true => "setuid programs and file capabilities work".into(),
+        false => "no_new_privs".into(),
+    });
+    match &confine.label {
+        None => {}
+        Some(Label::AppArmor(name)) => lines.push(format!("AppArmor: {}", name.to_string_lossy())),
+        Some(Label::Selinux(name)) => lines.push(format!("SELinux: {}", name.to_string_lossy())),
+    }
+    lines
+}
+
+fn seccomp(prepared: &Prepared<'_>) -> String {
+    let log = if prepared.spec.confine.seccomp_log { ", refusals are logged" } else { "" };
+    match &prepared.spec.confine.seccomp {
+        Seccomp::None => "none".into(),
+        Seccomp::Default => {
+            format!("the containers project's profile, for these capabilities{log}")
+        }
+        Seccomp::File(path) => format!("{}{log}", path.to_string_lossy()),
+    }
+}
+
+fn limits(prepared: &Prepared<'_>) -> Vec<String> {
+    let limits = &prepared.spec.limits;
+    let mut lines = limits
+        .resources
+        .iter()
+        .map(|(resource, limit)| {
+            let name = limits::RESOURCES[*resource as usize];
+            format!("{name} {}:{}", limit.soft, limit.hard)
+        })
+        .collect::<Vec<_>>();
+    lines.extend(limits.nice.map(|nice| format!("nice {nice}")));
+    lines.extend(limits.oom_score_adj.map(|adj| format!("oom_score_adj {adj}")));
+    if lines.is_empty() {
+        lines.push("the caller's".into());
+    }
+    lines
+}
+
+/// What of the host's the command can reach besides mounts.
+fn shared(prepared: &Prepared<'_>) -> Vec<String> {
+    let mut lines = vec!["standard input, output and error".to_owned()];
+    lines.extend(prepared.keep_fds.iter().map(|fd| format!("descriptor {}", fd.as_raw_fd())));
+    if prepared.sources.notify.is_some() {
+        lines.push("the service manager's notification socket, as /dev/notify".into());
+    }
+    let names = prepared.environment.words().filter_map(|word| {
+        let text = word.to_string_lossy();
+        text.split_once('=').map(|(name, _)| name.to_owned())
+    });
+    lines.push(format!("environment: {}", names.collect::<Vec<_>>().join(" ")));
+    lines.push("umask, signal mask and ignored signals, and what limits do not name".into());
+    lines
+}

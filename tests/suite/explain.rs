@@ -1,0 +1,87 @@
+//! `--explain`: what a start would do.
+
+use crate::launch::Launch;
+use crate::output::Output;
+use crate::rootfs::Rootfs;
+
+/// What stands under a heading.
+#[track_caller]
+fn under<'a>(output: &'a Output, heading: &str) -> Vec<&'a str> {
+    let lines = output.lines();
+    let first = lines.iter().position(|line| line.starts_with(&format!("{heading} ")));
+    let first = first.unwrap_or_else(|| panic!("no {heading}\n{output}"));
+    let rest = lines[first + 1..].iter().take_while(|line| line.starts_with(' '));
+    [lines[first].strip_prefix(heading).unwrap().trim()]
+        .into_iter()
+        .chain(rest.map(|line| line.trim()))
+        .collect()
+}
+
+#[test]
+fn nothing_is_started_and_nothing_made() {
+    let rootfs = Rootfs::bare();
+    let before = rootfs.listing();
+    let launch = Launch::on(&rootfs).option("--explain").command(["/bin/none", "-x"]);
+    let output = launch.run().ok();
+    assert_eq!(under(&output, "command")[0], "/bin/none -x");
+    assert_eq!(rootfs.listing(), before);
+}
+
+#[test]
+fn it_tells_what_was_asked_for() {
+    let launch = Launch::new().option("--explain").option("--share=uts").option("--read-only");
+    let launch = launch.option("--tmpfs=/t:ro").option("--bind=/dev/null:/x").option("--here");
+    let launch = launch.option("--bind=/nowhere:/y:optional").option("--cap-drop=all");
+    let launch = launch.option("--cap-add=kill").option("--new-privs").option("--seccomp=none");
+    let output = launch.option("--rlimit=nofile=99").option("--symlink=a:/l").run().ok();
+    assert!(under(&output, "rootfs").contains(&"read-only"), "{output}");
+    let namespaces = under(&output, "namespaces");
+    assert_eq!(namespaces, ["new: user mnt pid net ipc cgroup time", "the host's: uts"]);
+    let mounts = under(&output, "mounts").join("\n");
+    for part in [
+        "/t  tmpfs, ro,nosuid,nodev",
+        "/x  the host's /dev/null",
+        "/app  the host's . and what is mounted below, rw,nosuid,nodev",
+        "/y  left out: /nowhere is not there",
+        "/l  a link to a",
+    ] {
+        assert!(mounts.contains(part), "{part}\n{output}");
+    }
+    let privileges = under(&output, "privileges");
+    assert_eq!(privileges, ["capabilities: kill", "setuid programs and file capabilities work"]);
+    assert_eq!(under(&output, "seccomp"), ["none"]);
+    assert_eq!(under(&output, "limits"), ["nofile 99:99"]);
+    assert!(under(&output, "command")[1].starts_with("in /app, uid 0"), "{output}");
+}
+
+#[test]
+fn the_ids_are_those_that_a_start_takes() {
+    let rootfs = Rootfs::new();
+    let output = Launch::on(&rootfs).option("--explain").run().ok();
+    let promised = under(&output, "ids")[0].split(',').nth(1).unwrap().trim().to_owned();
+    let map = Launch::on(&rootfs).probe("show /proc/self/uid_map").run();
+    if output.stdout.contains("rootfs idmapped") && crate::ability::idmapped_mounts().is_err() {
+        return; // and it says what then becomes of it
+    }
+    let found = map.ok().lines()[0].split_whitespace().collect::<Vec<_>>().join(":");
+    assert!(promised.starts_with(&format!("uid {found}")), "{promised} {found}");
+}
+
+#[test]
+fn what_cannot_be_had_is_an_error_as_in_a_start() {
+    let launch = || Launch::new().option("--explain");
+    launch().option("--bind=/nowhere").run().fails_with(125, "/nowhere: ENOENT");
+    launch().option("--user=nobody-here").run().fails_with(125, "nobody-here");
+    let form = Launch::new().option("--explain=yaml").run();
+    form.fails_with(125, "it is one of text, json");
+}
+
+#[test]
+fn programs_get_json() {
+    let launch = Launch::new().option("--explain=json").command(["a\"b", "\n"]);
+    let output = launch.run().ok();
+    assert_eq!(output.lines().len(), 1, "{output}");
+    assert!(output.stdout.starts_with("{\"rootfs\":[\""), "{output}");
+    assert!(output.stdout.contains("\"command\":[\"a\\\"b \\u000a\","), "{output}");
+    assert!(output.stdout.ends_with("]}\n"), "{output}");
+}
