@@ -15,8 +15,10 @@ mod error;
 mod head;
 mod json;
 mod log;
+mod namespaces;
 mod parent;
 mod prepare;
+mod resolve;
 mod seccomp;
 mod spawn;
 mod spec;
@@ -97,7 +99,7 @@ fn start_in_order(
     let mut prepared = prepare(spec, order, inherited, log)?;
     loop {
         let (pid, channel) = match spawn(&prepared)? {
-            Side::Child { channel, argv } => child::enter(&prepared, &channel, &argv),
+            Side::Child(child) => child::enter(&prepared, &child),
             Side::Parent { pid, channel } => (pid, channel),
         };
         match parent::admit(&prepared, pid, channel, log) {

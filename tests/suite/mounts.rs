@@ -11,12 +11,12 @@ pub fn modes() -> &'static [&'static str] {
     if sys::uid() == 0 { &["auto", "single", "identity"] } else { &["auto", "single"] }
 }
 
-/// Mount point, options of the mount, type, and root within its file system.
 fn mounts(mode: &str, rootfs: &Rootfs) -> Vec<[String; 4]> {
     mounts_of(Launch::on(rootfs).option("--userns").arg(mode))
 }
 
-fn mounts_of(launch: Launch) -> Vec<[String; 4]> {
+/// Mount point, options of the mount, type, and root within its file system.
+pub fn mounts_of(launch: Launch) -> Vec<[String; 4]> {
     let output = launch.probe("show /proc/self/mountinfo").run().ok();
     let parse = |line: &&str| {
         let fields = line.split(' ').collect::<Vec<_>>();

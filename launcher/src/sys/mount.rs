@@ -52,18 +52,14 @@ const AT_RECURSIVE: i32 = 0x8000;
 
 fn set_attr(mount: BorrowedFd<'_>, flags: i32, attr: &MountAttr) -> Result<()> {
     let flags = libc::AT_EMPTY_PATH | flags;
+    let (fd, attr) = (mount.as_raw_fd(), ptr::from_ref(attr));
+    let size = size_of::<MountAttr>();
     // SAFETY: the path ends with NUL; `attr` is of the size that is given.
-    unsafe {
-        syscall!(
-            Sysno::mount_setattr,
-            mount.as_raw_fd(),
-            c"".as_ptr(),
-            flags,
-            ptr::from_ref(attr),
-            size_of::<MountAttr>()
-        )
+    match unsafe { syscall!(Sysno::mount_setattr, fd, c"".as_ptr(), flags, attr, size) } {
+        // What older containers' seccomp says of a system call that they do not know.
+        Err(Errno::EPERM) if !has_setattr() => Err(Errno::ENOSYS),
+        other => other.map(drop),
     }
-    .map(drop)
 }
 
 /// mount_setattr(2), recursive: adds flags to every mount of a tree, and takes them out of
@@ -124,22 +120,12 @@ pub fn allow_exec(mount: BorrowedFd<'_>) -> Result<()> {
     set_attr(mount, 0, &MountAttr { set: 0, clear: attr::NOEXEC, propagation: 0, userns_fd: 0 })
 }
 
-/// Whether the kernel has mount_setattr (Linux 5.12): without a mount to act on, it says EBADF.
+/// Whether there is a mount_setattr (Linux 5.12): it finds a size of 0 invalid before it asks
+/// who we are.
 pub fn has_setattr() -> bool {
-    let attr = MountAttr { set: 0, clear: 0, propagation: 0, userns_fd: 0 };
-    let size = size_of::<MountAttr>();
-    // SAFETY: the path ends with NUL; `attr` is of the size that is given.
-    let result = unsafe {
-        syscall!(
-            Sysno::mount_setattr,
-            -1i32,
-            c"".as_ptr(),
-            libc::AT_EMPTY_PATH,
-            &raw const attr,
-            size
-        )
-    };
-    result != Err(Errno::ENOSYS)
+    // SAFETY: the path ends with NUL, and nothing is read from a struct of no size.
+    let result = unsafe { syscall!(Sysno::mount_setattr, -1i32, c"".as_ptr(), 0, 0, 0) };
+    result == Err(Errno::EINVAL)
 }
 
 /// f_flags of struct statfs, which on any 64-bit architecture is fifteen words
