@@ -41,6 +41,13 @@ fn root_needs_no_proc_on_the_host() {
         assert_eq!(shared_with_host(launch()), [""; 0]);
         launch().probe("try list /sys/class/net").run().ok().prints(&["ok"]);
     }
+    // Before Linux 5.11 open descriptors are found in a proc.
+    let old = Before::Refuse(vec![libc::SYS_close_range as u32], libc::EINVAL);
+    let launch = Launch::on(&rootfs).before(Before::NoProc).before(old);
+    let stray = std::fs::File::open("/").unwrap();
+    let fds = launch.descriptor(stray, 77).probe("fds").run().ok();
+    assert_eq!(fds.lines().len(), 3, "{fds}");
+
     let launch = || Launch::on(&rootfs).before(Before::NoProc);
     launch().command(["/none"]).run().code(127);
     let check = launch().option("--check").run().ok();

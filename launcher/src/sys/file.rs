@@ -197,6 +197,28 @@ pub fn is_anonymous_pipe(fd: BorrowedFd<'_>) -> Result<bool> {
     Ok(stat[0] == PIPEFS_MAGIC)
 }
 
+/// getdents64(2): every name in an open directory.
+pub fn for_each_name(dir: BorrowedFd<'_>, mut f: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    // struct linux_dirent64: two words, the record's length, a byte, and the name with its NUL.
+    const LENGTH: usize = 16;
+    const NAME: usize = 19;
+    let mut buffer = [0u8; 1024];
+    loop {
+        let (place, size) = (buffer.as_mut_ptr(), buffer.len());
+        // SAFETY: pointer and size are of one slice, which is ours to write.
+        let count = unsafe { syscall!(Sysno::getdents64, dir.as_raw_fd(), place, size) }?;
+        let mut rest = &buffer[..count];
+        if rest.is_empty() {
+            return Ok(());
+        }
+        while let Some(&[low, high]) = rest.get(LENGTH..LENGTH + 2) {
+            let (record, behind) = rest.split_at(usize::from(u16::from_ne_bytes([low, high])));
+            f(record[NAME..].split(|&b| b == 0).next().unwrap_or(&[]))?;
+            rest = behind;
+        }
+    }
+}
+
 /// fchdir(2).
 pub fn enter_dir(dir: BorrowedFd<'_>) -> Result<()> {
     // SAFETY: it takes no memory.
