@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::error::Error;
 use crate::sys::file::{self, At};
-use crate::sys::mount::attr::{NODEV, NOSUID, RDONLY};
+use crate::sys::mount::attr::{NODEV, NOSUID};
 use crate::sys::{Errno, Result as SysResult, mount};
 
 /// Built by build.rs from ../init, for the same target.
@@ -68,9 +68,9 @@ impl Source {
         let apart = mount::create(c"tmpfs", [(c"mode", c"755")], NOSUID | NODEV)?;
         let copy = file::create(apart.as_fd(), c"init", 0o755)?;
         self.copy_to(copy.as_fd())?;
-        // A mount that somebody writes to cannot be made read-only.
+        // While somebody writes to it, it cannot be made read-only.
         drop(copy);
-        mount::restrict(apart.as_fd(), RDONLY)?;
+        mount::make_read_only(apart.as_fd())?;
         file::open(At::Dir(apart.as_fd()), c"init", libc::O_PATH)
     }
 }

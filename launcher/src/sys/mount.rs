@@ -109,6 +109,24 @@ pub fn create<'a>(
     unsafe { syscall!(Sysno::fsmount, fd, FSMOUNT_CLOEXEC, flags) }.map(own)
 }
 
+/// fspick(2) and fsconfig(2): makes a whole file system read-only, wherever it is mounted.
+pub fn make_read_only(mount: BorrowedFd<'_>) -> Result<()> {
+    const FSPICK_CLOEXEC_EMPTY_PATH: u32 = 1 | 8;
+    const FSCONFIG_SET_FLAG: u32 = 0;
+    const FSCONFIG_CMD_RECONFIGURE: u32 = 7;
+    let (fd, empty) = (mount.as_raw_fd(), c"".as_ptr());
+    // SAFETY: the path ends with NUL.
+    let context = unsafe { syscall!(Sysno::fspick, fd, empty, FSPICK_CLOEXEC_EMPTY_PATH) };
+    let context = context.map(own)?;
+    let fd = context.as_raw_fd();
+    // SAFETY: the key ends with NUL; a flag has no value, and the command takes no memory.
+    unsafe {
+        syscall!(Sysno::fsconfig, fd, FSCONFIG_SET_FLAG, c"ro".as_ptr(), 0, 0)?;
+        syscall!(Sysno::fsconfig, fd, FSCONFIG_CMD_RECONFIGURE, 0, 0, 0)
+    }
+    .map(drop)
+}
+
 /// mount_setattr(2) of one mount: makes it read-only, or takes that back.
 pub fn set_read_only(mount: BorrowedFd<'_>, is: bool) -> Result<()> {
     let (set, clear) = if is { (attr::RDONLY, 0) } else { (0, attr::RDONLY) };
