@@ -42,6 +42,8 @@ stages! {
     SetGid,
     /// Become the container's uid 0.
     SetUid,
+    /// Make a time namespace, where clone3 could not (seccomp).
+    UnshareTime,
     /// Leave the caller's session keyring.
     LeaveKeyring,
     /// Ask for SIGKILL when the parent dies, and see that it has not died yet.
@@ -92,6 +94,8 @@ stages! {
     SetHostname,
     /// Make the rootfs the root.
     PivotRoot,
+    /// Copy init to a file system of its own, where no memfd can be executed.
+    CopyInit,
     /// Let the channel and `--keep-fd` survive execve.
     KeepFds,
     /// Give the command the caller's limit on open files.

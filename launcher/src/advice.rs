@@ -4,7 +4,7 @@ use init::stage::Stage;
 
 use crate::child::MOUNT_POINTS;
 use crate::error::Error;
-use crate::prepare::{Prepared, clone_advice};
+use crate::prepare::{NEEDS_MOUNT_API, Prepared, clone_advice};
 use crate::spec::Changes;
 use crate::sys::Errno;
 
@@ -27,6 +27,7 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
         Stage::ClearGroups => "drop the caller's groups".into(),
         Stage::SetGid => "become the container's gid 0".into(),
         Stage::SetUid => "become the container's uid 0".into(),
+        Stage::UnshareTime => "make a time namespace".into(),
         Stage::LeaveKeyring => "leave the caller's session keyring".into(),
         Stage::WatchParent => "tie the container to the launcher".into(),
         Stage::SetUmask => "set the umask".into(),
@@ -63,6 +64,7 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
         Stage::RaiseLoopback => "bring up the container's loopback interface".into(),
         Stage::SetHostname => format!("set the host name to {}", spec.hostname.to_string_lossy()),
         Stage::PivotRoot => format!("make rootfs {rootfs} the root"),
+        Stage::CopyInit => "copy init to a tmpfs, as no memfd may be executed".into(),
         Stage::KeepFds => "keep descriptors open for the command".into(),
         Stage::RestoreLimit => "set the command's limits".into(),
         Stage::ExecInit => match &spec.init {
@@ -109,9 +111,17 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
         }
         (Stage::MakePrivate, Errno::EACCES | Errno::EPERM) => {
             "AppArmor may restrict user namespaces: sysctl \
-             kernel.apparmor_restrict_unprivileged_userns (Ubuntu)"
+             kernel.apparmor_restrict_unprivileged_userns (Ubuntu), or an outer container's seccomp"
         }
         (Stage::CloneRoot, errno) => return clone_advice(errno),
+        (
+            Stage::CloneDevice
+            | Stage::AttachRoot
+            | Stage::MountDev
+            | Stage::MountPts
+            | Stage::MountShm,
+            Errno::ENOSYS | Errno::EPERM,
+        ) => NEEDS_MOUNT_API,
         (Stage::FindCommand | Stage::ExecCommand, Errno::ENOENT) => {
             "is it on the container's PATH, and with it its interpreter (#!) or ELF loader?"
         }
@@ -161,6 +171,13 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
         }
         (Stage::SetLabel, Errno::ENOENT) => "no such profile is loaded",
         (Stage::ChangeDirectory, Errno::ENOENT) => "create it in the rootfs, or give another",
+        (Stage::UnshareTime, _) => {
+            "an outer container's seccomp forbids clone3 as well; --share time leaves it out"
+        }
+        (Stage::Spawn, Errno::EINVAL) => {
+            "an outer container's seccomp forbids clone3, without which a time namespace of a \
+             user's needs Linux 6.2; --share time leaves it out"
+        }
         (Stage::Spawn, Errno::EAGAIN) => "a limit on processes is reached",
         _ => return None,
     };

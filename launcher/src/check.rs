@@ -9,14 +9,13 @@ use std::ffi::{CStr, CString};
 use std::fmt;
 use std::os::fd::AsFd;
 
-use init::exit::{self, Ending};
-use init::stage::Stage;
+use init::exit;
 
 use crate::advice;
 use crate::error::{Error, show_errno};
+use crate::namespaces::{self, Namespace};
 use crate::prepare::ids::{self, IdPlan};
-use crate::prepare::{Caller, Rootfs, program};
-use crate::spawn::{self, NAMESPACES, NEWUSER, Namespace};
+use crate::prepare::{Caller, Program, Rootfs, program};
 use crate::spec::Userns;
 use crate::sys::process::{self, Forked, Words};
 use crate::sys::{Errno, Result as SysResult, file, mount, system};
@@ -47,6 +46,15 @@ pub fn look(rootfs: &CStr) -> Result<Findings, Error> {
     let mut findings = Findings { lines, can_start: true, to_share: Vec::new() };
     findings.check_calls();
     let ids = findings.check_ids(&caller, &rootfs);
+    if !caller.proc.is_hosts {
+        // A start puts it in sight; here it is enough to have it where it belongs.
+        let put = || {
+            mount::unshare_namespace()?;
+            mount::make_private()?;
+            mount::attach(caller.proc.dir(), file::At::Cwd, c"/proc")
+        };
+        put().ok();
+    }
     if let (Some(namespaces), Some(ids)) = (findings.check_namespaces(), ids) {
         findings.check_inside(namespaces, &ids, &rootfs, &caller);
     }
@@ -100,25 +108,27 @@ impl Findings {
     fn check_calls(&mut self) {
         let root = file::open(file::At::Cwd, c"/", libc::O_PATH);
         let resolve = root.and_then(|root| file::open_in_root(root.as_fd(), c".", libc::O_PATH));
-        self.needs("openat2", resolve.map(drop).map_err(|errno| with_version(errno, "5.6")));
-        self.needs("init from a memfd", run_init());
+        self.likes("openat2", resolve.map(drop), "paths are looked up name by name without it");
+        let apart = "it is copied to a tmpfs of its own, and executed by a proc of its own";
+        self.likes("init from a memfd", run_init(), apart);
         let setattr = if mount::has_setattr() { Ok(()) } else { Err(Errno::ENOSYS) };
         self.likes("mount_setattr", setattr, "Linux 5.12; no idmapped mounts without it");
     }
 
     /// The CLONE_NEW* that can be had; none without a user namespace, which allows the others.
     fn check_namespaces(&mut self) -> Option<u64> {
-        let user = try_clone(NEWUSER).map_err(|errno| explain(errno, spawn::advice(errno)));
+        let user = namespaces::try_out(namespaces::USER)
+            .map_err(|errno| explain(errno, namespaces::advice(errno, namespaces::USER)));
         let has_user = user.is_ok();
         self.needs("user namespace", user);
         if !has_user {
             return None;
         }
-        let mut flags = NEWUSER;
-        for namespace in &NAMESPACES {
+        let mut flags = namespaces::USER;
+        for namespace in &namespaces::ALL {
             let Namespace { name, kernel_option, .. } = namespace;
             let what = format!("{name} namespace");
-            match try_clone(NEWUSER | namespace.flag) {
+            match namespaces::try_out(namespaces::USER | namespace.flag) {
                 Ok(()) => {
                     flags |= namespace.flag;
                     self.yes(what);
@@ -186,38 +196,18 @@ fn explain(errno: Errno, advice: Option<String>) -> String {
     advice.map_or(errno.clone(), |advice| format!("{errno}; {advice}"))
 }
 
-fn with_version(errno: Errno, version: &str) -> String {
-    explain(
-        errno,
-        Some(format!("Linux {version}, and an outer container's seccomp that allows it")),
-    )
-}
-
-fn try_clone(flags: u64) -> SysResult<()> {
-    match process::clone3(flags, libc::SIGCHLD)? {
-        Forked::Child => process::exit(0),
-        Forked::Parent(pid) => process::wait(pid).map(drop),
-    }
-}
-
 /// Executes the built-in init as a start does; it has nothing to do but to tell its version.
-fn run_init() -> Result<(), String> {
-    let memfd = program::open(None).map_err(|error| error.to_string())?;
+fn run_init() -> SysResult<()> {
+    let Ok(Program::Sealed(memfd)) = program::open(None) else { return Err(Errno::EACCES) };
     let argv = Words::new([c"init", c"--version"].map(CString::from).into());
     let none = Words::new(Vec::new());
-    let failed = |errno| explain(errno, advice::of(Stage::ExecInit, errno));
-    let pid = match process::clone3(0, libc::SIGCHLD).map_err(failed)? {
-        Forked::Parent(pid) => pid,
+    match process::clone(0, libc::SIGCHLD)? {
         Forked::Child => {
             let silent = file::open(file::At::Cwd, c"/dev/null", libc::O_WRONLY);
             silent.and_then(|null| file::duplicate_onto(null.as_fd(), 1)).ok();
             let errno = process::execute(memfd.as_fd(), &argv, &none);
             process::exit(errno.into_raw() as u8)
         }
-    };
-    match process::wait(pid).map(Ending::from_wait_status).map_err(failed)? {
-        Ending::Code(0) => Ok(()),
-        Ending::Code(errno) => Err(failed(Errno::new(i32::from(errno)))),
-        Ending::Signal { signal, .. } => Err(format!("init was ended by signal {signal}")),
+        Forked::Parent(pid) => process::wait_for_errno(pid),
     }
 }

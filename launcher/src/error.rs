@@ -93,6 +93,7 @@ fn general_advice(errno: Errno) -> Option<&'static str> {
         Errno::ENOMEM => "there is not enough memory, or a limit on it: ulimit -v, memory.max",
         Errno::EAGAIN => "a limit on processes is reached: ulimit -u, or the cgroup's pids.max",
         Errno::ENOSPC => "a limit is reached: for mounts it is the sysctl fs.mount-max",
+        Errno::EPERM => "an outer container's seccomp or a security module may forbid it",
         Errno::ENOSYS => {
             "this kernel is too old for it, or an outer container's seccomp forbids it"
         }

@@ -16,8 +16,10 @@ mod explain;
 mod head;
 mod json;
 mod log;
+mod namespaces;
 mod parent;
 mod prepare;
+mod resolve;
 mod seccomp;
 mod spawn;
 mod spec;
@@ -104,7 +106,7 @@ fn start_in_order(
     let mut prepared = prepare(spec, order, inherited, log)?;
     loop {
         let (pid, channel) = match spawn(&prepared)? {
-            Side::Child { channel, argv } => child::enter(&prepared, &channel, &argv),
+            Side::Child(child) => child::enter(&prepared, &child),
             Side::Parent { pid, channel } => (pid, channel),
         };
         match parent::admit(&prepared, pid, channel, log) {

@@ -16,7 +16,7 @@ use crate::rootfs::{Rootfs, temporary_path};
 use crate::{subject, sys};
 
 /// Cannot fail, or are over before there is a launcher, or are the end of a process.
-const NOT_FAILED: [&str; 9] = [
+pub const NOT_FAILED: [&str; 9] = [
     "execve",
     "exit_group",
     "arch_prctl",

@@ -11,12 +11,12 @@ pub fn modes() -> &'static [&'static str] {
     if sys::uid() == 0 { &["auto", "single", "identity"] } else { &["auto", "single"] }
 }
 
-/// Mount point, options of the mount, type, and root within its file system.
 fn mounts(mode: &str, rootfs: &Rootfs) -> Vec<[String; 4]> {
     mounts_of(Launch::on(rootfs).option("--userns").arg(mode))
 }
 
-fn mounts_of(launch: Launch) -> Vec<[String; 4]> {
+/// Mount point, options of the mount, type, and root within its file system.
+pub fn mounts_of(launch: Launch) -> Vec<[String; 4]> {
     let output = launch.probe("show /proc/self/mountinfo").run().ok();
     let parse = |line: &&str| {
         let fields = line.split(' ').collect::<Vec<_>>();
@@ -153,6 +153,43 @@ fn sys_is_read_only() {
         let launch = Launch::on(&rootfs).option("--userns").arg(mode);
         let output = launch.probe("try open /sys/class/net/lo/mtu").run().ok();
         output.prints_one_of(&["EROFS", "EACCES"]);
+    }
+}
+
+#[test]
+fn hosts_sys_is_read_only_with_the_network_shared() {
+    let rootfs = Rootfs::new();
+    for mode in modes() {
+        let launch = || Launch::on(&rootfs).option("--userns").arg(*mode).option("--share=net");
+        let found = mounts_of(launch());
+        for [point, flags, kind, _] in found.iter().filter(|[point, ..]| point.starts_with("/sys"))
+        {
+            for flag in ["ro", "nosuid", "nodev", "noexec"] {
+                assert!(flags.split(',').any(|f| f == flag), "{mode}: {point} ({kind}) is {flags}");
+            }
+        }
+        launch().probe("try open /sys/class/net/lo/mtu").run().ok().prints_one_of(&[
+            "EROFS", "EACCES", // Before Linux 5.12 there is no /sys then.
+            "ENOENT",
+        ]);
+        launch().probe("try remount /sys").run().ok().prints_one_of(&["EPERM", "EINVAL"]);
+    }
+}
+
+#[test]
+fn terminals_belong_to_their_group_where_it_is_mapped() {
+    let rootfs = Rootfs::new();
+    let options = |mode: &str| {
+        let launch = Launch::on(&rootfs).option("--userns").arg(mode);
+        let output = launch.probe("show /proc/self/mountinfo").run().ok();
+        let line = output.lines().into_iter().find(|line| line.contains(" /dev/pts "));
+        line.and_then(|line| line.rsplit(' ').next()).unwrap_or_default().to_owned()
+    };
+    let single = options("single");
+    assert!(single.contains("mode=620") && !single.contains("gid="), "{single}");
+    if sys::uid() == 0 {
+        let identity = options("identity");
+        assert!(identity.split(',').any(|option| option == "gid=5"), "{identity}");
     }
 }
 

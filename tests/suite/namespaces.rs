@@ -28,7 +28,7 @@ fn own(name: &str) -> Option<String> {
 
 /// The namespaces that are the same inside as outside.
 #[track_caller]
-fn shared_with_host(launch: Launch) -> Vec<&'static str> {
+pub fn shared_with_host(launch: Launch) -> Vec<&'static str> {
     let output = launch.probe("namespaces").run().ok();
     let is_same = |name: &&str| own(name).is_some_and(|inode| output.fact(name) == inode);
     ALL.into_iter().filter(is_same).collect()

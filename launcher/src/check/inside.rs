@@ -5,9 +5,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use init::stage::Stage;
 
 use crate::error::Error;
+use crate::namespaces;
 use crate::parent::maps;
 use crate::prepare::ids::IdPlan;
-use crate::prepare::{Caller, Rootfs};
+use crate::prepare::{Caller, Proc, Rootfs};
 use crate::sys::file::{self, At};
 use crate::sys::process::{self, Forked};
 use crate::sys::{Errno, Result as SysResult, mount, socket};
@@ -65,25 +66,20 @@ const fn useful(
 }
 
 /// Clones a child into these namespaces with these ids, which goes through the steps and ends.
-pub fn run(
-    namespaces: u64,
-    ids: &IdPlan,
-    rootfs: &Rootfs,
-    caller: &Caller,
-) -> Result<Trial, Error> {
+pub fn run(flags: u64, ids: &IdPlan, rootfs: &Rootfs, caller: &Caller) -> Result<Trial, Error> {
     let (ours, its) = socket::pair()
         .map_err(|errno| Error::at("Channel", "create the channel to the child", errno))?;
-    let pid = match process::clone3(namespaces, libc::SIGCHLD) {
-        Ok(Forked::Child) => {
+    let pid = match namespaces::clone_into(flags, libc::SIGCHLD) {
+        Ok((Forked::Child, _)) => {
             drop(ours);
             go_through(its.as_fd())
         }
-        Ok(Forked::Parent(pid)) => pid,
+        Ok((Forked::Parent(pid), _)) => pid,
         Err(errno) => return Err(Error::at("Clone", "create all these namespaces at once", errno)),
     };
     drop(its);
-    let trial = maps::write(ids, pid).map(|()| {
-        let idmap = caller.can_mount.then(|| try_idmap(rootfs, pid));
+    let trial = maps::write(ids, &caller.proc, pid).map(|()| {
+        let idmap = caller.can_mount.then(|| try_idmap(rootfs, &caller.proc, pid));
         Trial { steps: hear(&ours), idmap }
     });
     // The closed channel ends the child.
@@ -128,8 +124,8 @@ fn pivot() -> SysResult<()> {
 }
 
 /// On a clone of the rootfs's own, which is dropped again.
-fn try_idmap(rootfs: &Rootfs, pid: i32) -> SysResult<()> {
+fn try_idmap(rootfs: &Rootfs, proc: &Proc, pid: i32) -> SysResult<()> {
     let clone = mount::clone_tree(At::Dir(rootfs.dir()), c"", true)?;
-    let userns = maps::open_userns(pid).map_err(|error| error.errno.unwrap_or(Errno::EIO))?;
+    let userns = maps::open_userns(proc, pid).map_err(|error| error.errno.unwrap_or(Errno::EIO))?;
     mount::map_ids(clone.as_fd(), userns.as_fd())
 }

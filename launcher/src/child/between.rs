@@ -7,7 +7,7 @@
 
 use std::ffi::CStr;
 use std::io::Write;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use init::stage::Stage;
 
@@ -27,9 +27,6 @@ pub fn become_container(
     reporter: &mut Reporter<'_>,
 ) -> Result<(), Failure> {
     mount::make_private().at(Stage::MakePrivate)?;
-    // Behind the rootfs there is no /proc to find.
-    let proc = file::open(At::Cwd, c"/proc", libc::O_PATH | libc::O_DIRECTORY)
-        .at(Stage::CloneContainer)?;
     root::take_mounts(prepared)?;
     reporter.done(Stage::CloneRoot);
     prepared.attach_root().at(prepared.attach_stage())?;
@@ -39,10 +36,12 @@ pub fn become_container(
     // A change of ids has made us undumpable, and a clone of such a process cannot be mapped.
     process::make_dumpable().at(Stage::CloneContainer)?;
     let (our_gate, its_gate) = socket::pair().at(Stage::CloneContainer)?;
-    match spawn::spawn_within(prepared.spec.share).at(Stage::CloneContainer)? {
+    let (forked, lacks_time) =
+        spawn::spawn_within(prepared.spec.share).at(Stage::CloneContainer)?;
+    match forked {
         Forked::Parent(pid) => {
             drop(its_gate);
-            admit(prepared, pid, &proc, our_gate.as_fd()).at(Stage::MapContainer)?;
+            admit(prepared, pid, our_gate.as_fd()).at(Stage::MapContainer)?;
             reporter.hand_over(pid);
             process::exit(0)
         }
@@ -50,19 +49,20 @@ pub fn become_container(
             drop(our_gate);
             identity::wait_for_maps(its_gate.as_fd())?;
             identity::become_root(prepared)?;
+            identity::make_time(lacks_time)?;
             identity::watch_parent(channel)
         }
     }
 }
 
 /// As the parent does it for us: each id of ours becomes itself.
-fn admit(prepared: &Prepared<'_>, pid: i32, proc: &OwnedFd, gate: BorrowedFd<'_>) -> SysResult<()> {
+fn admit(prepared: &Prepared<'_>, pid: i32, gate: BorrowedFd<'_>) -> SysResult<()> {
     for (name, lines) in [("uid_map", &prepared.inner_uids), ("gid_map", &prepared.inner_gids)] {
         // On the stack: nothing is allocated here.
         let mut path = [0; 32];
         write!(&mut path[..], "{pid}/{name}\0").map_err(|_| Errno::ENAMETOOLONG)?;
         let path = CStr::from_bytes_until_nul(&path).map_err(|_| Errno::ENAMETOOLONG)?;
-        let file = file::open(At::Dir(proc.as_fd()), path, libc::O_WRONLY)?;
+        let file = file::open(At::Dir(prepared.caller.proc.dir()), path, libc::O_WRONLY)?;
         file::write(file.as_fd(), lines.as_bytes())?;
     }
     file::write(gate, b"g").map(drop)

@@ -33,6 +33,11 @@ pub fn become_root(prepared: &Prepared<'_>) -> Result<(), Failure> {
     process::set_uid(0).at(Stage::SetUid)
 }
 
+/// What clone(2) could not make with the others.
+pub fn make_time(is_lacking: bool) -> Result<(), Failure> {
+    if is_lacking { process::unshare_time().at(Stage::UnshareTime) } else { Ok(()) }
+}
+
 /// A change of credentials clears the death signal, so it is asked for after the last one. A
 /// parent that died before that is seen by its end of the channel: getppid(2) would not tell, it
 /// is 0 in a new pid namespace either way.

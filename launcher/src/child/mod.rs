@@ -6,6 +6,7 @@
 
 mod between;
 mod dev;
+mod hand_over;
 mod identity;
 mod network;
 mod plan;
@@ -13,22 +14,21 @@ mod reporter;
 mod root;
 mod system;
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use init::exit;
 use init::stage::Stage;
 
 use crate::prepare::{Order, Prepared};
-use crate::spec::limits::NOFILE;
-use crate::sys::process::{self, Words};
-use crate::sys::{file, mount};
+use crate::spawn::Child;
+use crate::sys::{file, mount, process};
 use reporter::{At as _, Failure, Reporter};
 pub use root::MOUNT_POINTS;
 
 /// Goes through the steps; does not come back.
-pub fn enter(prepared: &Prepared<'_>, channel: &OwnedFd, argv: &Words) -> ! {
-    let mut reporter = Reporter::new(channel.as_fd(), prepared.spec.verbose);
-    let Err(failure) = steps(prepared, channel.as_fd(), argv, &mut reporter);
+pub fn enter(prepared: &Prepared<'_>, child: &Child) -> ! {
+    let mut reporter = Reporter::new(child.channel.as_fd(), prepared.spec.verbose);
+    let Err(failure) = steps(prepared, child, &mut reporter);
     reporter.fail(failure);
     process::exit(exit::FAILED)
 }
@@ -36,11 +36,11 @@ pub fn enter(prepared: &Prepared<'_>, channel: &OwnedFd, argv: &Words) -> ! {
 /// Never `Ok`: success is init running.
 fn steps(
     prepared: &Prepared<'_>,
-    channel: BorrowedFd<'_>,
-    argv: &Words,
+    child: &Child,
     reporter: &mut Reporter<'_>,
 ) -> Result<std::convert::Infallible, Failure> {
     let spec = prepared.spec;
+    let channel = child.channel.as_fd();
 
     identity::wait_for_maps(channel)?;
     reporter.done(Stage::WaitGate);
@@ -50,6 +50,7 @@ fn steps(
         reporter.done(Stage::CloneRoot);
     }
     identity::become_root(prepared)?;
+    identity::make_time(child.lacks_time)?;
     identity::leave_keyring()?;
     identity::watch_parent(channel)?;
     reporter.done(Stage::WatchParent);
@@ -101,24 +102,10 @@ fn steps(
         reporter.done(Stage::PivotRoot);
     }
 
+    let program = hand_over::executable(&prepared.program)?;
     file::set_umask(callers_umask).at(Stage::SetUmask)?;
     keep_open(prepared, channel).at(Stage::KeepFds)?;
-    restore_limits(prepared).at(Stage::RestoreLimit)?;
-    let errno = process::execute(prepared.program.as_fd(), argv, &prepared.environment);
-    Err(Failure { stage: Stage::ExecInit, errno, object: 0 })
-}
-
-/// The caller's limit on open files, and those that were asked for: the parent has raised what
-/// they need. From here on few descriptors may be opened.
-fn restore_limits(prepared: &Prepared<'_>) -> crate::sys::Result<()> {
-    let limits = &prepared.spec.limits;
-    if limits.of(NOFILE).is_none() {
-        process::limit(0, NOFILE, Some(&prepared.inherited.open_files))?;
-    }
-    limits
-        .resources
-        .iter()
-        .try_for_each(|(resource, limit)| process::limit(0, *resource, Some(limit)).map(drop))
+    Err(hand_over::execute(prepared, program.as_fd(), &child.argv))
 }
 
 /// Everything else is closed by execve.

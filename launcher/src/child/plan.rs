@@ -9,6 +9,7 @@ use init::stage::Stage;
 use super::dev::Dev;
 use super::reporter::{At as _, Failure};
 use crate::prepare::{Prepared, Step};
+use crate::resolve;
 use crate::spec::mounts::{Target, What};
 use crate::sys::file::{self, At};
 use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID};
@@ -70,7 +71,7 @@ fn put_file_system<'a>(
 
 /// The directory, and those above it, made where they are missing.
 fn open_or_make_dir(root: BorrowedFd<'_>, target: &Target, mode: u32) -> SysResult<OwnedFd> {
-    let open = || file::open_in_root(root, &target.path, libc::O_PATH | libc::O_DIRECTORY);
+    let open = || resolve::open(root, &target.path, libc::O_PATH | libc::O_DIRECTORY);
     match open() {
         Err(Errno::ENOENT) => {
             let (dir, name) = parent_of(root, target)?;
@@ -83,7 +84,7 @@ fn open_or_make_dir(root: BorrowedFd<'_>, target: &Target, mode: u32) -> SysResu
 
 /// The file, or a new empty one for the mount to cover.
 fn open_or_make_file(root: BorrowedFd<'_>, target: &Target) -> SysResult<OwnedFd> {
-    let open = || file::open_in_root(root, &target.path, libc::O_PATH);
+    let open = || resolve::open(root, &target.path, libc::O_PATH);
     let found = match open() {
         Err(Errno::ENOENT) => {
             let (dir, name) = parent_of(root, target)?;
@@ -104,12 +105,12 @@ fn open_or_make_file(root: BorrowedFd<'_>, target: &Target) -> SysResult<OwnedFd
 /// link there, so nobody who exchanges directories for links meanwhile leads it out of the root.
 fn parent_of<'a>(root: BorrowedFd<'_>, target: &'a Target) -> SysResult<(OwnedFd, &'a CStr)> {
     let flags = libc::O_PATH | libc::O_DIRECTORY;
-    let mut dir = file::open_in_root(root, c".", flags)?;
+    let mut dir = resolve::open(root, c".", flags)?;
     for above in &target.above {
-        dir = match file::open_in_root(root, above, flags) {
+        dir = match resolve::open(root, above, flags) {
             Err(Errno::ENOENT) => {
                 make_dir(dir.as_fd(), last_name(above), 0o755)?;
-                file::open_in_root(root, above, flags)?
+                resolve::open(root, above, flags)?
             }
             other => other?,
         };

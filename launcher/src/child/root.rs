@@ -9,6 +9,7 @@ use super::between;
 use super::reporter::{At as _, Failure, Reporter};
 use crate::head::{self, Head};
 use crate::prepare::{Overlay, Prepared, Source};
+use crate::resolve;
 use crate::sys::file::At;
 use crate::sys::{Errno, Result as SysResult, file, mount};
 
@@ -106,7 +107,7 @@ fn look_at(root: BorrowedFd<'_>, path: &CStr) -> SysResult<()> {
     if is_on_a_mount_point(path) {
         return Ok(());
     }
-    let file = file::open_in_root(root, path, libc::O_PATH)?;
+    let file = resolve::open(root, path, libc::O_PATH)?;
     let stat = file::stat_fd(file.as_fd())?;
     if stat.is_regular() && stat.is_executable() { Ok(()) } else { Err(Errno::EACCES) }
 }
@@ -114,7 +115,7 @@ fn look_at(root: BorrowedFd<'_>, path: &CStr) -> SysResult<()> {
 /// Only what is certain counts: a file that cannot be read here may still be executed.
 fn is_missing_what_it_needs(root: BorrowedFd<'_>, path: &CStr) -> bool {
     let mut bytes = [0; head::LENGTH];
-    let Ok(count) = file::read_head_in_root(root, path, &mut bytes) else { return false };
+    let Ok(count) = resolve::read_head(root, path, &mut bytes) else { return false };
     let Some(other) = Head::parse(&bytes[..count]).needs() else { return false };
     if !other.starts_with(b"/") {
         return false;
@@ -130,7 +131,7 @@ fn look_for_workdir(root: BorrowedFd<'_>, path: &CStr) -> Result<(), Failure> {
     if is_on_a_mount_point(path) {
         return Ok(());
     }
-    match file::open_in_root(root, path, libc::O_PATH | libc::O_DIRECTORY) {
+    match resolve::open(root, path, libc::O_PATH | libc::O_DIRECTORY) {
         Err(errno @ (Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP)) => {
             Err(errno).at(Stage::ChangeDirectory)
         }
@@ -155,7 +156,7 @@ fn is_below(path: &[u8], directory: &[u8]) -> bool {
 /// container on the same rootfs may be using it.
 pub fn make_mount_point(root: BorrowedFd<'_>, point: usize) -> Result<OwnedFd, Failure> {
     let path = MOUNT_POINTS[point];
-    let open = || file::open_in_root(root, path, libc::O_PATH | libc::O_DIRECTORY);
+    let open = || resolve::open(root, path, libc::O_PATH | libc::O_DIRECTORY);
     match open() {
         Err(Errno::ENOENT) => match file::make_dir(At::Dir(root), path, 0o755) {
             // EEXIST: another container was faster.

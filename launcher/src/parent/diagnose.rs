@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 
 use crate::head::{self, Head};
 use crate::prepare::Prepared;
+use crate::resolve;
 use crate::sys::{Errno, file};
 
 /// What stands in the way, if it can be told from here.
@@ -13,7 +14,7 @@ pub fn exec_failure(prepared: &Prepared<'_>, errno: Errno) -> Option<String> {
     let path = prepared.candidates.iter().find(|path| is_executable_file(prepared, path))?;
     let shown = path.to_string_lossy();
     let mut bytes = [0; head::LENGTH];
-    let count = file::read_head_in_root(prepared.rootfs.dir(), path, &mut bytes).ok()?;
+    let count = resolve::read_head(prepared.rootfs.dir(), path, &mut bytes).ok()?;
     let head = Head::parse(&bytes[..count]);
     let other = head.needs().map(String::from_utf8_lossy).unwrap_or_default();
     match (head, errno) {
@@ -47,7 +48,7 @@ pub fn exec_failure(prepared: &Prepared<'_>, errno: Errno) -> Option<String> {
 }
 
 fn is_executable_file(prepared: &Prepared<'_>, path: &CStr) -> bool {
-    file::open_in_root(prepared.rootfs.dir(), path, libc::O_PATH)
+    resolve::open(prepared.rootfs.dir(), path, libc::O_PATH)
         .and_then(|fd| file::stat_fd(fd.as_fd()))
         .is_ok_and(|stat| stat.is_regular() && stat.is_executable())
 }

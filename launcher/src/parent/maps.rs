@@ -8,23 +8,24 @@ use std::path::Path;
 use init::exit::Ending;
 
 use crate::error::Error;
+use crate::prepare::Proc;
 use crate::prepare::ids::{IdPlan, Writer};
 use crate::spec::idmap::IdMap;
-use crate::sys::file::{self, At};
+use crate::sys::Errno;
+use crate::sys::file;
 use crate::sys::process::{self, Words};
-use crate::sys::{Errno, Result as SysResult};
 
 /// Writes all three, by ourselves or by the setuid tools.
-pub fn write(ids: &IdPlan, pid: i32) -> Result<(), Error> {
+pub fn write(ids: &IdPlan, proc: &Proc, pid: i32) -> Result<(), Error> {
     match &ids.writer {
         Writer::Parent => {
             if !ids.can_set_groups {
                 // Without privilege a gid_map is accepted only once setgroups(2) is denied: or
                 // somebody could drop a group that keeps them out of a file.
-                write_file(pid, "setgroups", "deny")?;
+                write_file(proc, pid, "setgroups", "deny")?;
             }
-            write_file(pid, "uid_map", &ids.uid.to_lines())?;
-            write_file(pid, "gid_map", &ids.gid.to_lines())
+            write_file(proc, pid, "uid_map", &ids.uid.to_lines())?;
+            write_file(proc, pid, "gid_map", &ids.gid.to_lines())
         }
         Writer::Tools(tools) => {
             run_tool(&tools.newuidmap, pid, &ids.uid)?;
@@ -34,39 +35,28 @@ pub fn write(ids: &IdPlan, pid: i32) -> Result<(), Error> {
 }
 
 /// The child's user namespace, as a descriptor.
-pub fn open_userns(pid: i32) -> Result<OwnedFd, Error> {
-    let path = format!("/proc/{pid}/ns/user");
-    open(&path, libc::O_RDONLY).map_err(|errno| {
-        Error::at("OpenUserns", format_args!("open {path}"), errno).advise_maybe(no_proc(errno))
-    })
+pub fn open_userns(proc: &Proc, pid: i32) -> Result<OwnedFd, Error> {
+    let path = format!("{pid}/ns/user");
+    proc.open_file(&path, libc::O_RDONLY)
+        .map_err(|errno| Error::at("OpenUserns", format_args!("open /proc/{path}"), errno))
 }
 
-fn write_file(pid: i32, name: &'static str, text: &str) -> Result<(), Error> {
-    let path = format!("/proc/{pid}/{name}");
+fn write_file(proc: &Proc, pid: i32, name: &'static str, text: &str) -> Result<(), Error> {
+    let path = format!("{pid}/{name}");
     let stage = match name {
         "uid_map" => "WriteUidMap",
         "gid_map" => "WriteGidMap",
         _ => "WriteSetgroups",
     };
     // One write: the kernel takes a map whole or not at all.
-    open(&path, libc::O_WRONLY)
+    proc.open_file(&path, libc::O_WRONLY)
         .and_then(|fd| file::write(fd.as_fd(), text.as_bytes()))
         .map(drop)
         .map_err(|errno| {
             let shown = text.trim_end().replace('\n', ", ");
-            Error::at(stage, format_args!("write {path} ({shown})"), errno)
-                .advise_maybe(no_proc(errno).or_else(|| advice(errno)))
+            Error::at(stage, format_args!("write /proc/{path} ({shown})"), errno)
+                .advise_maybe(advice(errno))
         })
-}
-
-fn open(path: &str, flags: i32) -> SysResult<OwnedFd> {
-    let path = CString::new(path).map_err(|_| Errno::EINVAL)?;
-    file::open(At::Cwd, &path, flags)
-}
-
-fn no_proc(errno: Errno) -> Option<String> {
-    (errno == Errno::ENOENT)
-        .then(|| "the host's /proc is not mounted; mount -t proc proc /proc".into())
 }
 
 fn advice(errno: Errno) -> Option<String> {

@@ -6,6 +6,7 @@
 mod diagnose;
 mod limits;
 pub mod maps;
+mod outer;
 mod pid_file;
 mod relay;
 mod status;
@@ -19,7 +20,7 @@ use crate::error::Error;
 use crate::log::Log;
 use crate::prepare::ids::RootfsIds;
 use crate::prepare::{Order, Prepared};
-use crate::sys::file::{self, At};
+use crate::sys::file;
 use crate::sys::{Errno, mount, process};
 pub use pid_file::PidFile;
 use status::Namespaces;
@@ -58,7 +59,7 @@ pub fn admit(
     log: &mut Log,
 ) -> Result<Container, Blocked> {
     log.step(format_args!("clone3 into pid {pid}"));
-    let namespaces = prepared.spec.status_fd.map(|_| Namespaces::of(pid));
+    let namespaces = prepared.spec.status_fd.map(|_| Namespaces::of(&prepared.caller.proc, pid));
     let container = Container { pid, channel, namespaces };
     match container.prepare_ids(prepared, log) {
         Ok(()) => {
@@ -78,10 +79,12 @@ pub fn admit(
 
 impl Container {
     fn prepare_ids(&self, prepared: &Prepared<'_>, log: &mut Log) -> Result<(), Blocked> {
-        maps::write(&prepared.ids, self.pid).map_err(|error| match prepared.ids.or_single {
-            true => Blocked::Refused(error),
-            false => Blocked::Failed(error),
-        })?;
+        maps::write(&prepared.ids, &prepared.caller.proc, self.pid).map_err(
+            |error| match prepared.ids.or_single {
+                true => Blocked::Refused(error),
+                false => Blocked::Failed(error),
+            },
+        )?;
         log.step("write id maps");
         if prepared.ids.rootfs_ids != RootfsIds::AsTheyAre {
             self.map_rootfs(prepared, log)?;
@@ -91,16 +94,7 @@ impl Container {
         give_pipes(prepared);
         limits::apply(&prepared.spec.limits, self.pid)?;
         if prepared.order == Order::Locked && prepared.caller.can_mount {
-            // The launcher stays in its own root, and comes back to where it was.
-            let attach = || {
-                let back = file::open(At::Cwd, c".", libc::O_PATH)?;
-                prepared.attach_root()?;
-                file::enter_dir(back.as_fd())
-            };
-            attach().map_err(|errno| {
-                let shown = prepared.spec.rootfs.to_string_lossy();
-                Error::at("AttachRoot", format_args!("attach rootfs {shown} over /"), errno)
-            })?;
+            outer::assemble(prepared)?;
         }
         Ok(self.go()?)
     }
@@ -115,7 +109,7 @@ impl Container {
 
     /// The child holds the same detached mount, so mapping ours maps its.
     fn map_rootfs(&self, prepared: &Prepared<'_>, log: &mut Log) -> Result<(), Blocked> {
-        let userns = maps::open_userns(self.pid)?;
+        let userns = maps::open_userns(&prepared.caller.proc, self.pid)?;
         match mount::map_ids(prepared.rootfs.dir(), userns.as_fd()) {
             Ok(()) => {
                 log.step("idmap rootfs");
@@ -142,7 +136,7 @@ impl Container {
         if !prepared.caller.can_mount || !prepared.ids.is_shifted() {
             return Ok(());
         }
-        let userns = maps::open_userns(self.pid)?;
+        let userns = maps::open_userns(&prepared.caller.proc, self.pid)?;
         for source in prepared.shown_with_owners() {
             let Some(clone) = source.clone() else { continue };
             mount::map_ids(clone, userns.as_fd()).map_err(|errno| {

@@ -5,13 +5,13 @@
 //! `{"event":"exited","signal":N,"core":false}`. The command's own 125, 126 and 127 come with
 //! "exited", the launcher's with "failed".
 
-use std::fs;
 use std::os::fd::BorrowedFd;
 
 use init::exit::Ending;
 
 use crate::error::Error;
 use crate::json::quote;
+use crate::prepare::Proc;
 use crate::sys::file;
 
 /// Where to write, if anywhere.
@@ -70,14 +70,14 @@ pub struct Namespaces(String);
 
 impl Namespaces {
     /// Reads them. To be done while the process is known to be there.
-    pub fn of(pid: i32) -> Namespaces {
-        let entry = |name: &&str| Some(format!("\"{name}\":{}", inode(pid, name)?));
+    pub fn of(proc: &Proc, pid: i32) -> Namespaces {
+        let entry = |name: &&str| Some(format!("\"{name}\":{}", inode(proc, pid, name)?));
         Namespaces(NAMES.iter().filter_map(entry).collect::<Vec<_>>().join(","))
     }
 }
 
 /// From a link such as `net:[4026531840]`.
-fn inode(pid: i32, name: &str) -> Option<u64> {
-    let link = fs::read_link(format!("/proc/{pid}/ns/{name}")).ok()?;
-    link.to_str()?.split_once('[')?.1.strip_suffix(']')?.parse().ok()
+fn inode(proc: &Proc, pid: i32, name: &str) -> Option<u64> {
+    let link = proc.read_link(&format!("{pid}/ns/{name}")).ok()?;
+    std::str::from_utf8(&link).ok()?.split_once('[')?.1.strip_suffix(']')?.parse().ok()
 }

@@ -179,7 +179,7 @@ impl Watch<'_> {
                 process::wait(self.container.pid).ok();
                 self.container.pid = pid as i32;
                 if let Some(namespaces) = &mut self.container.namespaces {
-                    *namespaces = Namespaces::of(pid as i32);
+                    *namespaces = Namespaces::of(&self.prepared.caller.proc, pid as i32);
                 }
             }
             Report::Terminal => {

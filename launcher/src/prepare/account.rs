@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use super::ids::IdPlan;
 use crate::error::Error;
+use crate::resolve;
 use crate::spec::user::{IdOrName, UserSpec};
 use crate::sys::{Errno, Result as SysResult, file};
 
@@ -138,7 +139,7 @@ fn read(rootfs: BorrowedFd<'_>, path: &str) -> SysResult<Vec<u8>> {
     let path = std::ffi::CString::new(path).unwrap_or_default();
     // A FIFO must not block us, and a terminal must not become ours.
     let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
-    let fd = file::open_in_root(rootfs, &path, flags)?;
+    let fd = resolve::open(rootfs, &path, flags)?;
     let stat = file::stat_fd(fd.as_fd())?;
     if !stat.is_regular() {
         return Err(Errno::EINVAL);

@@ -1,7 +1,6 @@
 //! Who is asking, and what the kernel lets them do.
 
-use std::fs;
-
+use super::Proc;
 use crate::error::Error;
 use crate::spec::idmap::{IdRange, Inside, Outside};
 use crate::sys::process;
@@ -12,7 +11,6 @@ const CAP_SYS_ADMIN: u32 = 21;
 
 /// The launcher's own identity. Capabilities decide, not the uid: root in a container without
 /// CAP_SYS_ADMIN is an ordinary user who may map ids.
-#[derive(Clone, Debug)]
 pub struct Caller {
     pub uid: u32,
     pub gid: u32,
@@ -24,6 +22,8 @@ pub struct Caller {
     pub own_uids: Vec<IdRange>,
     /// The group ids.
     pub own_gids: Vec<IdRange>,
+    /// Where the kernel tells about us.
+    pub proc: Proc,
 }
 
 impl Caller {
@@ -32,13 +32,15 @@ impl Caller {
         let caps = process::effective_capabilities()
             .map_err(|errno| Error::at("Capabilities", "read our own capabilities", errno))?;
         let has = |cap: u32| caps & 1 << cap != 0;
+        let proc = Proc::open()?;
         Ok(Caller {
             uid: process::effective_uid(),
             gid: process::effective_gid(),
             can_mount: has(CAP_SYS_ADMIN),
             can_map: has(CAP_SETUID) && has(CAP_SETGID),
-            own_uids: read_map("/proc/self/uid_map"),
-            own_gids: read_map("/proc/self/gid_map"),
+            own_uids: read_map(&proc, "uid_map")?,
+            own_gids: read_map(&proc, "gid_map")?,
+            proc,
         })
     }
 
@@ -55,13 +57,11 @@ impl Caller {
     }
 }
 
-/// Our own map. Without one to read (no /proc) we take it that every id exists.
-fn read_map(path: &str) -> Vec<IdRange> {
-    let all = IdRange { inside: Inside(0), outside: Outside(0), count: u32::MAX };
-    match fs::read_to_string(path) {
-        Ok(text) => parse_map(&text),
-        Err(_) => vec![all],
-    }
+fn read_map(proc: &Proc, name: &str) -> Result<Vec<IdRange>, Error> {
+    let path = format!("self/{name}");
+    let text = proc.read_text(&path);
+    text.map(|text| parse_map(&text))
+        .map_err(|errno| Error::at("ReadMap", format_args!("read /proc/{path}"), errno))
 }
 
 fn parse_map(text: &str) -> Vec<IdRange> {

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::seccomp::{default, oci};
 use crate::spec::confine::{Confinement, Seccomp};
 use crate::sys::file::{self, At};
+use crate::sys::{Errno, Result as SysResult};
 
 /// An instruction's size, and how many the kernel takes (BPF_MAXINSNS of linux/bpf_common.h).
 const INSTRUCTION: usize = 8;
@@ -20,13 +21,23 @@ pub fn open(confine: &Confinement) -> Result<Option<OwnedFd>, Error> {
         Seccomp::Default => default::filter(capabilities),
         Seccomp::File(path) => from_file(path, capabilities)?,
     };
-    let write = || {
-        let file = file::create_memory(c"seccomp")?;
-        file::write_at(file.as_fd(), &program, 0).map(|_| file)
-    };
-    write()
+    hold(&program)
         .map(Some)
         .map_err(|errno| Error::at("PrepareFilter", "write the seccomp filter to a memfd", errno))
+}
+
+/// A file to read it from.
+fn hold(program: &[u8]) -> SysResult<OwnedFd> {
+    match file::create_memory(c"seccomp") {
+        Ok(file) => file::write_at(file.as_fd(), program, 0).map(|_| file),
+        // An outer container's seccomp. A pipe holds 64 KiB, or says so.
+        Err(Errno::ENOSYS | Errno::EPERM) => {
+            let (read_end, write_end) = file::pipe()?;
+            file::set_nonblocking(write_end.as_fd())?;
+            file::write_all(write_end.as_fd(), program).map(|()| read_end)
+        }
+        Err(errno) => Err(errno),
+    }
 }
 
 /// A profile in JSON, or a program that seccomp_export_bpf(3) has written.
@@ -51,7 +62,7 @@ fn from_file(path: &CStr, capabilities: u64) -> Result<Vec<u8>, Error> {
     }
 }
 
-fn read(path: &CStr) -> crate::sys::Result<Vec<u8>> {
+fn read(path: &CStr) -> SysResult<Vec<u8>> {
     /// Many times what a profile is long.
     const LIMIT: usize = 1 << 20;
     let file = file::open(At::Cwd, path, libc::O_RDONLY | libc::O_NONBLOCK)?;

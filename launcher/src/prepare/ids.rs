@@ -10,7 +10,7 @@ use super::subid::{self, Tools};
 use crate::error::{Error, show_errno};
 use crate::spec::idmap::{IdMap, IdRange, Outside};
 use crate::spec::{Spec, Userns};
-use crate::sys::{Errno, file};
+use crate::sys::Errno;
 
 /// What was decided.
 #[derive(Debug)]
@@ -121,9 +121,9 @@ fn single(caller: &Caller) -> IdPlan {
         mode: "single",
         gid: IdMap::single(Outside(caller.gid)),
         writer: Writer::Parent,
-        can_set_groups: caller.can_map && setgroups_is_allowed(),
+        can_set_groups: caller.can_map && setgroups_is_allowed(caller),
         rootfs_ids: RootfsIds::AsTheyAre,
-        mask_proc: reaches_host_root(&uid),
+        mask_proc: reaches_host_root(caller, &uid),
         uid,
         warning: None,
         or_single: false,
@@ -139,9 +139,9 @@ fn identity(caller: &Caller) -> IdPlan {
         mode: "identity",
         gid: as_itself(&caller.own_gids),
         writer: Writer::Parent,
-        can_set_groups: setgroups_is_allowed(),
+        can_set_groups: setgroups_is_allowed(caller),
         rootfs_ids: RootfsIds::AsTheyAre,
-        mask_proc: reaches_host_root(&uid),
+        mask_proc: reaches_host_root(caller, &uid),
         uid,
         warning: None,
         or_single: false,
@@ -202,7 +202,7 @@ fn subordinate(caller: &Caller, rootfs: &Rootfs) -> Result<IdPlan, Error> {
     if caller.can_map {
         let (uid, gid) = (subid::map_of(None, &uids), subid::map_of(None, &gids));
         let rootfs_ids = if_foreign(&uid, caller, rootfs);
-        return Ok(direct("subid", uid, gid, rootfs_ids));
+        return Ok(direct(caller, "subid", uid, gid, rootfs_ids));
     }
     let tools = Tools::find().map_err(|tool| {
         Error::refused("PlanIds", format!("--userns subid needs {tool}, which is not on PATH"))
@@ -215,6 +215,7 @@ fn subordinate(caller: &Caller, rootfs: &Rootfs) -> Result<IdPlan, Error> {
     Ok(IdPlan {
         writer: Writer::Tools(tools),
         ..direct(
+            caller,
             "subid",
             subid::map_of(own(caller.uid), &uids),
             subid::map_of(own(caller.gid), &gids),
@@ -227,7 +228,7 @@ fn explicit(uid: &IdMap, gid: &IdMap, caller: &Caller, rootfs: &Rootfs) -> Resul
     let (uid, gid) = (uid.clone(), gid.clone());
     if caller.can_map {
         let rootfs_ids = if_foreign(&uid, caller, rootfs);
-        return Ok(direct("explicit", uid, gid, rootfs_ids));
+        return Ok(direct(caller, "explicit", uid, gid, rootfs_ids));
     }
     if uid == IdMap::single(Outside(caller.uid)) && gid == IdMap::single(Outside(caller.gid)) {
         return Ok(single(caller));
@@ -238,7 +239,7 @@ fn explicit(uid: &IdMap, gid: &IdMap, caller: &Caller, rootfs: &Rootfs) -> Resul
     })?;
     // newgidmap(1) denies setgroups(2) to a map that has nothing but the caller's own gid.
     let own_gid_only = gid == IdMap::single(Outside(caller.gid));
-    let plan = direct("explicit", uid, gid, RootfsIds::AsTheyAre);
+    let plan = direct(caller, "explicit", uid, gid, RootfsIds::AsTheyAre);
     Ok(IdPlan {
         writer: Writer::Tools(tools),
         can_set_groups: plan.can_set_groups && !own_gid_only,
@@ -246,13 +247,19 @@ fn explicit(uid: &IdMap, gid: &IdMap, caller: &Caller, rootfs: &Rootfs) -> Resul
     })
 }
 
-fn direct(mode: &'static str, uid: IdMap, gid: IdMap, rootfs_ids: RootfsIds) -> IdPlan {
+fn direct(
+    caller: &Caller,
+    mode: &'static str,
+    uid: IdMap,
+    gid: IdMap,
+    rootfs_ids: RootfsIds,
+) -> IdPlan {
     IdPlan {
         mode,
         writer: Writer::Parent,
-        can_set_groups: setgroups_is_allowed(),
+        can_set_groups: setgroups_is_allowed(caller),
         rootfs_ids,
-        mask_proc: reaches_host_root(&uid),
+        mask_proc: reaches_host_root(caller, &uid),
         uid,
         gid,
         warning: None,
@@ -272,18 +279,18 @@ fn if_foreign(uid: &IdMap, caller: &Caller, rootfs: &Rootfs) -> RootfsIds {
 
 /// Whether the container gets the id that owns the kernel's settings: /proc/sys belongs to the
 /// initial namespace's root, whatever number that has here.
-fn reaches_host_root(uid: &IdMap) -> bool {
+fn reaches_host_root(caller: &Caller, uid: &IdMap) -> bool {
     /// What an id looks like that our namespace does not have (fs.overflowuid's default).
     const OVERFLOW: u32 = 65534;
-    match file::stat_path(c"/proc/sys/kernel") {
+    match caller.proc.stat("sys/kernel") {
         Ok(stat) => stat.uid != OVERFLOW && uid.has_outside(Outside(stat.uid)),
         Err(_) => uid.has_outside(Outside(0)),
     }
 }
 
 /// setgroups(2) denied in our own user namespace stays denied in every one below.
-fn setgroups_is_allowed() -> bool {
-    !fs::read_to_string("/proc/self/setgroups").is_ok_and(|text| text.trim() == "deny")
+fn setgroups_is_allowed(caller: &Caller) -> bool {
+    !caller.proc.read_text("self/setgroups").is_ok_and(|text| text.trim() == "deny")
 }
 
 impl IdPlan {

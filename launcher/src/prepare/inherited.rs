@@ -1,6 +1,8 @@
 //! What the launcher was started with, and changes for itself: the command gets it back as it was.
 
-use super::contents;
+use std::os::fd::AsFd;
+
+use super::{Proc, contents};
 use crate::error::Error;
 use crate::spec::Spec;
 use crate::spec::limits::NOFILE;
@@ -29,10 +31,7 @@ impl Inherited {
             .map_err(|errno| Error::at("BlockSignals", "reset SIGCHLD", errno))?;
         let open_files = raise_open_files()
             .map_err(|errno| Error::at("RaiseLimit", "raise the limit on open files", errno))?;
-        close_all_on_exec().map_err(|errno| {
-            Error::at("CloseFds", "keep the caller's descriptors out of the container", errno)
-                .advise("before Linux 5.11 this needs the host's /proc")
-        })?;
+        close_all_on_exec()?;
         Ok(Inherited { mask, open_files, contents: contents::read(spec)? })
     }
 }
@@ -51,23 +50,24 @@ fn raise_open_files() -> SysResult<Limit> {
 
 /// Nothing that the caller left open goes into the container, nor to newuidmap: execve closes it.
 /// Our own descriptors are made close-on-exec one by one.
-fn close_all_on_exec() -> SysResult<()> {
+fn close_all_on_exec() -> Result<(), Error> {
     match file::close_on_exec_from(3) {
         // Before Linux 5.9, or 5.11 for the flag, or an outer container's seccomp.
-        Err(Errno::ENOSYS | Errno::EINVAL | Errno::EPERM) => close_listed_on_exec(),
+        Err(Errno::ENOSYS | Errno::EINVAL | Errno::EPERM) => close_listed_on_exec(&Proc::open()?),
         other => other,
     }
+    .map_err(|errno| {
+        Error::at("CloseFds", "keep the caller's descriptors out of the container", errno)
+    })
 }
 
-fn close_listed_on_exec() -> SysResult<()> {
-    let to_errno = |error: std::io::Error| Errno::new(error.raw_os_error().unwrap_or(libc::EIO));
-    for entry in std::fs::read_dir("/proc/self/fd").map_err(to_errno)? {
-        let name = entry.map_err(to_errno)?.file_name();
-        if let Some(number) = name.to_str().and_then(|name| name.parse().ok())
-            && number > 2
-        {
-            file::set_close_on_exec(number, true)?;
+fn close_listed_on_exec(proc: &Proc) -> SysResult<()> {
+    let listing = proc.open_file("self/fd", libc::O_RDONLY | libc::O_DIRECTORY)?;
+    file::for_each_name(listing.as_fd(), |name| {
+        let number = std::str::from_utf8(name).ok().and_then(|name| name.parse().ok());
+        match number {
+            Some(number) if number > 2 => file::set_close_on_exec(number, true),
+            _ => Ok(()),
         }
-    }
-    Ok(())
+    })
 }

@@ -16,6 +16,7 @@ mod inherited;
 mod label;
 mod overlay;
 mod plan;
+mod proc;
 pub mod program;
 mod range;
 mod rootfs;
@@ -46,7 +47,9 @@ use ids::IdPlan;
 pub use inherited::Inherited;
 pub use overlay::Overlay;
 pub use plan::Step;
-pub use rootfs::{Rootfs, clone_advice};
+pub use proc::Proc;
+pub use program::Program;
+pub use rootfs::{NEEDS_MOUNT_API, Rootfs, clone_advice};
 pub use sources::{Source, Sources};
 
 /// How the host's tree is cut away.
@@ -55,7 +58,7 @@ pub enum Order {
     /// By pivot_root, after which nothing of it is left.
     Pivot,
     /// Where pivot_root is EINVAL because the host's root is the initial ramfs (before Linux
-    /// 7.0). The usual ways round that (chroot, or MS_MOVE and chroot) are left again by
+    /// 7.0), or the host has no /proc. The usual ways round that (chroot, or MS_MOVE and chroot) are left again by
     /// `umount2("/", MNT_DETACH)` and setns(2). Here the rootfs is attached over `/` in a mount
     /// namespace that somebody more privileged owns, and the container gets a copy of it, in
     /// which the kernel locks every mount: the host's tree stays beneath, and out of reach.
@@ -78,8 +81,8 @@ pub struct Prepared<'a> {
     pub overlay: Option<Overlay>,
     /// Where the command can be, in the order of PATH.
     pub candidates: Vec<CString>,
-    /// init, sealed.
-    pub program: OwnedFd,
+    /// init.
+    pub program: Program,
     /// The filter of system calls.
     pub filter: Option<OwnedFd>,
     /// For /proc/self/attr/exec.
@@ -103,6 +106,9 @@ pub fn prepare<'a>(
     log: &mut Log,
 ) -> Result<Prepared<'a>, Error> {
     let mut caller = Caller::look()?;
+    // A user namespace gets a proc only while another is in sight, which then is ours to put
+    // there: in a mount namespace that is not the container's.
+    let order = if caller.proc.is_hosts { order } else { Order::Locked };
     let callers_env = std::env::vars_os()
         .map(|(name, value)| [name.into_vec(), value.into_vec()].join(&b'='))
         .collect::<Vec<_>>();

@@ -71,6 +71,7 @@ pub fn open_path(
     let failed = |errno| Error::at("OpenSource", format_args!("open bind source {shown}"), errno);
     let fd = file::open(At::Cwd, path, libc::O_PATH).map_err(failed)?;
     let path = absolute(path).map_err(failed)?;
+    let by_path = by_path.then_some(&caller.proc);
     let source = Source::of(fd, path, recursive, flags, by_path).map_err(failed)?;
     if caller.can_mount {
         source.take().map_err(|errno| {

@@ -8,41 +8,75 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::error::Error;
 use crate::sys::file::{self, At};
-use crate::sys::{Errno, Result as SysResult};
+use crate::sys::mount::attr::{NODEV, NOSUID};
+use crate::sys::{Errno, Result as SysResult, mount};
 
 /// Built by build.rs from ../init, for the same target.
 static BUILT_IN: &[u8] = include_bytes!(env!("LAUNCHER_INIT"));
 
-/// The built-in init, or a copy of the program at this path of the host.
-pub fn open(path: Option<&CStr>) -> Result<OwnedFd, Error> {
-    let memfd = file::create_program(c"init").map_err(|errno| {
-        let advice = match errno {
-            Errno::EACCES => Some("the sysctl vm.memfd_noexec is 2; it has to be 1 or 0".into()),
-            _ => None,
-        };
-        Error::at("PrepareInit", "create a memfd for init", errno).advise_maybe(advice)
-    })?;
-    match path {
-        None => file::write_all(memfd.as_fd(), BUILT_IN)
-            .map_err(|errno| Error::at("PrepareInit", "write init to its memfd", errno))?,
-        Some(path) => {
-            let shown = path.to_string_lossy();
-            let source =
-                file::open(At::Cwd, path, libc::O_RDONLY | libc::O_NONBLOCK).map_err(|errno| {
-                    Error::at("PrepareInit", format_args!("open --init {shown}"), errno)
-                })?;
-            copy(source.as_fd(), memfd.as_fd()).map_err(|errno| {
-                Error::at("PrepareInit", format_args!("copy --init {shown}"), errno)
+/// init, before and after it can be executed.
+pub enum Program {
+    /// In a sealed memfd.
+    Sealed(OwnedFd),
+    /// No executable memfd can be had: the sysctl vm.memfd_noexec is 2, or a seccomp filter has
+    /// no memfd_create. The child copies it to a file system that only it can make.
+    Loose(Source),
+}
+
+/// Where init comes from.
+pub enum Source {
+    BuiltIn,
+    /// `--init`, opened.
+    File(OwnedFd),
+}
+
+/// The built-in init, or the program at this path of the host.
+pub fn open(path: Option<&CStr>) -> Result<Program, Error> {
+    let at = |action: &str, errno| Error::at("PrepareInit", action, errno);
+    let source = match path {
+        None => Source::BuiltIn,
+        Some(path) => file::open(At::Cwd, path, libc::O_RDONLY | libc::O_NONBLOCK)
+            .map(Source::File)
+            .map_err(|errno| at(&format!("open --init {}", path.to_string_lossy()), errno))?,
+    };
+    match file::create_program(c"init") {
+        Ok(memfd) => {
+            source.copy_to(memfd.as_fd()).map_err(|errno| match path {
+                None => at("write init to its memfd", errno),
+                Some(path) => at(&format!("copy --init {}", path.to_string_lossy()), errno),
             })?;
+            file::seal(memfd.as_fd()).map_err(|errno| at("seal init's memfd", errno))?;
+            Ok(Program::Sealed(memfd))
+        }
+        Err(Errno::EACCES | Errno::ENOSYS | Errno::EPERM) => Ok(Program::Loose(source)),
+        Err(errno) => Err(at("create a memfd for init", errno)),
+    }
+}
+
+impl Source {
+    /// Copies it. Allocates nothing: the child does this too.
+    fn copy_to(&self, to: BorrowedFd<'_>) -> SysResult<()> {
+        match self {
+            Source::BuiltIn => file::write_all(to, BUILT_IN),
+            Source::File(file) => copy(file.as_fd(), to),
         }
     }
-    file::seal(memfd.as_fd())
-        .map_err(|errno| Error::at("PrepareInit", "seal init's memfd", errno))?;
-    Ok(memfd)
+
+    /// A copy in a file system of its own, which is attached nowhere and read-only: as nobody
+    /// can write a sealed memfd, nobody can write this.
+    pub fn copy_apart(&self) -> SysResult<OwnedFd> {
+        let apart = mount::create(c"tmpfs", [(c"mode", c"755")], NOSUID | NODEV)?;
+        let copy = file::create(apart.as_fd(), c"init", 0o755)?;
+        self.copy_to(copy.as_fd())?;
+        // While somebody writes to it, it cannot be made read-only.
+        drop(copy);
+        mount::make_read_only(apart.as_fd())?;
+        file::open(At::Dir(apart.as_fd()), c"init", libc::O_PATH)
+    }
 }
 
 fn copy(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> SysResult<()> {
-    let mut buffer = vec![0; 64 * 1024];
+    let mut buffer = [0; 4096];
     loop {
         match file::read(from, &mut buffer)? {
             0 => return Ok(()),

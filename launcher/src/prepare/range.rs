@@ -7,6 +7,7 @@
 //! locks"): it goes when its holder ends, however that comes about, and leaves no file behind.
 
 use std::fs;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use super::Caller;
@@ -35,7 +36,7 @@ pub struct HeldRange {
 /// gets the same range again.
 pub fn take(caller: &Caller, seed: u64) -> Result<HeldRange, Error> {
     let lock = open_lock_file(libc::O_WRONLY)?;
-    let taken = taken_on_this_host();
+    let taken = taken_on_this_host()?;
     let slots = (LAST - FIRST) / COUNT + 1;
     let first = (seed % u64::from(slots)) as u32;
     for offset in 0..slots {
@@ -97,20 +98,28 @@ fn overlaps(start: u32, other: u32, count: u32) -> bool {
 }
 
 /// Subordinate ranges, and the ids of users and groups.
-fn taken_on_this_host() -> Vec<(u32, u32)> {
-    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+fn taken_on_this_host() -> Result<Vec<(u32, u32)>, Error> {
+    // One that is there and cannot be read may hold what we would take.
+    let read = |path: &str| match fs::read(path) {
+        Ok(text) => Ok(String::from_utf8_lossy(&text).into_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => {
+            let errno = Errno::new(error.raw_os_error().unwrap_or(libc::EIO));
+            Err(Error::at("TakeRange", format_args!("read {path}, for ids that are taken"), errno))
+        }
+    };
     let mut taken = Vec::new();
     for path in ["/etc/subuid", "/etc/subgid"] {
-        taken.extend(subid::lines(&read(path)).map(|(_, start, count)| (start.0, count)));
+        taken.extend(subid::lines(&read(path)?).map(|(_, start, count)| (start.0, count)));
     }
     for path in ["/etc/passwd", "/etc/group"] {
-        let text = read(path);
+        let text = read(path)?;
         taken.extend(
             text.lines().filter_map(|l| l.split(':').nth(2)?.parse().ok()).map(|id| (id, 1)),
         );
     }
     taken.retain(|&(id, count)| u64::from(id) + u64::from(count) > u64::from(FIRST));
-    taken
+    Ok(taken)
 }
 
 #[cfg(test)]

@@ -44,9 +44,8 @@ impl Rootfs {
         let by_path = if has_setattr {
             Vec::new()
         } else {
-            submounts::list(dir.as_fd()).map_err(|errno| {
+            submounts::list(&caller.proc, dir.as_fd()).map_err(|errno| {
                 Error::at("ListMounts", format_args!("list the mounts below rootfs {shown}"), errno)
-                    .advise("before Linux 5.12 this needs the host's /proc")
             })?
         };
         let tree = OnceCell::new();
@@ -138,6 +137,11 @@ impl Rootfs {
     }
 }
 
+/// There is no older way that is as good: mount(2) goes by paths, and has no idmapped mounts.
+pub const NEEDS_MOUNT_API: &str = "it needs the mount calls of Linux 5.2 (open_tree, move_mount, \
+                                   fsopen, fsconfig, fsmount), and an outer container's seccomp \
+                                   that allows them";
+
 /// What can be done about a refused clone.
 pub fn clone_advice(errno: Errno) -> Option<String> {
     Some(
@@ -145,7 +149,7 @@ pub fn clone_advice(errno: Errno) -> Option<String> {
             Errno::EINVAL => {
                 "it lies below a mount that cannot be bound, or on one that is not in our namespace"
             }
-            Errno::ENOSYS => "open_tree and move_mount need Linux 5.2",
+            Errno::ENOSYS | Errno::EPERM => NEEDS_MOUNT_API,
             _ => return None,
         }
         .into(),

@@ -8,7 +8,7 @@ use std::cell::OnceCell;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use super::submounts;
+use super::{Proc, submounts};
 use crate::spec::Shared;
 use crate::sys::file::{self, At, Stat};
 use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID, RDONLY};
@@ -52,23 +52,24 @@ impl Source {
         Source { host_path, recursive, flags, seen: None, clone: OnceCell::new() }
     }
 
-    /// What was opened, which is at this path. `by_path`: the kernel has no mount_setattr.
+    /// What was opened, which is at this path. `by_path`: there is no mount_setattr, and here is
+    /// what lists the mounts.
     pub fn of(
         fd: OwnedFd,
         host_path: CString,
         recursive: bool,
         flags: u64,
-        by_path: bool,
+        by_path: Option<&Proc>,
     ) -> SysResult<Source> {
         let stat = file::stat_fd(fd.as_fd())?;
         let by_path = match (by_path, stat.is_dir()) {
-            (false, _) => Vec::new(),
-            (true, true) if recursive => submounts::list(fd.as_fd())?,
-            (true, true) => vec![c".".to_owned()],
+            (None, _) => Vec::new(),
+            (Some(proc), true) if recursive => submounts::list(proc, fd.as_fd())?,
+            (Some(_), true) => vec![c".".to_owned()],
             // A file's mount cannot be named without its path. Nothing can be mounted below it,
             // and where no device is meant it has no use for nosuid and nodev.
-            (true, false) if flags & RDONLY == 0 => Vec::new(),
-            (true, false) => return Err(Errno::ENOSYS),
+            (Some(_), false) if flags & RDONLY == 0 => Vec::new(),
+            (Some(_), false) => return Err(Errno::ENOSYS),
         };
         let seen = Some(Opened { fd, stat, by_path });
         Ok(Source { host_path, recursive, flags, seen, clone: OnceCell::new() })

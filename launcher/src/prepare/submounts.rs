@@ -2,20 +2,15 @@
 //! by its path, once the directory is attached.
 
 use std::ffi::CString;
-use std::fs;
-use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::os::unix::ffi::OsStrExt;
 
-use crate::sys::{Errno, Result as SysResult};
+use super::Proc;
+use crate::sys::Result as SysResult;
 
 /// Their paths from the directory, itself (`.`) first.
-pub fn list(directory: BorrowedFd<'_>) -> SysResult<Vec<CString>> {
-    let to_errno = |error: io::Error| Errno::new(error.raw_os_error().unwrap_or(libc::EIO));
-    let own = format!("/proc/self/fd/{}", directory.as_raw_fd());
-    let own = fs::read_link(own).map_err(to_errno)?;
-    let table = fs::read("/proc/self/mountinfo").map_err(to_errno)?;
-    Ok(below(&table, own.as_os_str().as_bytes()))
+pub fn list(proc: &Proc, directory: BorrowedFd<'_>) -> SysResult<Vec<CString>> {
+    let own = proc.read_link(&format!("self/fd/{}", directory.as_raw_fd()))?;
+    Ok(below(&proc.read("self/mountinfo")?, &own))
 }
 
 fn below(mountinfo: &[u8], directory: &[u8]) -> Vec<CString> {

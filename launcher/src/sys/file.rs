@@ -1,7 +1,7 @@
 //! Files and descriptors.
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use syscalls::{Sysno, syscall};
 
@@ -67,22 +67,17 @@ pub fn open_in_root(root: BorrowedFd<'_>, path: &CStr, flags: i32) -> Result<Own
         mode: 0,
         resolve: RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
     };
-    /// openat2(2): a rename or a mount anywhere may come between, and the caller is to try
-    /// again. Somebody who renames without end keeps us for some milliseconds.
-    const TRIES: usize = 10_000;
     let size = size_of::<OpenHow>();
-    let open = || {
-        // SAFETY: the path ends with NUL; `how` is of the size that is given.
-        unsafe { syscall!(Sysno::openat2, root.as_raw_fd(), path.as_ptr(), &raw const how, size) }
-    };
-    let mut result = open();
-    for _ in 1..TRIES {
-        if result != Err(super::Errno::EAGAIN) {
-            break;
-        }
-        result = open();
-    }
-    result.map(own)
+    // SAFETY: the path ends with NUL; `how` is of the size that is given.
+    unsafe { syscall!(Sysno::openat2, root.as_raw_fd(), path.as_ptr(), &raw const how, size) }
+        .map(own)
+}
+
+/// readlinkat(2) of an open link: how many bytes of its target were read, without a NUL.
+pub fn read_link(link: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize> {
+    let (place, size) = (buffer.as_mut_ptr(), buffer.len());
+    // SAFETY: the path ends with NUL; pointer and size are of one slice, which is ours to write.
+    unsafe { syscall!(Sysno::readlinkat, link.as_raw_fd(), c"".as_ptr(), place, size) }
 }
 
 /// What stat(2) tells, as far as it is asked here.
@@ -110,37 +105,45 @@ impl Stat {
         self.mode & libc::S_IFMT == libc::S_IFDIR
     }
 
+    pub fn is_link(&self) -> bool {
+        self.mode & libc::S_IFMT == libc::S_IFLNK
+    }
+
     /// Any of the three execute bits.
     pub fn is_executable(&self) -> bool {
         self.mode & 0o111 != 0
     }
 }
 
-/// statx(2), which is the same on every architecture.
-fn statx(at: RawFd, path: &CStr, flags: i32) -> Result<Stat> {
-    // SAFETY: statx is plain data, for which all zero is a value.
-    let mut stat: libc::statx = unsafe { std::mem::zeroed() };
-    let wanted = libc::STATX_BASIC_STATS;
-    // SAFETY: the path ends with NUL; the kernel fills one struct statx.
-    unsafe { syscall!(Sysno::statx, at, path.as_ptr(), flags, wanted, &raw mut stat) }?;
+/// fstatat(2); older filters that know no statx(2) know this one.
+fn stat(at: RawFd, path: &CStr, flags: i32) -> Result<Stat> {
+    #[cfg(target_arch = "aarch64")]
+    const NUMBER: Sysno = Sysno::fstatat;
+    #[cfg(not(target_arch = "aarch64"))]
+    const NUMBER: Sysno = Sysno::newfstatat;
+    // SAFETY: stat is plain data, for which all zero is a value.
+    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: the path ends with NUL; the kernel fills one struct stat, which on 64-bit machines
+    // is musl's as well.
+    unsafe { syscall!(NUMBER, at, path.as_ptr(), &raw mut stat, flags) }?;
     Ok(Stat {
-        mode: u32::from(stat.stx_mode),
-        uid: stat.stx_uid,
-        gid: stat.stx_gid,
-        dev: u64::from(stat.stx_dev_major) << 32 | u64::from(stat.stx_dev_minor),
-        ino: stat.stx_ino,
-        size: stat.stx_size,
+        mode: stat.st_mode,
+        uid: stat.st_uid,
+        gid: stat.st_gid,
+        dev: stat.st_dev,
+        ino: stat.st_ino,
+        size: stat.st_size as u64,
     })
 }
 
 /// Of an open file.
 pub fn stat_fd(fd: BorrowedFd<'_>) -> Result<Stat> {
-    statx(fd.as_raw_fd(), c"", libc::AT_EMPTY_PATH)
+    stat(fd.as_raw_fd(), c"", libc::AT_EMPTY_PATH)
 }
 
 /// Of a path.
 pub fn stat_path(path: &CStr) -> Result<Stat> {
-    statx(libc::AT_FDCWD, path, 0)
+    stat(libc::AT_FDCWD, path, 0)
 }
 
 /// mkdirat(2).
@@ -194,6 +197,28 @@ pub fn is_anonymous_pipe(fd: BorrowedFd<'_>) -> Result<bool> {
     Ok(stat[0] == PIPEFS_MAGIC)
 }
 
+/// getdents64(2): every name in an open directory.
+pub fn for_each_name(dir: BorrowedFd<'_>, mut f: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    // struct linux_dirent64: two words, the record's length, a byte, and the name with its NUL.
+    const LENGTH: usize = 16;
+    const NAME: usize = 19;
+    let mut buffer = [0u8; 1024];
+    loop {
+        let (place, size) = (buffer.as_mut_ptr(), buffer.len());
+        // SAFETY: pointer and size are of one slice, which is ours to write.
+        let count = unsafe { syscall!(Sysno::getdents64, dir.as_raw_fd(), place, size) }?;
+        let mut rest = &buffer[..count];
+        if rest.is_empty() {
+            return Ok(());
+        }
+        while let Some(&[low, high]) = rest.get(LENGTH..LENGTH + 2) {
+            let (record, behind) = rest.split_at(usize::from(u16::from_ne_bytes([low, high])));
+            f(record[NAME..].split(|&b| b == 0).next().unwrap_or(&[]))?;
+            rest = behind;
+        }
+    }
+}
+
 /// fchdir(2).
 pub fn enter_dir(dir: BorrowedFd<'_>) -> Result<()> {
     // SAFETY: it takes no memory.
@@ -239,14 +264,6 @@ pub fn write_at(fd: BorrowedFd<'_>, bytes: &[u8], offset: u64) -> Result<usize> 
 pub fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize> {
     // SAFETY: pointer and length are of one slice, which is ours to write.
     unsafe { syscall!(Sysno::read, fd.as_raw_fd(), buffer.as_mut_ptr(), buffer.len()) }
-}
-
-/// The first bytes of a file below `root`, resolved as [`open_in_root`] does.
-pub fn read_head_in_root(root: BorrowedFd<'_>, path: &CStr, buffer: &mut [u8]) -> Result<usize> {
-    // A FIFO must not block us, and a terminal must not become ours.
-    let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
-    let fd = open_in_root(root, path, flags)?;
-    read(fd.as_fd(), buffer)
 }
 
 /// A descriptor that the caller of the launcher left open, by number.

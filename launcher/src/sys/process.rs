@@ -22,7 +22,7 @@ struct CloneArgs {
     tls: u64,
 }
 
-/// The two processes after [`clone3`].
+/// The two processes after [`clone3`] or [`clone`].
 pub enum Forked {
     /// The caller; the new process's pid.
     Parent(i32),
@@ -36,7 +36,27 @@ pub fn clone3(flags: u64, exit_signal: i32) -> Result<Forked> {
     // SAFETY: `args` is of the size that is given. The launcher has one thread, so the child's
     // copy of memory is consistent.
     let pid = unsafe { syscall!(Sysno::clone3, &raw const args, size_of::<CloneArgs>()) }?;
-    Ok(if pid == 0 { Forked::Child } else { Forked::Parent(pid as i32) })
+    Ok(forked(pid))
+}
+
+/// clone(2), likewise: for the flags that do not share a bit with its exit signal.
+pub fn clone(flags: u64, exit_signal: i32) -> Result<Forked> {
+    // SAFETY: a null stack means a copy of ours, and none of these flags takes memory. One
+    // thread, as above.
+    let pid = unsafe { syscall!(Sysno::clone, flags | exit_signal as u64, 0, 0, 0, 0) }?;
+    Ok(forked(pid))
+}
+
+fn forked(pid: usize) -> Forked {
+    if pid == 0 { Forked::Child } else { Forked::Parent(pid as i32) }
+}
+
+/// unshare(2) of a time namespace: not for ourselves, but for the children, and from Linux 6.2 on
+/// for the program that is executed next.
+pub fn unshare_time() -> Result<()> {
+    const CLONE_NEWTIME: u32 = 0x80;
+    // SAFETY: it takes no memory.
+    unsafe { syscall!(Sysno::unshare, CLONE_NEWTIME) }.map(drop)
 }
 
 /// wait4(2) for one child, until it has ended: its status word.
@@ -48,6 +68,15 @@ pub fn wait(pid: i32) -> Result<u32> {
             Err(super::Errno::EINTR) => {}
             other => return other.map(|_| status),
         }
+    }
+}
+
+/// For a child that tells an errno by its exit code.
+pub fn wait_for_errno(pid: i32) -> Result<()> {
+    match Ending::from_wait_status(wait(pid)?) {
+        Ending::Code(0) => Ok(()),
+        Ending::Code(errno) => Err(super::Errno::new(i32::from(errno))),
+        Ending::Signal { .. } => Err(super::Errno::EINTR),
     }
 }
 
@@ -89,18 +118,19 @@ impl Words {
 
 /// execveat(2) of an open file. Returns only to fail.
 pub fn execute(program: BorrowedFd<'_>, argv: &Words, env: &Words) -> super::Errno {
+    let (argv, env) = (argv.pointers.as_ptr(), env.pointers.as_ptr());
+    let (fd, empty) = (program.as_raw_fd(), c"".as_ptr());
     // SAFETY: the path ends with NUL; both arrays are NULL-terminated and hold words that end
     // with NUL, as Words::new made them. On success this does not return.
-    let result = unsafe {
-        syscall!(
-            Sysno::execveat,
-            program.as_raw_fd(),
-            c"".as_ptr(),
-            argv.pointers.as_ptr(),
-            env.pointers.as_ptr(),
-            libc::AT_EMPTY_PATH
-        )
-    };
+    let result = unsafe { syscall!(Sysno::execveat, fd, empty, argv, env, libc::AT_EMPTY_PATH) };
+    result.err().unwrap_or(super::Errno::EINVAL)
+}
+
+/// execve(2). Returns only to fail.
+pub fn execute_path(path: &CStr, argv: &Words, env: &Words) -> super::Errno {
+    let (argv, env) = (argv.pointers.as_ptr(), env.pointers.as_ptr());
+    // SAFETY: as above.
+    let result = unsafe { syscall!(Sysno::execve, path.as_ptr(), argv, env) };
     result.err().unwrap_or(super::Errno::EINVAL)
 }
 
@@ -109,7 +139,7 @@ pub fn execute(program: BorrowedFd<'_>, argv: &Words, env: &Words) -> super::Err
 /// on the way.
 pub fn run(argv: &Words) -> Result<(Ending, Vec<u8>)> {
     let (read_end, write_end) = file::pipe()?;
-    let pid = match clone3(0, libc::SIGCHLD)? {
+    let pid = match clone(0, libc::SIGCHLD)? {
         Forked::Parent(pid) => pid,
         Forked::Child => {
             // Nothing is allocated here.

@@ -36,6 +36,11 @@ pub enum Before {
     ShareMounts,
     /// Gain no privileges by executing something (prctl(2), PR_SET_NO_NEW_PRIVS).
     NoNewPrivs,
+    /// In a mount namespace of its own, with nothing on /proc, and for root nothing on /sys. An
+    /// ordinary user stays what they are, in a user namespace of theirs.
+    NoProc,
+    /// Have the kernel answer these system calls with an errno (seccomp), for everything below.
+    Refuse(Vec<u32>, i32),
     /// Become PID 1 of a new pid namespace, root of a new user namespace. The process that was
     /// forked stays outside, and ends as PID 1 does.
     PidOne,
@@ -71,7 +76,7 @@ pub fn arrange(command: &mut Command, changes: Vec<Before>) {
         changes.iter().try_for_each(|change| make(change, ids))
     };
     // SAFETY: the child of a program with threads may only do what a signal handler may: all
-    // changes are plain system calls, but for PidOne, which allocates; musl's malloc is usable
+    // changes are plain system calls, but for some that allocate; musl's malloc is usable
     // after fork.
     unsafe { command.pre_exec(apply) };
 }
@@ -145,11 +150,41 @@ fn make(change: &Before, (uid, gid): (u32, u32)) -> io::Result<()> {
             Before::NoNewPrivs => {
                 check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
             }
+            Before::NoProc => {
+                if uid == 0 {
+                    check(libc::unshare(libc::CLONE_NEWNS))?;
+                } else {
+                    check(libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS))?;
+                    // An id other than 0 loses its capabilities by the exec.
+                    map_own_ids((uid, gid), (uid, gid))?;
+                }
+                let (none, root, proc) = (ptr::null(), c"/".as_ptr(), c"/proc".as_ptr());
+                let private = libc::MS_REC | libc::MS_PRIVATE;
+                check(libc::mount(none, root, none, private, ptr::null()))?;
+                if uid == 0 {
+                    // Some hosts have many on top of each other.
+                    while libc::umount2(proc, libc::MNT_DETACH) == 0 {}
+                    while libc::umount2(c"/sys".as_ptr(), libc::MNT_DETACH) == 0 {}
+                } else {
+                    // What is the host's can be covered only.
+                    let tmpfs = c"tmpfs".as_ptr();
+                    check(libc::mount(tmpfs, proc, tmpfs, 0, ptr::null()))?;
+                }
+            }
+            Before::Refuse(calls, errno) => {
+                // An ordinary user may filter only what can gain no privileges.
+                if uid != 0 {
+                    check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
+                }
+                let filter = filter(calls, *errno);
+                let length = filter.len() as u16;
+                let program = libc::sock_fprog { len: length, filter: filter.as_ptr().cast_mut() };
+                let (kind, program) = (libc::SECCOMP_MODE_FILTER, &raw const program);
+                check(libc::prctl(libc::PR_SET_SECCOMP, kind, program))?;
+            }
             Before::PidOne => {
                 check(libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWPID))?;
-                fs::write("/proc/self/setgroups", "deny")?;
-                fs::write("/proc/self/uid_map", format!("0 {uid} 1"))?;
-                fs::write("/proc/self/gid_map", format!("0 {gid} 1"))?;
+                map_own_ids((0, 0), (uid, gid))?;
                 match check(libc::fork())? {
                     0 => {
                         check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL))?;
@@ -160,6 +195,29 @@ fn make(change: &Before, (uid, gid): (u32, u32)) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// One uid and one gid, of a new user namespace.
+fn map_own_ids(inside: (u32, u32), outside: (u32, u32)) -> io::Result<()> {
+    fs::write("/proc/self/setgroups", "deny")?;
+    fs::write("/proc/self/uid_map", format!("{} {} 1", inside.0, outside.0))?;
+    fs::write("/proc/self/gid_map", format!("{} {} 1", inside.1, outside.1))
+}
+
+/// A program for the kernel: the system call's number, by which it is refused or not.
+fn filter(calls: &[u32], errno: i32) -> Vec<libc::sock_filter> {
+    let step = |code: u32, skip_if_not, k| libc::sock_filter {
+        code: code as u16,
+        jt: 0,
+        jf: skip_if_not,
+        k,
+    };
+    let load_number = step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0);
+    let end = |action| step(libc::BPF_RET | libc::BPF_K, 0, action);
+    let refuse = end(libc::SECCOMP_RET_ERRNO | errno as u32);
+    let is = |&call| step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 1, call);
+    let refusals = calls.iter().flat_map(|call| [is(call), refuse]);
+    [load_number].into_iter().chain(refusals).chain([end(libc::SECCOMP_RET_ALLOW)]).collect()
 }
 
 /// Ends as the child `pid` does: with its code, or 128 and its signal.

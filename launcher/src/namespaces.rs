@@ -1,0 +1,126 @@
+//! The namespaces of a container: their flags, how they are made, and why they cannot be.
+
+use crate::spec::Shared;
+use crate::sys::process::{self, Forked};
+use crate::sys::{Errno, Result as SysResult};
+
+// CLONE_NEW* of linux/sched.h. CLONE_NEWTIME shares its bit with the exit signal of the old
+// clone(2).
+const TIME: u64 = 0x0000_0080;
+pub const MNT: u64 = 0x0002_0000;
+const CGROUP: u64 = 0x0200_0000;
+const UTS: u64 = 0x0400_0000;
+const IPC: u64 = 0x0800_0000;
+pub const USER: u64 = 0x1000_0000;
+const PID: u64 = 0x2000_0000;
+const NET: u64 = 0x4000_0000;
+
+/// A namespace besides the user namespace.
+pub struct Namespace {
+    /// As in /proc/PID/ns, in user.max_*_namespaces, and for `--share`.
+    pub name: &'static str,
+    pub flag: u64,
+    pub kernel_option: &'static str,
+    /// Can be shared with the host.
+    pub is_optional: bool,
+}
+
+/// Those of a container.
+pub const ALL: [Namespace; 7] = [
+    Namespace { name: "mnt", flag: MNT, kernel_option: "CONFIG_NAMESPACES", is_optional: false },
+    Namespace { name: "pid", flag: PID, kernel_option: "CONFIG_PID_NS", is_optional: false },
+    Namespace { name: "net", flag: NET, kernel_option: "CONFIG_NET_NS", is_optional: true },
+    Namespace { name: "uts", flag: UTS, kernel_option: "CONFIG_UTS_NS", is_optional: true },
+    Namespace { name: "ipc", flag: IPC, kernel_option: "CONFIG_IPC_NS", is_optional: true },
+    Namespace { name: "cgroup", flag: CGROUP, kernel_option: "CONFIG_CGROUPS", is_optional: true },
+    Namespace { name: "time", flag: TIME, kernel_option: "CONFIG_TIME_NS", is_optional: true },
+];
+
+/// The container's own, but for its mount namespace, which is not always made in the same call.
+pub fn own(share: Shared) -> u64 {
+    let unless = |shared: bool, flag| if shared { 0 } else { flag };
+    USER | PID
+        | unless(share.net, NET)
+        | unless(share.uts, UTS)
+        | unless(share.ipc, IPC)
+        | unless(share.cgroup, CGROUP)
+        | unless(share.time, TIME)
+}
+
+/// clone3, which makes them all in one call; where a seccomp filter has no clone3, clone, and
+/// whether the child has to make its time namespace itself.
+pub fn clone_into(flags: u64, exit_signal: i32) -> SysResult<(Forked, bool)> {
+    match process::clone3(flags, exit_signal) {
+        // EPERM also says that there are no user namespaces for us; then clone repeats it.
+        Err(Errno::ENOSYS | Errno::EPERM) => {}
+        other => return other.map(|forked| (forked, false)),
+    }
+    let mut lacks_time = false;
+    if flags & TIME != 0 {
+        // The child is born into ours, if we may make one.
+        match process::unshare_time() {
+            Err(Errno::EPERM) => lacks_time = true,
+            other => other?,
+        }
+    }
+    process::clone(flags & !TIME, exit_signal).map(|forked| (forked, lacks_time))
+}
+
+/// Makes them for a process that ends at once.
+pub fn try_out(flags: u64) -> SysResult<()> {
+    match clone_into(flags, libc::SIGCHLD)? {
+        (Forked::Child, lacks_time) => {
+            let made = if lacks_time { process::unshare_time() } else { Ok(()) };
+            process::exit(made.map_or_else(|errno| errno.into_raw() as u8, |()| 0))
+        }
+        (Forked::Parent(pid), _) => process::wait_for_errno(pid),
+    }
+}
+
+/// Why the kernel does not make them.
+pub fn advice(errno: Errno, flags: u64) -> Option<String> {
+    Some(match errno {
+        Errno::EPERM => {
+            "user namespaces are forbidden here: by the sysctl kernel.unprivileged_userns_clone \
+             (Debian) or user.max_user_namespaces, by a chroot, or by an outer container's seccomp"
+                .into()
+        }
+        Errno::EINVAL | Errno::ENOSPC | Errno::EUSERS => missing(errno, flags),
+        Errno::EAGAIN => {
+            "a limit on processes is reached: ulimit -u, or the cgroup's pids.max".into()
+        }
+        _ => return None,
+    })
+}
+
+/// Which of them, found out by trying each.
+fn missing(errno: Errno, flags: u64) -> String {
+    let (mut names, mut shares) = (Vec::new(), Vec::new());
+    if try_out(USER).is_err() {
+        names.push(remedy(errno, "user", "CONFIG_USER_NS"));
+    } else {
+        let wanted = ALL.iter().filter(|namespace| flags & namespace.flag != 0);
+        for lacking in wanted.filter(|namespace| try_out(USER | namespace.flag).is_err()) {
+            names.push(remedy(errno, lacking.name, lacking.kernel_option));
+            shares.extend(lacking.is_optional.then(|| format!("--share {}", lacking.name)));
+        }
+    }
+    let share = match shares.len() {
+        n if n > 0 && n == names.len() => format!("; {} leaves it out", shares.join(" ")),
+        _ => String::new(),
+    };
+    match names.is_empty() {
+        true => "each of them can be had, but not all of them now".into(),
+        false => format!("{}{share}", names.join(", ")),
+    }
+}
+
+fn remedy(errno: Errno, name: &str, kernel_option: &str) -> String {
+    match errno {
+        Errno::EINVAL => format!("this kernel has no {name} namespace ({kernel_option})"),
+        _ if name == "user" => {
+            "the sysctl user.max_user_namespaces is reached, or the kernel's depth of 32".into()
+        }
+        _ => format!("the sysctl user.max_{name}_namespaces is reached"),
+    }
+}

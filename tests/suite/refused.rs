@@ -1,0 +1,263 @@
+//! System calls that an older kernel or an outer container's seccomp does not have: an older way
+//! that is as good, or one line that says what is missing.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use crate::ability::{for_root, require};
+use crate::faults::NOT_FAILED;
+use crate::launch::Launch;
+use crate::mounts::{modes, mounts_of};
+use crate::namespaces::shared_with_host;
+use crate::output::Output;
+use crate::rootfs::{Rootfs, temporary_path};
+use crate::sys::before::Before;
+use crate::{subject, sys};
+
+/// What older filters and kernels lack, and a start does some other way.
+const REPLACED: [(&str, libc::c_long); 7] = [
+    ("clone3", libc::SYS_clone3),
+    ("close_range", libc::SYS_close_range),
+    ("execveat", libc::SYS_execveat),
+    ("keyctl", libc::SYS_keyctl),
+    ("memfd_create", libc::SYS_memfd_create),
+    ("mount_setattr", libc::SYS_mount_setattr),
+    ("openat2", libc::SYS_openat2),
+];
+
+/// Refused, these leave nothing to say it with, or are told by what fails without them.
+const NOT_NAMED: [&str; 9] =
+    ["chdir", "getegid", "geteuid", "getpid", "mmap", "read", "recvmsg", "write", "writev"];
+
+fn refuse(calls: &[libc::c_long], errno: i32) -> Before {
+    Before::Refuse(calls.iter().map(|&call| call as u32).collect(), errno)
+}
+
+/// The mode in which nothing but the refused call makes a difference: newuidmap is not executed by
+/// whom a filter is laid on, and without mount_setattr there is no range.
+fn plain_mode() -> &'static str {
+    if sys::uid() == 0 { "identity" } else { "single" }
+}
+
+/// The system calls of a start, by name, with their numbers.
+fn calls_of_a_start(rootfs: &Rootfs, mode: &str) -> BTreeMap<String, u32> {
+    let trace = temporary_path("trace");
+    let launch = Launch::on(rootfs).option("--userns").arg(mode).command(["/quit", "--version"]);
+    let script = "exec strace -f -n -o \"$TRACE\" \"$@\"";
+    launch.variable("TRACE", &trace).through_shell(script).run().code(0);
+    let text = fs::read_to_string(&trace).unwrap();
+    fs::remove_file(&trace).unwrap();
+    // 1234 [  59] execve("/…
+    let parse = |line: &str| {
+        let (number, rest) = line.split_once('[')?.1.split_once(']')?;
+        let name = rest.trim_start().split_once('(')?.0;
+        let is_name = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        is_name.then_some((name.to_owned(), number.trim().parse().ok()?))
+    };
+    let mut calls = text.lines().filter_map(parse).collect::<BTreeMap<_, _>>();
+    assert!(calls.contains_key("pivot_root") && calls.len() > 40, "a trace of what? {calls:?}");
+    calls.retain(|name, _| !NOT_FAILED.contains(&name.as_str()));
+    calls
+}
+
+fn is_named(output: &Output) -> bool {
+    let complaints = output.complaints();
+    output.status.code() == Some(125)
+        && complaints.len() == 1
+        && complaints[0].starts_with("launcher: cannot ")
+        && complaints[0].contains("seccomp")
+}
+
+#[test]
+fn every_call_that_is_refused_for_good_is_done_without_or_named() {
+    require!(tracing);
+    let rootfs = Rootfs::new();
+    rootfs.add_program("quit", &subject::init());
+    let modes = if sys::uid() == 0 { modes() } else { &["single"] };
+    let mut wrong = Vec::new();
+    for mode in modes {
+        for (name, number) in calls_of_a_start(&rootfs, mode) {
+            for errno in [libc::ENOSYS, libc::EPERM] {
+                let launch = Launch::on(&rootfs).option("--userns").arg(*mode);
+                let launch = launch.before(Before::Refuse(vec![number], errno));
+                let output = launch.command(["/quit", "--version"]).run();
+                let works = output.status.success() && output.complaints().is_empty();
+                let is_replaced = REPLACED.iter().any(|(replaced, _)| *replaced == name);
+                let is_right = works
+                    || !is_replaced && is_named(&output)
+                    || NOT_NAMED.contains(&&*name) && output.status.code() == Some(125);
+                if !is_right && !needs_newer_kernel(&output) {
+                    wrong.push(format!("{mode} {name} errno {errno}\n{output}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// An ordinary user's own time namespace by clone(2).
+fn needs_newer_kernel(output: &Output) -> bool {
+    output.stderr.ends_with("Linux 6.2; --share time leaves it out\n") && is_named(output)
+}
+
+/// All that can be told from inside about how well a container is shut.
+fn portrait(launch: &dyn Fn() -> Launch) -> String {
+    let mut mounts = mounts_of(launch());
+    for [point, flags, _, root] in &mut mounts {
+        // Without mount_setattr a device node keeps the flags that it has on the host.
+        let is_node = point.starts_with("/dev/") && root != "/" || root.ends_with("/null");
+        if is_node {
+            flags.clear();
+        }
+    }
+    let mut facts = format!("{mounts:?}\nshared {:?}\n", shared_with_host(launch()));
+    for words in [
+        "status CapInh CapPrm CapEff CapBnd CapAmb NoNewPrivs SigIgn SigBlk",
+        "show /proc/self/uid_map",
+        "list /dev",
+        "try open /proc/1/exe",
+        "try umount /",
+        "processes",
+        "umask",
+    ] {
+        facts += &launch().probe(words).run().ok().stdout;
+    }
+    let open = launch().probe("fds").run().ok();
+    let numbers = open.lines().iter().map(|line| line.split(' ').next()).collect::<Vec<_>>();
+    facts + &format!("{numbers:?}")
+}
+
+#[test]
+fn containers_without_the_newer_calls_are_as_well_shut() {
+    let rootfs = Rootfs::new();
+    let plain = || Launch::on(&rootfs).option("--userns").arg(plain_mode());
+    let is_old = needs_newer_kernel(
+        &plain().before(refuse(&[libc::SYS_clone3], libc::ENOSYS)).probe("exit 0").run(),
+    );
+    if is_old {
+        println!("this kernel makes no time namespace for a user without clone3");
+    }
+    let plain = || if is_old { plain().option("--share=time") } else { plain() };
+    let expected = portrait(&plain);
+    let all = REPLACED.map(|(_, call)| call);
+    let sets = REPLACED.iter().map(|(_, call)| std::slice::from_ref(call)).chain([&all[..]]);
+    for calls in sets {
+        for errno in [libc::ENOSYS, libc::EPERM] {
+            let found = portrait(&|| plain().before(refuse(calls, errno)));
+            assert_eq!(found, expected, "{calls:?} errno {errno}");
+        }
+    }
+}
+
+#[test]
+fn init_runs_where_no_memfd_may_be_executed() {
+    let refused = |call, errno| {
+        Launch::new().option("--userns").arg(plain_mode()).before(refuse(&[call], errno))
+    };
+    for launch in [
+        // vm.memfd_noexec=2.
+        refused(libc::SYS_memfd_create, libc::EACCES),
+        // TOMOYO.
+        refused(libc::SYS_execveat, libc::ENOENT),
+    ] {
+        launch.probe("processes").run().ok().prints(&["1 0 init", "2 1 probe"]);
+    }
+    let launch = refused(libc::SYS_memfd_create, libc::EACCES).before(Before::Umask(0o777));
+    let init = launch.option("--init").arg(subject::init()).probe("try open /proc/1/exe").run();
+    init.ok().prints_one_of(&["EACCES", "EPERM", "EROFS", "ETXTBSY"]);
+}
+
+#[test]
+fn init_runs_where_the_sysctl_forbids_memfds() {
+    for_root!();
+    const SETTING: &str = "/proc/sys/vm/memfd_noexec";
+    if !fs::exists(SETTING).unwrap() {
+        println!("N/A: no {SETTING} before Linux 6.3");
+        return;
+    }
+    // The setting is the pid namespace's, and only grows.
+    let script = "exec unshare -pfm --mount-proc sh -c \
+                  'echo 2 > /proc/sys/vm/memfd_noexec && exec \"$@\"' sh \"$@\"";
+    let output = Launch::new().probe("processes").through_shell(script).run();
+    output.ok().prints(&["1 0 init", "2 1 probe"]);
+}
+
+#[test]
+fn nobody_gets_out_where_openat2_is_refused() {
+    let outside = temporary_path("outside");
+    fs::create_dir(&outside).unwrap();
+    let rootfs = Rootfs::bare();
+    fs::create_dir(rootfs.inside("real")).unwrap();
+    symlink("/real", rootfs.inside("dev")).unwrap();
+    let launch = || {
+        let launch = Launch::on(&rootfs).option("--userns").arg(plain_mode());
+        launch.before(refuse(&[libc::SYS_openat2], libc::ENOSYS))
+    };
+    launch().probe("try write /dev/null").run().ok().prints(&["ok"]);
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let (link, other) = (rootfs.inside("dev"), rootfs.inside("other"));
+            for target in
+                [outside.as_path(), "../../../../../../..".as_ref(), "real".as_ref()].iter().cycle()
+            {
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                symlink(target, &other).unwrap();
+                fs::rename(&other, &link).unwrap();
+            }
+        });
+        let ends = (0..50).map(|_| launch().probe("exit 0").run()).collect::<Vec<_>>();
+        stop.store(true, Ordering::Relaxed);
+        for output in ends {
+            assert!(matches!(output.status.code(), Some(0 | 125)), "{output}");
+        }
+    });
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+    fs::remove_dir(outside).unwrap();
+}
+
+#[test]
+fn kernel_without_namespaces_is_told_by_its_options() {
+    let launch = |calls: &[_]| {
+        calls
+            .iter()
+            .fold(Launch::new(), |launch, &(call, errno)| launch.before(refuse(&[call], errno)))
+    };
+    let output = launch(&[(libc::SYS_clone3, libc::EINVAL)]).probe("exit 0").run();
+    output.fails_with(
+        125,
+        "EINVAL (Invalid argument); this kernel has no user namespace (CONFIG_USER_NS)",
+    );
+    let without_time = [(libc::SYS_clone3, libc::ENOSYS), (libc::SYS_unshare, libc::EINVAL)];
+    launch(&without_time).probe("exit 0").run().fails_with(
+        125,
+        "EINVAL (Invalid argument); this kernel has no time namespace (CONFIG_TIME_NS); --share time \
+         leaves it out",
+    );
+    launch(&without_time)
+        .option("--userns")
+        .arg(plain_mode())
+        .option("--share=time")
+        .probe("exit 0")
+        .run()
+        .ok();
+}
+
+#[test]
+fn limit_on_namespaces_is_told_by_its_sysctl() {
+    for name in ["net", "uts", "ipc", "cgroup", "time"] {
+        let launch = Launch::new().probe("exit 0").variable("NAME", name).through_shell(
+            "unshare -Ur sh -c 'echo 0 > /proc/sys/user/max_${NAME}_namespaces; exec \"$@\"' sh \"$@\"",
+        );
+        let line = format!(
+            "launcher: cannot create the container's namespaces: ENOSPC (No space left on device); \
+             the sysctl user.max_{name}_namespaces is reached; --share {name} leaves it out"
+        );
+        launch.run().fails(125, &line);
+    }
+}
