@@ -27,7 +27,6 @@ use std::ffi::{CStr, CString};
 use std::io::Write;
 
 use init::exit::{self, Ending};
-use init::stage::Stage;
 
 use error::Error;
 use log::Log;
@@ -35,7 +34,7 @@ use parent::{Blocked, PidFile, Status};
 use prepare::{Inherited, Order, prepare};
 use spawn::{Side, spawn};
 use spec::Spec;
-use sys::{Errno, file, process, signal};
+use sys::{file, process, signal};
 use words::Request;
 
 /// Called by the C runtime's entry; the only place that prints an error.
@@ -78,23 +77,17 @@ fn start_and_wait(spec: &Spec, status: &Status) -> Result<Ending, Error> {
     let mut log = Log::new(spec.verbose || debug);
     let inherited = Inherited::replace(spec)?;
     let mut pid_file = spec.pid_file.as_deref().map(PidFile::create).transpose()?;
-    let mut start =
-        |order| start_in_order(spec, order, &inherited, status, &mut pid_file, &mut log);
-    match start(Order::Pivot) {
-        Err(error) if error.is(Stage::PivotRoot, Errno::EINVAL) => start(Order::Locked),
-        other => other,
-    }
+    start(spec, &inherited, status, &mut pid_file, &mut log)
 }
 
-fn start_in_order(
+fn start(
     spec: &Spec,
-    order: Order,
     inherited: &Inherited,
     status: &Status,
     pid_file: &mut Option<PidFile>,
     log: &mut Log,
 ) -> Result<Ending, Error> {
-    let mut prepared = prepare(spec, order, inherited, log)?;
+    let mut prepared = prepare(spec, Order::of_this_host(), inherited, log)?;
     loop {
         let (pid, channel) = match spawn(&prepared)? {
             Side::Child { channel, argv } => child::enter(&prepared, &channel, &argv),

@@ -173,3 +173,13 @@ pub fn images() -> Ability {
     let missing = ["squashfs", "erofs", "ext4"].into_iter().find(|k| subject::image(k).is_none());
     missing.map_or(Ok(()), |kind| Err(format!("no {kind} image was made for the tests")))
 }
+
+/// pivot_root(2): before Linux 7.0 the initial ramfs, a mount that is its own parent, has none.
+pub fn pivot_root() -> Ability {
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let mut ids = table.lines().map(|line| line.split(' ').take(2).collect::<Vec<_>>());
+    match ids.any(|ids| ids[0] == ids[1]) {
+        true => Err("the root is the initial ramfs".into()),
+        false => Ok(()),
+    }
+}

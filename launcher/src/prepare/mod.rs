@@ -14,6 +14,7 @@ pub mod ids;
 mod image;
 mod inherited;
 mod label;
+mod order;
 mod overlay;
 mod plan;
 pub mod program;
@@ -44,23 +45,11 @@ pub use activation::NOTIFY_NAME;
 pub use caller::Caller;
 use ids::IdPlan;
 pub use inherited::Inherited;
+pub use order::Order;
 pub use overlay::Overlay;
 pub use plan::Step;
 pub use rootfs::{Rootfs, clone_advice};
 pub use sources::{Source, Sources};
-
-/// How the host's tree is cut away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// By pivot_root, after which nothing of it is left.
-    Pivot,
-    /// Where pivot_root is EINVAL because the host's root is the initial ramfs (before Linux
-    /// 7.0). The usual ways round that (chroot, or MS_MOVE and chroot) are left again by
-    /// `umount2("/", MNT_DETACH)` and setns(2). Here the rootfs is attached over `/` in a mount
-    /// namespace that somebody more privileged owns, and the container gets a copy of it, in
-    /// which the kernel locks every mount: the host's tree stays beneath, and out of reach.
-    Locked,
-}
 
 /// Everything a start needs, opened and decided.
 pub struct Prepared<'a> {
