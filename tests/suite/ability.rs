@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use crate::launch::Launch;
 use crate::rootfs::temporary_folder;
 use crate::{subject, sys};
 
@@ -181,5 +182,15 @@ pub fn pivot_root() -> Ability {
     match ids.any(|ids| ids[0] == ids[1]) {
         true => Err("the root is the initial ramfs".into()),
         false => Ok(()),
+    }
+}
+
+/// name_to_handle_at(2) on the file system of the temporary files.
+pub fn file_handles() -> Ability {
+    let words = [subject::probe().into_os_string(), "handle".into(), temporary_folder().into()];
+    let output = Launch::init(words).run();
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(format!("no file handles in TMPDIR: {} {EXCUSE}", output.stderr.trim())),
     }
 }

@@ -19,6 +19,7 @@ mod confinement;
 mod dev;
 mod environment;
 mod errors;
+mod escape;
 mod exit_codes;
 mod faults;
 mod grace;
