@@ -4,7 +4,7 @@
 //! `naive CUT ROOTFS escape WAY FILE` does the same in what many launchers make of a root that
 //! pivot_root refuses: each way out is shown to work there, or its test would show nothing.
 //!
-//! `--contract…`: the container's init, with every capability left to the command.
+//! `-@…`: the container's init, with every capability left to the command.
 
 use std::ffi::{CString, OsStr};
 use std::fs::{self, File};
@@ -106,7 +106,7 @@ pub fn naive(words: &[&str]) -> Outcome {
     // Somebody who does not move with us.
     let sys::Forked::Parent(other) = sys::fork()? else {
         loop {
-            sys::pause()
+            sys::pause();
         }
     };
     sys::bind(&rootfs, &rootfs)?;
@@ -126,13 +126,15 @@ pub fn naive(words: &[&str]) -> Outcome {
     outcome
 }
 
-/// Becomes `/init` in our place, with the same words but for `--caps`.
+/// Becomes `/init` in our place, with the same words but for the capabilities: the sixth of the
+/// numbers in the launcher's word.
 pub fn become_init(words: &[Vec<u8>]) -> Outcome {
-    let words = words.iter().skip(1).map(|word| match word.starts_with(b"--caps=") {
-        true => OsStr::new("--caps=1ffffffffff"),
-        false => OsStr::from_bytes(word),
-    });
-    Err(Command::new("/init").args(words).exec())
+    let launchers = String::from_utf8_lossy(&words[1]);
+    let mut numbers = launchers.split(',').collect::<Vec<_>>();
+    let caps = u64::MAX.to_string();
+    *numbers.get_mut(5).ok_or_else(|| io::Error::other("no capabilities"))? = &caps;
+    let rest = words[2..].iter().map(|word| OsStr::from_bytes(word));
+    Err(Command::new("/init").arg(numbers.join(",")).args(rest).exec())
 }
 
 fn c_string(text: &str) -> io::Result<CString> {
