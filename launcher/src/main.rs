@@ -15,6 +15,7 @@ mod error;
 mod head;
 mod json;
 mod log;
+mod machine;
 mod parent;
 mod prepare;
 mod seccomp;
@@ -39,6 +40,7 @@ use words::Request;
 
 /// Called by the C runtime's entry; the only place that prints an error.
 fn run(argv: &[CString]) -> u8 {
+    machine::take_over_if_first(argv);
     if file::fill_standard_descriptors().is_err() {
         return exit::FAILED; // and nowhere to say why
     }
@@ -59,6 +61,7 @@ fn run(argv: &[CString]) -> u8 {
 
 /// From a spec to the code to exit with.
 fn run_container(spec: &Spec) -> Result<u8, Error> {
+    machine::refuse_if_not_ours(spec)?;
     let status = Status::open(spec.status_fd)?;
     let ending = start_and_wait(spec, &status);
     match &ending {

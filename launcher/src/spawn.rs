@@ -4,7 +4,6 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use crate::error::Error;
 use crate::prepare::{Order, Prepared};
-use crate::spec::Shared;
 use crate::sys::file::At;
 use crate::sys::process::{Forked, Words};
 use crate::sys::{Errno, Result as SysResult, file, mount, process, socket};
@@ -67,13 +66,13 @@ pub fn spawn(prepared: &Prepared<'_>) -> Result<Side, Error> {
         None => Some(step_into(prepared)?),
     };
     let flags = match prepared.order {
-        Order::Pivot => NEWNS | own_namespaces(prepared.spec.share),
+        Order::Pivot => NEWNS | own_namespaces(prepared),
         // The rootfs is attached in a mount namespace of root's, which the child then copies.
         Order::Locked if prepared.caller.can_mount => {
             mount::unshare_namespace().and_then(|()| mount::make_private()).map_err(|errno| {
                 Error::at("UnshareMounts", "leave the host's mount namespace", errno)
             })?;
-            own_namespaces(prepared.spec.share)
+            own_namespaces(prepared)
         }
         // An ordinary user has no such namespace. The child makes one, and clones the container.
         Order::Locked => NEWUSER | NEWNS,
@@ -105,15 +104,16 @@ fn step_into(prepared: &Prepared<'_>) -> Result<OwnedFd, Error> {
 
 /// clone3 once more, by a child that stands between: the container proper, as the launcher's own
 /// child. Only for [`Order::Locked`] and an ordinary user.
-pub fn spawn_within(share: Shared) -> SysResult<Forked> {
+pub fn spawn_within(prepared: &Prepared<'_>) -> SysResult<Forked> {
     // With CLONE_PARENT the exit signal is that of the caller.
-    process::clone3(NEWNS | own_namespaces(share) | CLONE_PARENT, 0)
+    process::clone3(NEWNS | own_namespaces(prepared) | CLONE_PARENT, 0)
 }
 
-fn own_namespaces(share: Shared) -> u64 {
+fn own_namespaces(prepared: &Prepared<'_>) -> u64 {
+    let share = prepared.spec.share;
     let unless = |shared: bool, flag| if shared { 0 } else { flag };
-    NEWUSER
-        | NEWPID
+    NEWPID
+        | unless(!prepared.ids.has_userns(), NEWUSER)
         | unless(share.net, NEWNET)
         | unless(share.uts, NEWUTS)
         | unless(share.ipc, NEWIPC)
@@ -130,11 +130,13 @@ pub fn advice(errno: Errno) -> Option<String> {
                  (Debian) or user.max_user_namespaces, by a chroot, or by an outer container's seccomp"
             }
             Errno::ENOSPC | Errno::EUSERS => {
-                "a limit on namespaces is reached: see the sysctls user.max_*_namespaces"
+                "a limit on namespaces is reached: see the sysctls user.max_*_namespaces; root can do \
+                 without a user namespace (--userns none)"
             }
             Errno::EINVAL => {
                 "this kernel lacks a namespace (CONFIG_USER_NS, CONFIG_TIME_NS …); those other than \
-                 user, mount and pid can be left out with --share"
+                 user, mount and pid can be left out with --share, and root can do without a user \
+                 namespace (--userns none)"
             }
             Errno::ENOSYS => "clone3 needs Linux 5.3, and an outer container's seccomp to allow it",
             Errno::EAGAIN => "a limit on processes is reached: ulimit -u, or the cgroup's pids.max",

@@ -38,6 +38,7 @@ mod mount_points;
 mod mounts;
 mod namespaces;
 mod nesting;
+mod no_userns;
 mod options;
 mod overlay;
 mod plan;

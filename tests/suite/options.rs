@@ -45,6 +45,7 @@ const ALL: &[&str] = &[
     "--die-by-signal",
     "--pid-file",
     "--status-fd",
+    "--on-exit",
     "--verbose",
     "--check",
     "--version",
@@ -149,4 +150,11 @@ fn verbose_tells_steps_on_standard_error_only() {
 fn launcher_debug_is_as_verbose() {
     let output = Launch::new().variable("LAUNCHER_DEBUG", "1").probe("exit 0").run().code(0);
     assert!(output.stderr.contains("clone3"), "{output}");
+}
+
+#[test]
+fn end_of_the_machine_is_for_its_first_process() {
+    let output = Launch::new().option("--on-exit=halt").probe("exit 0").run();
+    output
+        .fails(125, "launcher: --on-exit is for the machine's first process; see launcher --help");
 }

@@ -82,11 +82,16 @@ fn image(launcher: &Path, rootfs: &Path, words: Vec<OsString>) -> Result<Image, 
     }
     image.add_program("bin/launcher", 0o755, launcher)?;
     image.add_tree("rootfs", rootfs, Owners::Shifted(SHIFT))?;
-    image.add_file("init", 0o755, INIT);
+    add_script(&mut image, "init", &words);
+    Ok(image)
+}
+
+/// The script at this path, and the command for it.
+pub fn add_script(image: &mut Image, path: &str, words: &[OsString]) {
+    image.add_file(path, 0o755, INIT);
     let mut command = Command::new("launcher");
     command.arg("/rootfs").args(words);
     image.add_file("command", 0o644, format!("exec {}\n", program::shown(&command)));
-    Ok(image)
 }
 
 /// The names of busybox that a script uses, and the shell.

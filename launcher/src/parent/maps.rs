@@ -26,6 +26,7 @@ pub fn write(ids: &IdPlan, pid: i32) -> Result<(), Error> {
             write_file(pid, "uid_map", &ids.uid.to_lines())?;
             write_file(pid, "gid_map", &ids.gid.to_lines())
         }
+        Writer::Nobody => Ok(()),
         Writer::Tools(tools) => {
             run_tool(&tools.newuidmap, pid, &ids.uid)?;
             run_tool(&tools.newgidmap, pid, &ids.gid)

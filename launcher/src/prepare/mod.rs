@@ -110,6 +110,11 @@ pub fn prepare<'a>(
     if let Some(warning) = &ids.warning {
         log.warn(warning);
     }
+    if order == Order::Locked && !ids.has_userns() {
+        // The kernel locks mounts against a user namespace with less privilege, and nothing else.
+        return Err(Error::refused("PlanIds", "--userns none cannot cut an initial ramfs away")
+            .advise("it needs Linux 7.0, or another root: switch_root to a tmpfs first"));
+    }
     let account = Account::look_up(&spec.user, rootfs.dir(), &ids)?;
 
     let environment = spec.environment.build(&callers_env, &account.home, &activation.variables);
