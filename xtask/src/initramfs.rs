@@ -62,14 +62,14 @@ impl Initramfs {
             Some(output) => output,
             None => vm::folder()?.join("initramfs.cpio"),
         };
-        let image = image(&launcher, &rootfs, words)?;
+        let image = image(&launcher, &rootfs, &words)?;
         let size = image.write(&output)?;
         console::print(&format!("{} ({:.1} MB)", output.display(), size as f64 / 1e6))?;
         if self.boot { boot(self.kernel.as_deref().unwrap_or(NEWEST), &output) } else { Ok(()) }
     }
 }
 
-fn image(launcher: &Path, rootfs: &Path, words: Vec<OsString>) -> Result<Image, Error> {
+fn image(launcher: &Path, rootfs: &Path, words: &[OsString]) -> Result<Image, Error> {
     let busybox = vm::base()?.join("bin/busybox");
     let mut image = Image::default();
     for folder in ["dev", "proc", "sys"] {
@@ -82,7 +82,7 @@ fn image(launcher: &Path, rootfs: &Path, words: Vec<OsString>) -> Result<Image, 
     }
     image.add_program("bin/launcher", 0o755, launcher)?;
     image.add_tree("rootfs", rootfs, Owners::Shifted(SHIFT))?;
-    add_script(&mut image, "init", &words);
+    add_script(&mut image, "init", words);
     Ok(image)
 }
 
