@@ -48,7 +48,7 @@ const INIT: &str = include_str!("initramfs/init.sh");
 
 impl Initramfs {
     /// Runs the task; with --boot QEMU stands in our place.
-    pub fn run(self, words: Vec<OsString>) -> Result<(), Error> {
+    pub fn run(self, words: &[OsString]) -> Result<(), Error> {
         let launcher = build::launcher()?;
         let rootfs = match self.rootfs {
             Some(rootfs) => rootfs,
@@ -62,7 +62,7 @@ impl Initramfs {
             Some(output) => output,
             None => vm::folder()?.join("initramfs.cpio"),
         };
-        let image = image(&launcher, &rootfs, &words)?;
+        let image = image(&launcher, &rootfs, words)?;
         let size = image.write(&output)?;
         console::print(&format!("{} ({:.1} MB)", output.display(), size as f64 / 1e6))?;
         if self.boot { boot(self.kernel.as_deref().unwrap_or(NEWEST), &output) } else { Ok(()) }
