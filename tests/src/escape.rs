@@ -3,16 +3,11 @@
 //!
 //! `naive CUT ROOTFS escape WAY FILE` does the same in what many launchers make of a root that
 //! pivot_root refuses: each way out is shown to work there, or its test would show nothing.
-//!
-//! `-@…`: the container's init, with every capability left to the command.
 
-use std::ffi::{CString, OsStr};
+use std::ffi::CString;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Command;
 
 use crate::{Outcome, sys, word};
 
@@ -78,7 +73,7 @@ pub fn run(words: &[&str]) -> Outcome {
             }
         }
         // By the number that its file system knows it by.
-        "handle" => is_out = sys::open_by_handle(c".", word(words, 2)?).is_ok(),
+        "handle" => is_out = sys::open_known(c".", word(words, 2)?).is_ok(),
         other => return Err(io::Error::other(format!("no way {other}"))),
     }
     println!("{}", if is_out || file.exists() { "out" } else { "in" });
@@ -124,17 +119,6 @@ pub fn naive(words: &[&str]) -> Outcome {
     let outcome = run(words.get(3..).unwrap_or_default());
     sys::kill(other, libc::SIGKILL)?;
     outcome
-}
-
-/// Becomes `/init` in our place, with the same words but for the capabilities: the sixth of the
-/// numbers in the launcher's word.
-pub fn become_init(words: &[Vec<u8>]) -> Outcome {
-    let launchers = String::from_utf8_lossy(&words[1]);
-    let mut numbers = launchers.split(',').collect::<Vec<_>>();
-    let caps = u64::MAX.to_string();
-    *numbers.get_mut(5).ok_or_else(|| io::Error::other("no capabilities"))? = &caps;
-    let rest = words[2..].iter().map(|word| OsStr::from_bytes(word));
-    Err(Command::new("/init").arg(numbers.join(",")).args(rest).exec())
 }
 
 fn c_string(text: &str) -> io::Result<CString> {

@@ -70,7 +70,6 @@ fn run(words: &[Vec<u8>]) -> i32 {
         "escape" => escape::run(rest),
         "handle" => escape::print_handle(rest),
         "naive" => escape::naive(rest),
-        verb if verb.starts_with("-@") => escape::become_init(words),
         _ => Err(io::Error::other(format!("unknown verb {verb}"))),
     };
     outcome.unwrap_or_else(|error| {

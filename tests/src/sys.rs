@@ -265,8 +265,13 @@ pub fn handle_of(path: &CStr) -> io::Result<String> {
     Ok(format!("{}{}", handle.kind, bytes.collect::<String>()))
 }
 
+/// Opens what a path leads to once more, by its file handle.
+pub fn open_by_handle(path: &CStr) -> io::Result<()> {
+    open_known(path, &handle_of(path)?)
+}
+
 /// Opens what [`handle_of`] gave, on the file system of `mount`.
-pub fn open_by_handle(mount: &CStr, text: &str) -> io::Result<()> {
+pub fn open_known(mount: &CStr, text: &str) -> io::Result<()> {
     let wrong = || io::Error::other("no handle");
     let (kind, bytes) = text.split_once(':').ok_or_else(wrong)?;
     let mut handle =
@@ -323,29 +328,6 @@ pub fn set_uid(uid: u32) -> io::Result<()> {
 pub fn change_owner(path: &CStr, uid: u32) -> io::Result<()> {
     // SAFETY: the path ends with NUL.
     check(unsafe { libc::lchown(path.as_ptr(), uid, u32::MAX) }).map(drop)
-}
-
-/// Opens what a path leads to once more, by its file handle.
-pub fn open_by_handle(path: &CStr) -> io::Result<()> {
-    /// struct file_handle: the size of what is behind the two numbers, and their like.
-    #[repr(C)]
-    struct Handle {
-        size: u32,
-        kind: i32,
-        bytes: [u8; 128],
-    }
-    let mut handle = Handle { size: 128, kind: 0, bytes: [0; 128] };
-    let mut mount = 0;
-    // SAFETY: the path ends with NUL; the kernel writes as many bytes as the size says, and reads
-    // as many as it then says; the descriptors are closed with the probe.
-    unsafe {
-        let (from, name) = (libc::AT_FDCWD, path.as_ptr());
-        let (to, id) = (&raw mut handle, &raw mut mount);
-        check(libc::syscall(libc::SYS_name_to_handle_at, from, name, to, id, 0) as c_int)?;
-        let mount = check(libc::open(name, libc::O_RDONLY))?;
-        let flags = libc::O_RDONLY;
-        check(libc::syscall(libc::SYS_open_by_handle_at, mount, to, flags) as c_int).map(drop)
-    }
 }
 
 /// A system call by its number, with plain numbers.
