@@ -15,4 +15,6 @@ echo "init: $(cut -d ' ' -f 1 /proc/uptime) s after the kernel's start"
 setsid -c sh /command
 code=$?
 echo "init: the command ended with exit code $code"
+# Waits until all has been written: switching off does not.
+stty sane
 poweroff -f

@@ -52,13 +52,19 @@ const BOOTS: &[Boot] = &[
         name: "console of the first process is a terminal with job control",
         words: "rdinit=/launcher -- --on-exit poweroff /rootfs /bin/sh",
         talk: &[
-            ("# ", "echo a terminal $((1+1)) && sleep 1000\n"),
-            ("a terminal 2\r\n", "\u{3}"),
-            ("# ", "echo code $?; sleep 1001\n"),
-            ("code 130\r\n", "\u{1a}"),
+            ("# ", "sh -c 'echo one $((1+1)); sleep 1000'\n"),
+            ("one 2", "\u{3}"),
+            ("# ", "echo code $?; sh -c 'echo two $((1+1)); sleep 1001'\n"),
+            ("two 2", "\u{1a}"),
             ("# ", "jobs; kill %1; exit 5\n"),
         ],
-        shows: &["code 130\r\n", "Stopped", "sleep 1001", "ended with code 5\r\n", OFF],
+        shows: &[
+            "code 130\r\n",
+            "Stopped",
+            "sleep 1001",
+            "\r\ninit: the command ended with code 5\r\n",
+            OFF,
+        ],
     },
     Boot {
         name: "container that cannot be started ends the machine with the reason",
@@ -75,7 +81,11 @@ const BOOTS: &[Boot] = &[
     Boot {
         name: "script of cargo xtask initramfs runs its command in a container",
         words: "rdinit=/init.sh",
-        talk: &[("# ", "echo I am $$; sleep 1000\n"), ("I am 2\r\n", "\u{3}"), ("# ", "exit 9\n")],
+        talk: &[
+            ("# ", "sh -c 'echo I am $PPID; sleep 1000'\n"),
+            ("I am 2", "\u{3}"),
+            ("# ", "exit 9\n"),
+        ],
         shows: &["s after the kernel's start\r\n", "I am 2\r\n", "exit code 9\r\n", OFF],
     },
 ];
