@@ -42,6 +42,8 @@ pub fn end(what: OnExit) {
         OnExit::Halt => Reboot::Halt,
     };
     sys::sync();
+    // What was written last is still on its way to the console.
+    sys::drain_terminal();
     // In a child: for the caller of poweroff or halt the kernel calls exit where the hardware
     // does not end it first, and PID 1 must not.
     sys::spawn(&what, reboot).ok();

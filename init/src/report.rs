@@ -41,6 +41,9 @@ pub enum Report {
         /// Its pid, as the sender and the launcher count.
         pid: u32,
     },
+    /// The sender has gone into another namespace, and waits until that has been looked at (root on
+    /// an initial ramfs, with `--status-fd`).
+    Moved,
     /// The master side of the container's terminal is in this packet's ancillary data.
     Terminal,
     /// The command is running: execve(2) succeeded.
@@ -57,6 +60,7 @@ const STARTED: u8 = 5;
 const EXITED: u8 = 6;
 const KILLED: u8 = 7;
 const HANDED_OVER: u8 = 8;
+const MOVED: u8 = 9;
 
 impl Report {
     /// Layout: kind, stage or code, errno (little endian), a 32-bit detail (little endian).
@@ -69,6 +73,7 @@ impl Report {
             Report::Skipped { stage, errno } => (SKIPPED, stage as u8, errno, 0),
             Report::Done { stage, micros } => (DONE, stage as u8, 0, micros),
             Report::HandedOver { pid } => (HANDED_OVER, 0, 0, pid),
+            Report::Moved => (MOVED, 0, 0, 0),
             Report::Terminal => (TERMINAL, 0, 0, 0),
             Report::Started => (STARTED, 0, 0, 0),
             Report::Ended(Ending::Code(code)) => (EXITED, code, 0, 0),
@@ -92,6 +97,7 @@ impl Report {
             SKIPPED => Report::Skipped { stage: Stage::from_number(second)?, errno },
             DONE => Report::Done { stage: Stage::from_number(second)?, micros: detail },
             HANDED_OVER => Report::HandedOver { pid: detail },
+            MOVED => Report::Moved,
             TERMINAL => Report::Terminal,
             STARTED => Report::Started,
             EXITED => Report::Ended(Ending::Code(second)),
@@ -107,7 +113,8 @@ mod tests {
 
     #[test]
     fn every_record_round_trips() {
-        let mut records = vec![Report::Terminal, Report::Started, Report::Ended(Ending::Code(200))];
+        let mut records = vec![Report::Moved, Report::Terminal, Report::Started];
+        records.push(Report::Ended(Ending::Code(200)));
         records.push(Report::Ended(Ending::Signal { signal: 11, core: true }));
         records.push(Report::HandedOver { pid: 1 << 22 });
         for &stage in Stage::ALL {

@@ -89,7 +89,7 @@ pub struct Args {
     #[argh(option, arg_name = "user")]
     pub user: Option<Word>,
 
-    /// how to map ids: auto, single, subid, range or identity (default: auto)
+    /// how to map ids: auto, single, subid, range, identity or none (default: auto)
     #[argh(option, arg_name = "mode")]
     pub userns: Option<Word>,
 
@@ -172,6 +172,10 @@ pub struct Args {
     /// write a JSON object per event to descriptor N: started, failed, exited
     #[argh(option, arg_name = "N")]
     pub status_fd: Option<Word>,
+
+    /// as the machine's first process: poweroff, reboot or halt at the end (default: poweroff)
+    #[argh(option, arg_name = "what")]
+    pub on_exit: Option<Word>,
 
     /// show each step and how long it took (also LAUNCHER_DEBUG=1)
     #[argh(switch)]

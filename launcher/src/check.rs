@@ -147,7 +147,7 @@ impl Findings {
 
     /// The ways to map ids, best first; the plan that a start without options takes.
     fn check_ids(&mut self, caller: &Caller, rootfs: &Rootfs) -> Option<IdPlan> {
-        let modes = [Userns::Range, Userns::Identity, Userns::Subid, Userns::Single];
+        let modes = [Userns::Range, Userns::Identity, Userns::Subid, Userns::Single, Userns::None];
         for mode in &modes {
             match ids::plan(mode, caller, rootfs) {
                 Ok(plan) => self.yes(format_args!("--userns {plan}")),

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use init::exit;
-use init::stage::Stage;
 
 use crate::sys::Errno;
 
@@ -46,11 +45,6 @@ impl Error {
             text: format!("cannot {action}"),
             advice: None,
         }
-    }
-
-    /// Whether it is this stage of the child's or init's that failed with this errno.
-    pub fn is(&self, stage: Stage, errno: Errno) -> bool {
-        self.stage == stage.name() && self.errno == Some(errno)
     }
 
     /// Adds what the user can do.

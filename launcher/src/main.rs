@@ -16,6 +16,7 @@ mod explain;
 mod head;
 mod json;
 mod log;
+mod machine;
 mod namespaces;
 mod parent;
 mod prepare;
@@ -30,19 +31,19 @@ use std::ffi::{CStr, CString};
 use std::io::Write;
 
 use init::exit::{self, Ending};
-use init::stage::Stage;
 
 use error::Error;
 use log::Log;
 use parent::{Blocked, PidFile, Status};
-use prepare::{Inherited, Order, prepare};
+use prepare::{Inherited, prepare};
 use spawn::{Side, spawn};
 use spec::Spec;
-use sys::{Errno, file, process, signal};
+use sys::{file, process, signal};
 use words::Request;
 
 /// Called by the C runtime's entry; the only place that prints an error.
 fn run(argv: &[CString]) -> u8 {
+    machine::take_over_if_first(argv);
     if file::fill_standard_descriptors().is_err() {
         return exit::FAILED; // and nowhere to say why
     }
@@ -63,10 +64,10 @@ fn run(argv: &[CString]) -> u8 {
 
 /// From a spec to the code to exit with.
 fn run_container(spec: &Spec) -> Result<u8, Error> {
+    machine::refuse_if_not_ours(spec)?;
     if let Some(form) = spec.explain {
-        let mut log = Log::new(false);
         let inherited = Inherited::replace(spec)?;
-        let prepared = prepare(spec, Order::Pivot, &inherited, &mut log)?;
+        let prepared = prepare(spec, &inherited, &mut Log::new(false))?;
         return Ok(print(&explain::describe(&prepared, form)));
     }
     let status = Status::open(spec.status_fd)?;
@@ -87,23 +88,17 @@ fn start_and_wait(spec: &Spec, status: &Status) -> Result<Ending, Error> {
     let mut log = Log::new(spec.verbose || debug);
     let inherited = Inherited::replace(spec)?;
     let mut pid_file = spec.pid_file.as_deref().map(PidFile::create).transpose()?;
-    let mut start =
-        |order| start_in_order(spec, order, &inherited, status, &mut pid_file, &mut log);
-    match start(Order::Pivot) {
-        Err(error) if error.is(Stage::PivotRoot, Errno::EINVAL) => start(Order::Locked),
-        other => other,
-    }
+    start(spec, &inherited, status, &mut pid_file, &mut log)
 }
 
-fn start_in_order(
+fn start(
     spec: &Spec,
-    order: Order,
     inherited: &Inherited,
     status: &Status,
     pid_file: &mut Option<PidFile>,
     log: &mut Log,
 ) -> Result<Ending, Error> {
-    let mut prepared = prepare(spec, order, inherited, log)?;
+    let mut prepared = prepare(spec, inherited, log)?;
     loop {
         let (pid, channel) = match spawn(&prepared)? {
             Side::Child(child) => child::enter(&prepared, &child),

@@ -37,9 +37,9 @@ pub const ALL: [Namespace; 7] = [
 ];
 
 /// The container's own, but for its mount namespace, which is not always made in the same call.
-pub fn own(share: Shared) -> u64 {
+pub fn own(share: Shared, has_userns: bool) -> u64 {
     let unless = |shared: bool, flag| if shared { 0 } else { flag };
-    USER | PID
+    PID | unless(!has_userns, USER)
         | unless(share.net, NET)
         | unless(share.uts, UTS)
         | unless(share.ipc, IPC)
@@ -96,11 +96,13 @@ pub fn advice(errno: Errno, flags: u64) -> Option<String> {
 /// Which of them, found out by trying each.
 fn missing(errno: Errno, flags: u64) -> String {
     let (mut names, mut shares) = (Vec::new(), Vec::new());
-    if try_out(USER).is_err() {
+    // Root may do without a user namespace.
+    let user = flags & USER;
+    if try_out(user).is_err() {
         names.push(remedy(errno, "user", "CONFIG_USER_NS"));
     } else {
         let wanted = ALL.iter().filter(|namespace| flags & namespace.flag != 0);
-        for lacking in wanted.filter(|namespace| try_out(USER | namespace.flag).is_err()) {
+        for lacking in wanted.filter(|namespace| try_out(user | namespace.flag).is_err()) {
             names.push(remedy(errno, lacking.name, lacking.kernel_option));
             shares.extend(lacking.is_optional.then(|| format!("--share {}", lacking.name)));
         }
@@ -116,11 +118,12 @@ fn missing(errno: Errno, flags: u64) -> String {
 }
 
 fn remedy(errno: Errno, name: &str, kernel_option: &str) -> String {
-    match errno {
+    let why = match errno {
         Errno::EINVAL => format!("this kernel has no {name} namespace ({kernel_option})"),
         _ if name == "user" => {
             "the sysctl user.max_user_namespaces is reached, or the kernel's depth of 32".into()
         }
         _ => format!("the sysctl user.max_{name}_namespaces is reached"),
-    }
+    };
+    if name == "user" { why + "; root can do without one: --userns none" } else { why }
 }

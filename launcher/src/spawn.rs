@@ -5,7 +5,6 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use crate::error::Error;
 use crate::namespaces;
 use crate::prepare::{Order, Prepared};
-use crate::spec::Shared;
 use crate::sys::file::At;
 use crate::sys::process::{Forked, Words};
 use crate::sys::{Result as SysResult, file, mount, socket};
@@ -45,13 +44,15 @@ pub fn spawn(prepared: &Prepared<'_>) -> Result<Side, Error> {
         None => Some(step_into(prepared)?),
     };
     let flags = match prepared.order {
-        Order::Pivot => namespaces::MNT | namespaces::own(prepared.spec.share),
+        Order::Pivot => {
+            namespaces::MNT | namespaces::own(prepared.spec.share, prepared.ids.has_userns())
+        }
         // The rootfs is attached in a mount namespace of root's, which the child then copies.
         Order::Locked if prepared.caller.can_mount => {
             mount::unshare_namespace().and_then(|()| mount::make_private()).map_err(|errno| {
                 Error::at("UnshareMounts", "leave the host's mount namespace", errno)
             })?;
-            namespaces::own(prepared.spec.share)
+            namespaces::own(prepared.spec.share, prepared.ids.has_userns())
         }
         // An ordinary user has no such namespace. The child makes one, and clones the container.
         Order::Locked => namespaces::USER | namespaces::MNT,
@@ -85,7 +86,8 @@ fn step_into(prepared: &Prepared<'_>) -> Result<OwnedFd, Error> {
 
 /// clone3 once more, by a child that stands between: the container proper, as the launcher's own
 /// child. Only for [`Order::Locked`] and an ordinary user.
-pub fn spawn_within(share: Shared) -> SysResult<(Forked, bool)> {
+pub fn spawn_within(prepared: &Prepared<'_>) -> SysResult<(Forked, bool)> {
+    let own = namespaces::own(prepared.spec.share, prepared.ids.has_userns());
     // With CLONE_PARENT the exit signal is that of the caller.
-    namespaces::clone_into(namespaces::MNT | namespaces::own(share) | CLONE_PARENT, 0)
+    namespaces::clone_into(namespaces::MNT | own | CLONE_PARENT, 0)
 }

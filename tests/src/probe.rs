@@ -10,6 +10,7 @@
 mod attempt;
 mod descendants;
 mod errno;
+mod escape;
 mod facts;
 mod network;
 mod processes;
@@ -66,6 +67,9 @@ fn run(words: &[Vec<u8>]) -> i32 {
         "abstract" => network::connect_abstract(rest),
         "notify" => network::notify(),
         "try" => attempt::run(rest),
+        "escape" => escape::run(rest),
+        "handle" => escape::print_handle(rest),
+        "naive" => escape::naive(rest),
         _ => Err(io::Error::other(format!("unknown verb {verb}"))),
     };
     outcome.unwrap_or_else(|error| {

@@ -5,9 +5,12 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, CString, c_char, c_int};
+use std::ffi::{CStr, CString, OsStr, c_char, c_int, c_ulong};
+use std::fs::File;
 use std::io;
 use std::mem;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::ptr;
 use std::time::Duration;
 
@@ -212,8 +215,94 @@ pub fn chroot(path: &CStr) -> io::Result<()> {
 }
 
 pub fn enter_namespace(path: &CStr) -> io::Result<()> {
-    // SAFETY: the path ends with NUL; setns takes no memory.
-    unsafe { check(libc::setns(check(libc::open(path.as_ptr(), libc::O_RDONLY))?, 0)) }.map(drop)
+    enter_namespace_of(&File::open(OsStr::from_bytes(path.to_bytes()))?)
+}
+
+pub fn enter_namespace_of(file: &File) -> io::Result<()> {
+    // SAFETY: takes no memory.
+    check(unsafe { libc::setns(file.as_raw_fd(), 0) }).map(drop)
+}
+
+/// With all that is mounted below.
+pub fn bind(from: &CStr, to: &CStr) -> io::Result<()> {
+    mount_with(from, to, libc::MS_BIND | libc::MS_REC)
+}
+
+pub fn move_mount(from: &CStr, to: &CStr) -> io::Result<()> {
+    mount_with(from, to, libc::MS_MOVE)
+}
+
+fn mount_with(from: &CStr, to: &CStr, flags: c_ulong) -> io::Result<()> {
+    // SAFETY: both paths end with NUL; no type and no data are used.
+    check(unsafe { libc::mount(from.as_ptr(), to.as_ptr(), ptr::null(), flags, ptr::null()) })
+        .map(drop)
+}
+
+pub fn pivot(new: &CStr, old: &CStr) -> io::Result<()> {
+    // SAFETY: both paths end with NUL.
+    check(unsafe { libc::syscall(libc::SYS_pivot_root, new.as_ptr(), old.as_ptr()) } as c_int)
+        .map(drop)
+}
+
+/// struct file_handle with the longest handle (MAX_HANDLE_SZ).
+#[repr(C)]
+struct Handle {
+    size: u32,
+    kind: i32,
+    bytes: [u8; 128],
+}
+
+/// What a file system knows a file by: kind, then bytes in hexadecimal, with blanks for `:`.
+pub fn handle_of(path: &CStr) -> io::Result<String> {
+    let mut handle = Handle { size: 128, kind: 0, bytes: [0; 128] };
+    let mut mount = 0;
+    // SAFETY: the path ends with NUL; the kernel fills in a handle of at most `size` bytes.
+    check(unsafe {
+        let (at, handle) = (libc::AT_FDCWD, &raw mut handle);
+        libc::syscall(libc::SYS_name_to_handle_at, at, path.as_ptr(), handle, &raw mut mount, 0)
+    } as c_int)?;
+    let bytes = handle.bytes[..handle.size as usize].iter().map(|byte| format!(":{byte:02x}"));
+    Ok(format!("{}{}", handle.kind, bytes.collect::<String>()))
+}
+
+/// Opens what a path leads to once more, by its file handle.
+pub fn open_by_handle(path: &CStr) -> io::Result<()> {
+    open_known(path, &handle_of(path)?)
+}
+
+/// Opens what [`handle_of`] gave, on the file system of `mount`.
+pub fn open_known(mount: &CStr, text: &str) -> io::Result<()> {
+    let wrong = || io::Error::other("no handle");
+    let (kind, bytes) = text.split_once(':').ok_or_else(wrong)?;
+    let mut handle =
+        Handle { size: 0, kind: kind.parse().map_err(io::Error::other)?, bytes: [0; 128] };
+    for (place, byte) in handle.bytes.iter_mut().zip(bytes.split(':')) {
+        *place = u8::from_str_radix(byte, 16).map_err(io::Error::other)?;
+        handle.size += 1;
+    }
+    let mount = File::open(OsStr::from_bytes(mount.to_bytes()))?;
+    // SAFETY: the kernel reads a handle of `size` bytes.
+    check(unsafe {
+        let (mount, handle) = (mount.as_raw_fd(), &raw mut handle);
+        libc::syscall(libc::SYS_open_by_handle_at, mount, handle, libc::O_RDONLY)
+    } as c_int)
+    .map(drop)
+}
+
+pub fn uid() -> u32 {
+    // SAFETY: takes no memory and cannot fail.
+    unsafe { libc::geteuid() }
+}
+
+pub fn gid() -> u32 {
+    // SAFETY: takes no memory and cannot fail.
+    unsafe { libc::getegid() }
+}
+
+/// Until a signal ends us.
+pub fn pause() {
+    // SAFETY: takes no memory.
+    unsafe { libc::pause() };
 }
 
 pub fn unshare(flags: c_int) -> io::Result<()> {
@@ -239,29 +328,6 @@ pub fn set_uid(uid: u32) -> io::Result<()> {
 pub fn change_owner(path: &CStr, uid: u32) -> io::Result<()> {
     // SAFETY: the path ends with NUL.
     check(unsafe { libc::lchown(path.as_ptr(), uid, u32::MAX) }).map(drop)
-}
-
-/// Opens what a path leads to once more, by its file handle.
-pub fn open_by_handle(path: &CStr) -> io::Result<()> {
-    /// struct file_handle: the size of what is behind the two numbers, and their like.
-    #[repr(C)]
-    struct Handle {
-        size: u32,
-        kind: i32,
-        bytes: [u8; 128],
-    }
-    let mut handle = Handle { size: 128, kind: 0, bytes: [0; 128] };
-    let mut mount = 0;
-    // SAFETY: the path ends with NUL; the kernel writes as many bytes as the size says, and reads
-    // as many as it then says; the descriptors are closed with the probe.
-    unsafe {
-        let (from, name) = (libc::AT_FDCWD, path.as_ptr());
-        let (to, id) = (&raw mut handle, &raw mut mount);
-        check(libc::syscall(libc::SYS_name_to_handle_at, from, name, to, id, 0) as c_int)?;
-        let mount = check(libc::open(name, libc::O_RDONLY))?;
-        let flags = libc::O_RDONLY;
-        check(libc::syscall(libc::SYS_open_by_handle_at, mount, to, flags) as c_int).map(drop)
-    }
 }
 
 /// A system call by its number, with plain numbers.

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use crate::launch::Launch;
 use crate::rootfs::temporary_folder;
 use crate::{subject, sys};
 
@@ -172,4 +173,24 @@ pub fn attributes_on_files() -> Ability {
 pub fn images() -> Ability {
     let missing = ["squashfs", "erofs", "ext4"].into_iter().find(|k| subject::image(k).is_none());
     missing.map_or(Ok(()), |kind| Err(format!("no {kind} image was made for the tests")))
+}
+
+/// pivot_root(2): before Linux 7.0 the initial ramfs, a mount that is its own parent, has none.
+pub fn pivot_root() -> Ability {
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let mut ids = table.lines().map(|line| line.split(' ').take(2).collect::<Vec<_>>());
+    match ids.any(|ids| ids[0] == ids[1]) {
+        true => Err("the root is the initial ramfs".into()),
+        false => Ok(()),
+    }
+}
+
+/// name_to_handle_at(2) on the file system of the temporary files.
+pub fn file_handles() -> Ability {
+    let words = [subject::probe().into_os_string(), "handle".into(), temporary_folder().into()];
+    let output = Launch::init(words).run();
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(format!("no file handles in TMPDIR: {} {EXCUSE}", output.stderr.trim())),
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::launch::Launch;
 use crate::rootfs::Rootfs;
-use crate::{subject, sys};
+use crate::{ability, subject, sys};
 
 /// Every option that `--help` has to tell of.
 const ALL: &[&str] = &[
@@ -45,6 +45,7 @@ const ALL: &[&str] = &[
     "--die-by-signal",
     "--pid-file",
     "--status-fd",
+    "--on-exit",
     "--verbose",
     "--check",
     "--explain",
@@ -132,8 +133,11 @@ fn verbose_tells_steps_on_standard_error_only() {
     let quiet = Launch::new().probe("place").run().ok();
     let verbose = Launch::new().option("--verbose").probe("place").run().code(0);
     assert_eq!(quiet.stdout, verbose.stdout);
-    let steps = ["clone3", "write id maps", "MountDev", "PivotRoot", "MountProc", "CutRoot"];
-    for step in steps {
+    let way = match ability::pivot_root() {
+        Ok(()) => ["PivotRoot", "CutRoot"],
+        Err(_) => ["AttachRoot", "CopyNamespace"],
+    };
+    for step in ["clone3", "write id maps", "MountDev", "MountProc"].into_iter().chain(way) {
         assert!(verbose.stderr.contains(step), "{step}\n{verbose}");
     }
     let is_ours = |line: &str| line.starts_with("launcher: ");
@@ -147,4 +151,11 @@ fn verbose_tells_steps_on_standard_error_only() {
 fn launcher_debug_is_as_verbose() {
     let output = Launch::new().variable("LAUNCHER_DEBUG", "1").probe("exit 0").run().code(0);
     assert!(output.stderr.contains("clone3"), "{output}");
+}
+
+#[test]
+fn end_of_the_machine_is_for_its_first_process() {
+    let output = Launch::new().option("--on-exit=halt").probe("exit 0").run();
+    output
+        .fails(125, "launcher: --on-exit is for the machine's first process; see launcher --help");
 }

@@ -48,7 +48,7 @@ const INIT: &str = include_str!("initramfs/init.sh");
 
 impl Initramfs {
     /// Runs the task; with --boot QEMU stands in our place.
-    pub fn run(self, words: Vec<OsString>) -> Result<(), Error> {
+    pub fn run(self, words: &[OsString]) -> Result<(), Error> {
         let launcher = build::launcher()?;
         let rootfs = match self.rootfs {
             Some(rootfs) => rootfs,
@@ -69,7 +69,7 @@ impl Initramfs {
     }
 }
 
-fn image(launcher: &Path, rootfs: &Path, words: Vec<OsString>) -> Result<Image, Error> {
+fn image(launcher: &Path, rootfs: &Path, words: &[OsString]) -> Result<Image, Error> {
     let busybox = vm::base()?.join("bin/busybox");
     let mut image = Image::default();
     for folder in ["dev", "proc", "sys"] {
@@ -82,11 +82,16 @@ fn image(launcher: &Path, rootfs: &Path, words: Vec<OsString>) -> Result<Image, 
     }
     image.add_program("bin/launcher", 0o755, launcher)?;
     image.add_tree("rootfs", rootfs, Owners::Shifted(SHIFT))?;
-    image.add_file("init", 0o755, INIT);
+    add_script(&mut image, "init", words);
+    Ok(image)
+}
+
+/// The script at this path, and the command for it.
+pub fn add_script(image: &mut Image, path: &str, words: &[OsString]) {
+    image.add_file(path, 0o755, INIT);
     let mut command = Command::new("launcher");
     command.arg("/rootfs").args(words);
     image.add_file("command", 0o644, format!("exec {}\n", program::shown(&command)));
-    Ok(image)
 }
 
 /// The names of busybox that a script uses, and the shell.

@@ -70,7 +70,7 @@ fn start(typed: impl Iterator<Item = OsString>) -> Result<(), Error> {
     }
     match xtask.task {
         Task::Build(task) => task.run(),
-        Task::Initramfs(task) => task.run(passed_on.unwrap_or_default()),
+        Task::Initramfs(task) => task.run(&passed_on.unwrap_or_default()),
         Task::Rootfs(task) => task.run(),
         Task::Run(task) => task.run(passed_on.unwrap_or_default()),
         Task::Test(task) => task.run(&passed_on.unwrap_or_default()),

@@ -8,6 +8,7 @@ mod boots;
 mod guest;
 mod images;
 mod ordinary;
+mod session;
 mod stage;
 mod subject;
 mod tally;
@@ -18,7 +19,6 @@ mod vm;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::str::FromStr;
 
 use argh::FromArgs;
 
@@ -28,6 +28,7 @@ use crate::failure::Error;
 use crate::tidy;
 use crate::vm::kernel::NEWEST;
 use crate::workspace;
+use session::Root;
 use stage::{Stage, Stay};
 use subject::{Programs, Subject};
 use tally::Row;
@@ -54,52 +55,25 @@ pub struct Test {
     #[argh(option, arg_name = "file")]
     kernel: Option<PathBuf>,
 
-    /// root file system of the virtual machines: tmpfs (default), or initramfs
-    #[argh(option, default = "Root::Tmpfs", arg_name = "kind")]
-    root: Root,
+    /// root file system of the virtual machines: tmpfs or initramfs (default: half the suite on each)
+    #[argh(option, arg_name = "kind")]
+    root: Option<Root>,
 
     /// show what the virtual machines print
     #[argh(switch)]
     verbose: bool,
 }
 
-/// What the guest's root is.
-#[derive(Clone, Copy)]
-enum Root {
-    /// A tmpfs, entered by switch_root: like a disk, for pivot_root.
-    Tmpfs,
-    /// The initial ramfs.
-    Initramfs,
-}
-
 /// Which machines are wanted.
 struct Wish {
     kernels: Vec<String>,
     file: Option<PathBuf>,
-    root: Root,
+    root: Option<Root>,
     verbose: bool,
 }
 
 /// 5.10 is tested only when asked for.
 const KERNELS: &[&str] = &["6.1", "6.12", NEWEST];
-
-impl Root {
-    fn name(self) -> &'static str {
-        match self {
-            Root::Tmpfs => "tmpfs",
-            Root::Initramfs => "initramfs",
-        }
-    }
-}
-
-impl FromStr for Root {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Root, String> {
-        let known = [Root::Tmpfs, Root::Initramfs].into_iter().find(|root| root.name() == word);
-        known.ok_or_else(|| "tmpfs or initramfs".to_string())
-    }
-}
 
 impl Test {
     /// Runs the task.

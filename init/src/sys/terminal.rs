@@ -33,6 +33,13 @@ pub fn take_terminal() -> Result<()> {
     decode_unit(unsafe { syscall!(IOCTL, 0, TIOCSCTTY, 0) })
 }
 
+/// tcdrain(3) of standard error: waits until all has left the machine.
+pub fn drain_terminal() {
+    const TCSBRK: usize = 0x5409;
+    // SAFETY: this request takes a number.
+    unsafe { syscall!(IOCTL, 2, TCSBRK, 1) };
+}
+
 /// Gives our controlling terminal up. A session leader's whole foreground group, so we too, gets
 /// SIGHUP and SIGCONT from this call, in our own name.
 pub fn leave_terminal() -> Result<()> {

@@ -36,8 +36,7 @@ pub fn become_container(
     // A change of ids has made us undumpable, and a clone of such a process cannot be mapped.
     process::make_dumpable().at(Stage::CloneContainer)?;
     let (our_gate, its_gate) = socket::pair().at(Stage::CloneContainer)?;
-    let (forked, lacks_time) =
-        spawn::spawn_within(prepared.spec.share).at(Stage::CloneContainer)?;
+    let (forked, lacks_time) = spawn::spawn_within(prepared).at(Stage::CloneContainer)?;
     match forked {
         Forked::Parent(pid) => {
             drop(its_gate);

@@ -6,7 +6,7 @@
 
 mod between;
 mod dev;
-mod hand_over;
+pub mod hand_over;
 mod identity;
 mod network;
 mod plan;

@@ -65,6 +65,11 @@ impl<'a> Reporter<'a> {
         self.send(Report::HandedOver { pid: pid as u32 });
     }
 
+    /// Our namespaces are others now; the parent answers.
+    pub fn moved(&self) {
+        self.send(Report::Moved);
+    }
+
     /// The end of it.
     pub fn fail(&self, failure: Failure) {
         let errno = failure.errno.into_raw() as u16;

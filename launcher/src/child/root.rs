@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use init::stage::Stage;
 
 use super::between;
+use super::identity;
 use super::reporter::{At as _, Failure, Reporter};
 use crate::head::{self, Head};
 use crate::prepare::{Overlay, Prepared, Source};
@@ -49,6 +50,10 @@ pub fn enter_copy(
         topmost.and_then(|dir| file::enter_dir(dir.as_fd())).at(Stage::AttachRoot)?;
         mount::change_root_here().at(Stage::AttachRoot)?;
         mount::unshare_namespace().at(Stage::CopyNamespace)?;
+        if prepared.spec.status_fd.is_some() {
+            reporter.moved();
+            identity::wait_for_parent(channel).at(Stage::CopyNamespace)?;
+        }
     } else {
         between::become_container(prepared, channel, reporter)?;
     }

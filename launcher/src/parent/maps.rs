@@ -27,6 +27,7 @@ pub fn write(ids: &IdPlan, proc: &Proc, pid: i32) -> Result<(), Error> {
             write_file(proc, pid, "uid_map", &ids.uid.to_lines())?;
             write_file(proc, pid, "gid_map", &ids.gid.to_lines())
         }
+        Writer::Nobody => Ok(()),
         Writer::Tools(tools) => {
             run_tool(&tools.newuidmap, pid, &ids.uid)?;
             run_tool(&tools.newgidmap, pid, &ids.gid)

@@ -178,9 +178,11 @@ impl Watch<'_> {
                 // It ends right after its report.
                 process::wait(self.container.pid).ok();
                 self.container.pid = pid as i32;
-                if let Some(namespaces) = &mut self.container.namespaces {
-                    *namespaces = Namespaces::of(&self.prepared.caller.proc, pid as i32);
-                }
+                self.look_at_namespaces();
+            }
+            Report::Moved => {
+                self.look_at_namespaces();
+                self.container.go()?;
             }
             Report::Terminal => {
                 self.relay = fd.map(Relay::start).transpose()?;
@@ -200,6 +202,13 @@ impl Watch<'_> {
             Report::Ended(ending) => self.ending = Some(ending),
         }
         Ok(())
+    }
+
+    /// Again: they were others when the child was let go.
+    fn look_at_namespaces(&mut self) {
+        if let Some(namespaces) = &mut self.container.namespaces {
+            *namespaces = Namespaces::of(&self.prepared.caller.proc, self.container.pid);
+        }
     }
 
     /// Passes a signal on to init, which passes it on to the command.

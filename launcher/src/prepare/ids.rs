@@ -41,6 +41,8 @@ pub enum Writer {
     Parent,
     /// The setuid tools.
     Tools(Tools),
+    /// There are none: the container has no user namespace of its own.
+    Nobody,
 }
 
 /// How the files of the rootfs come to belong to the container's ids.
@@ -64,6 +66,11 @@ pub fn plan(userns: &Userns, caller: &Caller, rootfs: &Rootfs) -> Result<IdPlan,
         Userns::Subid => subordinate(caller, rootfs),
         Userns::Range => own_range(caller, rootfs, RootfsIds::MapOrFail),
         Userns::Identity if caller.can_map => Ok(identity(caller)),
+        Userns::None if caller.can_map && caller.can_mount => {
+            Ok(IdPlan { mode: "none", writer: Writer::Nobody, ..identity(caller) })
+        }
+        Userns::None => Err(Error::refused("PlanIds", "--userns none needs root")
+            .advise("without a user namespace only root can make the other ones")),
         Userns::Identity => Err(Error::refused(
             "PlanIds",
             "--userns identity needs CAP_SETUID and CAP_SETGID, which this user has not",
@@ -294,6 +301,11 @@ fn setgroups_is_allowed(caller: &Caller) -> bool {
 }
 
 impl IdPlan {
+    /// Whether the container has a user namespace of its own.
+    pub fn has_userns(&self) -> bool {
+        !matches!(self.writer, Writer::Nobody)
+    }
+
     /// Whether an id is another one outside.
     pub fn is_shifted(&self) -> bool {
         self.uid != self.uid.to_itself() || self.gid != self.gid.to_itself()

@@ -14,6 +14,7 @@ pub mod ids;
 mod image;
 mod inherited;
 mod label;
+mod order;
 mod overlay;
 mod plan;
 mod proc;
@@ -45,25 +46,13 @@ pub use activation::NOTIFY_NAME;
 pub use caller::Caller;
 use ids::IdPlan;
 pub use inherited::Inherited;
+pub use order::Order;
 pub use overlay::Overlay;
 pub use plan::Step;
 pub use proc::Proc;
 pub use program::Program;
 pub use rootfs::{NEEDS_MOUNT_API, Rootfs, clone_advice};
 pub use sources::{Source, Sources};
-
-/// How the host's tree is cut away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// By pivot_root, after which nothing of it is left.
-    Pivot,
-    /// Where pivot_root is EINVAL because the host's root is the initial ramfs (before Linux
-    /// 7.0), or the host has no /proc. The usual ways round that (chroot, or MS_MOVE and chroot) are left again by
-    /// `umount2("/", MNT_DETACH)` and setns(2). Here the rootfs is attached over `/` in a mount
-    /// namespace that somebody more privileged owns, and the container gets a copy of it, in
-    /// which the kernel locks every mount: the host's tree stays beneath, and out of reach.
-    Locked,
-}
 
 /// Everything a start needs, opened and decided.
 pub struct Prepared<'a> {
@@ -101,14 +90,13 @@ pub struct Prepared<'a> {
 /// Looks at the host and opens what will be needed.
 pub fn prepare<'a>(
     spec: &'a Spec,
-    order: Order,
     inherited: &'a Inherited,
     log: &mut Log,
 ) -> Result<Prepared<'a>, Error> {
     let mut caller = Caller::look()?;
     // A user namespace gets a proc only while another is in sight, which then is ours to put
     // there: in a mount namespace that is not the container's.
-    let order = if caller.proc.is_hosts { order } else { Order::Locked };
+    let order = Order::of_this_host(&caller.proc);
     let callers_env = std::env::vars_os()
         .map(|(name, value)| [name.into_vec(), value.into_vec()].join(&b'='))
         .collect::<Vec<_>>();
@@ -126,6 +114,11 @@ pub fn prepare<'a>(
     log.note(format_args!("ids: {ids}"));
     if let Some(warning) = &ids.warning {
         log.warn(warning);
+    }
+    if order == Order::Locked && !ids.has_userns() {
+        // The kernel locks mounts against a user namespace with less privilege, and nothing else.
+        return Err(Error::refused("PlanIds", "--userns none cannot cut an initial ramfs away")
+            .advise("it needs Linux 7.0, or another root: switch_root to a tmpfs first"));
     }
     let account = Account::look_up(&spec.user, rootfs.dir(), &ids)?;
 

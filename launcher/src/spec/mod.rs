@@ -12,7 +12,7 @@ pub mod limits;
 pub mod mounts;
 pub mod user;
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 
 use crate::args::Args;
 use crate::error::Error;
@@ -29,6 +29,8 @@ use user::UserSpec;
 pub struct Spec {
     /// The directory that becomes `/`.
     pub rootfs: CString,
+    /// What becomes of the machine at the end, where the launcher is its first process.
+    pub on_exit: Option<&'static CStr>,
     /// The command and its arguments; never empty.
     pub command: Vec<CString>,
     pub environment: Environment,
@@ -91,6 +93,8 @@ pub enum Userns {
     Range,
     /// Every id is itself.
     Identity,
+    /// No user namespace at all.
+    None,
     /// As given.
     Explicit { uid: IdMap, gid: IdMap },
 }
@@ -143,6 +147,7 @@ impl Spec {
                 .map(|word| parse_fd("--keep-fd", word))
                 .collect::<Result<_, _>>()?,
             init: parse_path("--init", args.init.as_ref())?,
+            on_exit: on_exit(args)?,
             grace_ms: parse_grace(args.grace.as_ref())?,
             die_by_signal: args.die_by_signal,
             pid_file: parse_path("--pid-file", args.pid_file.as_ref())?,
@@ -293,9 +298,23 @@ fn parse_userns(args: &Args) -> Result<Userns, Error> {
         b"subid" => Ok(Userns::Subid),
         b"range" => Ok(Userns::Range),
         b"identity" => Ok(Userns::Identity),
-        _ => {
-            Err(unknown_value("--userns", word, &["auto", "single", "subid", "range", "identity"]))
-        }
+        b"none" => Ok(Userns::None),
+        _ => Err(unknown_value(
+            "--userns",
+            word,
+            &["auto", "single", "subid", "range", "identity", "none"],
+        )),
+    }
+}
+
+/// `--on-exit`, as init takes it.
+pub fn on_exit(args: &Args) -> Result<Option<&'static CStr>, Error> {
+    let Some(word) = &args.on_exit else { return Ok(None) };
+    match word.0.as_slice() {
+        b"poweroff" => Ok(Some(c"poweroff")),
+        b"reboot" => Ok(Some(c"reboot")),
+        b"halt" => Ok(Some(c"halt")),
+        _ => Err(unknown_value("--on-exit", word, &["poweroff", "reboot", "halt"])),
     }
 }
 

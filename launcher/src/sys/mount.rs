@@ -158,11 +158,22 @@ pub fn is_read_only(mount: BorrowedFd<'_>) -> Result<bool> {
     Ok(stat[F_FLAGS] & libc::MS_RDONLY != 0)
 }
 
-/// mount(2), the older way to add flags: to the one mount at `path`, keeping its others.
-pub fn add_flags(path: &CStr, flags: u64) -> Result<()> {
-    let mut stat = [0u64; 15];
+fn statfs(path: &CStr) -> Result<[u64; 15]> {
+    let mut stat = [0; 15];
     // SAFETY: the path ends with NUL; the kernel fills one struct statfs.
     unsafe { syscall!(Sysno::statfs, path.as_ptr(), stat.as_mut_ptr()) }?;
+    Ok(stat)
+}
+
+/// Whether a path is on a tmpfs or a ramfs.
+pub fn is_in_memory(path: &CStr) -> Result<bool> {
+    // TMPFS_MAGIC and RAMFS_MAGIC of linux/magic.h.
+    statfs(path).map(|stat| matches!(stat[0], 0x0102_1994 | 0x8584_58f6))
+}
+
+/// mount(2), the older way to add flags: to the one mount at `path`, keeping its others.
+pub fn add_flags(path: &CStr, flags: u64) -> Result<()> {
+    let stat = statfs(path)?;
     // The ST_* of statfs(2) are the MS_* of mount(2), but for ST_RELATIME and ST_VALID.
     const SAME: u64 = libc::MS_RDONLY
         | libc::MS_NOSUID

@@ -13,3 +13,28 @@ pub fn name() -> (String, String) {
     };
     (show(&name.release), show(&name.machine))
 }
+
+/// Whether this is the first process of the machine, and not of a container, asked without /proc:
+/// kthreadd is process 2 of the first pid namespace alone, in group 0; and a setting of
+/// Ctrl-Alt-Del (to what it is at boot) is refused in any other.
+pub fn is_first_process() -> bool {
+    const KTHREADD: i32 = 2;
+    if std::process::id() != 1 {
+        return false;
+    }
+    // SAFETY: it takes no memory.
+    let group = unsafe { syscall!(Sysno::getpgid, KTHREADD) };
+    group == Ok(0) && reboot(libc::LINUX_REBOOT_CMD_CAD_ON).is_ok()
+}
+
+/// The end of the machine. Comes back only where that is refused.
+pub fn power_off() {
+    reboot(libc::LINUX_REBOOT_CMD_POWER_OFF).ok();
+}
+
+/// reboot(2).
+fn reboot(command: i32) -> super::Result<()> {
+    let (first, second) = (libc::LINUX_REBOOT_MAGIC1, libc::LINUX_REBOOT_MAGIC2);
+    // SAFETY: none of these commands takes memory.
+    unsafe { syscall!(Sysno::reboot, first, second, command, 0) }.map(drop)
+}

@@ -2,8 +2,8 @@
 //! machine is off.
 //!
 //! To add one, add it to BOOTS. All boot the same image: busybox's file system with `/init`,
-//! `/launcher` and `/probe`, and a root file system for containers in `/rootfs`. The initial ramfs
-//! stays the root.
+//! `/launcher` and `/probe`, a root file system for containers in `/rootfs`, and in `/init.sh` the
+//! script of `cargo xtask initramfs`. The initial ramfs stays the root.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use super::subject::Programs;
 use super::tally::{Row, Skips, Tally};
 use crate::console;
 use crate::failure::{At, Error};
+use crate::initramfs;
 use crate::vm;
 use crate::vm::image::{Image, Owners};
 use crate::vm::kernel::Kernel;
@@ -33,12 +34,61 @@ struct Boot {
 /// What the kernel says last, on every console level, when it is told to do so.
 const OFF: &str = "reboot: Power down";
 
-const BOOTS: &[Boot] = &[Boot {
-    name: "init is the first process and switches off after its command",
-    words: "rdinit=/init -- /bin/sh -c \"echo child of $PPID; exit 3\"",
-    talk: &[],
-    shows: &["child of 1\r\n", OFF],
-}];
+const BOOTS: &[Boot] = &[
+    Boot {
+        name: "init is the first process and switches off after its command",
+        words: "rdinit=/init -- /bin/sh -c \"echo child of $PPID; exit 3\"",
+        talk: &[],
+        shows: &["child of 1\r\n", OFF],
+    },
+    Boot {
+        name: "launcher is the first process, tells how the container ended, and switches off",
+        words: "rdinit=/launcher -- /rootfs /bin/sh -c \
+                \"echo $$ in $(hostname), $(id -u) of $(cat /proc/self/uid_map); exit 7\"",
+        talk: &[],
+        shows: &["2 in container, 0 of 0 524288 65536\r\n", "ended with code 7\r\n", OFF],
+    },
+    Boot {
+        name: "console of the first process is a terminal with job control",
+        words: "rdinit=/launcher -- --on-exit poweroff /rootfs /bin/sh",
+        talk: &[
+            ("# ", "sh -c 'echo one $((1+1)); sleep 1000'\n"),
+            ("one 2", "\u{3}"),
+            ("# ", "echo code $?; sh -c 'echo two $((1+1)); sleep 1001'\n"),
+            ("two 2", "\u{1a}"),
+            ("# ", "jobs; kill %1; exit 5\n"),
+        ],
+        shows: &[
+            "code 130\r\n",
+            "Stopped",
+            "sleep 1001",
+            "\r\ninit: the command ended with code 5\r\n",
+            OFF,
+        ],
+    },
+    Boot {
+        name: "container that cannot be started ends the machine with the reason",
+        words: "rdinit=/launcher -- /nowhere",
+        talk: &[],
+        shows: &["launcher: cannot open rootfs /nowhere: ENOENT", "ended with code 125\r\n", OFF],
+    },
+    Boot {
+        name: "without user namespaces the launcher says so",
+        words: "sysctl.user.max_user_namespaces=0 rdinit=/launcher -- /rootfs /bin/true",
+        talk: &[],
+        shows: &["ENOSPC (No space left on device)", "--userns none", "code 125\r\n", OFF],
+    },
+    Boot {
+        name: "script of cargo xtask initramfs runs its command in a container",
+        words: "rdinit=/init.sh",
+        talk: &[
+            ("# ", "sh -c 'echo I am $PPID; sleep 1000'\n"),
+            ("I am 2", "\u{3}"),
+            ("# ", "exit 9\n"),
+        ],
+        shows: &["s after the kernel's start\r\n", "I am 2\r\n", "exit code 9\r\n", OFF],
+    },
+];
 
 /// From the start of QEMU to the end, on real hardware.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -55,8 +105,13 @@ pub fn write_image(programs: &Programs, base: &Path) -> Result<PathBuf, Error> {
     let mut image = Image::default();
     image.add_tree("", base, Owners::OursAreRoots)?;
     image.add_tree("rootfs", base, Owners::Shifted(vm::image::SHIFT))?;
-    let parts =
-        [("init", &programs.init), ("launcher", &programs.launcher), ("probe", &programs.probe)];
+    initramfs::add_script(&mut image, "init.sh", &["/bin/sh".into()]);
+    let parts = [
+        ("init", &programs.init),
+        ("launcher", &programs.launcher),
+        ("bin/launcher", &programs.launcher),
+        ("probe", &programs.probe),
+    ];
     for (path, program) in parts {
         image.add_program(path, 0o755, &program.path)?;
     }

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::session::Session;
 use super::stage::Stay;
 use super::subject::{Programs, Subject};
 use super::{images, ordinary, suite, tools};
@@ -97,8 +98,10 @@ pub fn add_modules(image: &mut Image, kernel: &Kernel, base: &Path) -> Result<()
 }
 
 /// What the kernel's command line tells guest.sh.
-pub fn kernel_words(root: super::Root) -> String {
-    format!("quiet GUEST_ROOT={} TESTER={}", root.name(), ordinary::UID)
+pub fn kernel_words(session: &Session) -> String {
+    let Session { root, tests: [as_root, as_user] } = session;
+    let (root, tester) = (root.name(), ordinary::UID);
+    format!("quiet GUEST_ROOT={root} TESTER={tester} ROOT_TESTS={as_root} USER_TESTS={as_user}")
 }
 
 /// The same start by a shell: the folder, the whole environment, the words.
@@ -114,7 +117,7 @@ fn script(command: &Command) -> String {
     env.arg(command.get_program()).args(command.get_args());
     let mut cd = Command::new("cd");
     cd.arg(command.get_current_dir().unwrap_or(Path::new("/")));
-    format!("{} && exec {}\n", program::shown(&cd), program::shown(&env))
+    format!("{} && exec {} \"$@\"\n", program::shown(&cd), program::shown(&env))
 }
 
 #[cfg(test)]
@@ -127,7 +130,8 @@ mod tests {
         command.args(["-c", "echo \"$A\" \"$1\"; pwd", "sh", "it's\ntwo lines"]);
         command.current_dir("/").env_clear().env("A", "a b").env("PATH", "/usr/bin:/bin");
         let direct = program::read(&mut command).unwrap();
-        let by_script = program::read(Command::new("sh").args(["-c", &script(&command)])).unwrap();
+        let script = script(&command);
+        let by_script = program::read(Command::new("sh").args(["-c", &script, "sh"])).unwrap();
         assert_eq!(String::from_utf8(direct), String::from_utf8(by_script));
     }
 }

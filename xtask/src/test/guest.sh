@@ -3,7 +3,8 @@
 # both halves of the container tests, and switches off.
 #
 # Ports: /dev/ttyS0 is the console, /dev/ttyS1 gets the verdict, /dev/ttyS2 and /dev/ttyS3 what the
-# tests print. From the kernel's command line, in the environment: GUEST_ROOT, TESTER.
+# tests print. From the kernel's command line, in the environment: GUEST_ROOT, TESTER, and what to run
+# as root and as the user: ROOT_TESTS, USER_TESTS (all, none, or a filter).
 set -u
 export PATH=/bin
 
@@ -55,11 +56,17 @@ chown -R "$TESTER:$TESTER" /stay/user
 # Each half has its own port; cat is there for the tests not to see a terminal.
 set -o pipefail
 run() {
+    case $3 in
+        none) return ;;
+        all) set -- "$1" "$2" ;;
+    esac
+    half=$1 port=$2
+    shift 2
     start=$(now)
-    sh "/test/$1.sh" < /dev/null 2>&1 | cat > "/dev/ttyS$2"
-    say "$1" $? "$start" "$(now)"
+    sh "/test/$half.sh" "$@" < /dev/null 2>&1 | cat > "/dev/ttyS$port"
+    say "$half" $? "$start" "$(now)"
 }
-run root 2
-run user 3
+run root 2 "$ROOT_TESTS"
+run user 3 "$USER_TESTS"
 say end
 poweroff -f

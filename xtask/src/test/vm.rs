@@ -5,12 +5,13 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use super::Wish;
 use super::boots;
 use super::guest::{self, HALVES};
+use super::session::{Part, Session};
 use super::subject::Programs;
 use super::tally::{Row, Skips, Tally};
 use super::verdict::{Half, Verdict};
-use super::{Root, Wish};
 use crate::console;
 use crate::failure::{At, Error};
 use crate::vm;
@@ -77,12 +78,14 @@ pub fn run(wish: &Wish, programs: &Programs, words: &[OsString]) -> Result<Outco
         image: &guest::image(programs, &base, slowness, words)?,
         verbose: wish.verbose,
     };
-    for candidate in &candidates {
+    for (number, candidate) in candidates.iter().enumerate() {
         // A filter is for the suite.
         if words.is_empty() {
             outcome.rows.push(lab.boots.run(&candidate.kernel)?);
         }
-        lab.test(candidate, wish.root, &mut outcome)?;
+        for session in Session::all(&candidate.kernel, number, wish.root) {
+            lab.test(candidate, &session, &mut outcome)?;
+        }
     }
     // Excuses for all of them are none.
     if outcome.rows.is_empty() && outcome.silent.is_empty() {
@@ -110,10 +113,15 @@ fn candidates(wish: &Wish, outcome: &mut Outcome) -> Result<Vec<Candidate>, Erro
 }
 
 impl Lab<'_> {
-    fn test(&self, what: &Candidate, root: Root, outcome: &mut Outcome) -> Result<(), Error> {
+    fn test(
+        &self,
+        what: &Candidate,
+        session: &Session,
+        outcome: &mut Outcome,
+    ) -> Result<(), Error> {
         let Candidate { kernel, is_newest } = what;
         let Kernel { version, release, .. } = kernel;
-        let version = format!("{version} {}", root.name());
+        let version = format!("{version} {}", session.root.name());
         let folder = vm::folder()?;
         let file = |what: &str| folder.join(format!("{}.{what}", version.replace(' ', "-")));
         let initramfs = file("initramfs");
@@ -130,7 +138,7 @@ impl Lab<'_> {
             accelerator: self.accelerator,
             kernel: &kernel.image,
             initramfs: &initramfs,
-            words: &guest::kernel_words(root),
+            words: &guest::kernel_words(session),
             talk: &[],
             ports: &ports,
             complaints: &file("qemu.log"),
@@ -141,7 +149,10 @@ impl Lab<'_> {
         fs::remove_file(&initramfs).at("remove", &initramfs)?;
 
         let is_whole = run.ending == Ending::SwitchedOff
-            && HALVES.iter().all(|half| verdict.half(half).is_some());
+            && HALVES
+                .iter()
+                .zip(session.tests)
+                .all(|(half, part)| part == Part::None || verdict.half(half).is_some());
         if !is_whole {
             let what = describe(&run, &verdict);
             let line = format!("{version}: {what}; see {}", ports[0].display());
@@ -154,15 +165,18 @@ impl Lab<'_> {
             }
             return Ok(());
         }
-        for ((half, tally), log) in HALVES.iter().zip(tallies).zip(&ports[2..]) {
-            let Some(ended) = verdict.half(half) else { continue };
+        for (index, (half, tally)) in HALVES.iter().zip(tallies).enumerate() {
+            let (Some(ended), log) = (verdict.half(half), &ports[index + 2]) else { continue };
             let success = ended.code == 0;
             if !success && !self.verbose {
                 show_failures(log)?;
             }
             // Idmapped mounts came with 5.12: the tests that need them have an excuse before.
             let skips = if kernel.is_before(5, 12) { Skips::Excused } else { Skips::Forbidden };
-            let (name, time) = (format!("{version} {half}"), ended.time);
+            let (name, time) = match session.tests[index] {
+                Part::Only(what) => (format!("{version} {half} {what}"), ended.time),
+                _ => (format!("{version} {half}"), ended.time),
+            };
             outcome.rows.push(Row { name, tally, time, success, skips });
         }
         Ok(())
@@ -212,7 +226,7 @@ fn tell(verdict: &Verdict, line: &str) {
 fn describe(run: &Run, verdict: &Verdict) -> String {
     let when = match (run.booted, verdict.halves.last()) {
         (false, _) => "while it booted".to_string(),
-        (true, None) => format!("while the tests ran as {}", HALVES[0]),
+        (true, None) => "while the first tests ran".to_string(),
         (true, Some(half)) => format!("after the tests as {}", half.name),
     };
     match &run.ending {

@@ -1,0 +1,93 @@
+//! Ways out of a container, for a command that has every capability its user namespace gives.
+//!
+//! Each is shown to lead out of what is usually made where pivot_root is refused, and not out of
+//! ours: on a disk, on a tmpfs, and on an initial ramfs.
+
+use std::fs;
+
+use crate::ability::{for_root, require};
+use crate::launch::Launch;
+use crate::mounts::modes;
+use crate::rootfs::{Rootfs, temporary_path};
+use crate::subject;
+
+/// Each way, and the usual root that it leaves: one that was moved over `/`, or a chroot.
+const WAYS: [(&str, Option<&str>); 8] = [
+    ("umount", Some("move")),
+    ("setns", Some("chroot")),
+    ("cover", Some("move")),
+    ("chroot", Some("chroot")),
+    ("proc", Some("chroot")),
+    // These lead out of neither, but are tried.
+    ("unshare", None),
+    ("pivot", None),
+    ("move", None),
+];
+
+/// A file of the host's that nothing inside has the name of.
+fn marker() -> String {
+    let path = temporary_path("outside");
+    fs::write(&path, "").unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// The launcher as ever, but the command has every capability, and no filter.
+fn with_every_capability(rootfs: &Rootfs) -> Launch {
+    Launch::on(rootfs).option("--cap-add=ALL").option("--seccomp=none")
+}
+
+#[test]
+fn command_can_have_every_capability_for_these_tests() {
+    let rootfs = Rootfs::new();
+    let launch = with_every_capability(&rootfs).probe("status CapEff");
+    let caps = launch.run().ok().fact("CapEff").to_owned();
+    assert!(caps.ends_with("ffffffffff"), "{caps}");
+    with_every_capability(&rootfs).probe("try unshare-mount").run().ok().prints(&["ok"]);
+}
+
+#[test]
+fn usual_ways_out_lead_nowhere() {
+    let (rootfs, marker) = (Rootfs::new(), marker());
+    for mode in modes() {
+        for (way, _) in WAYS {
+            let launch = with_every_capability(&rootfs).option("--userns").arg(mode);
+            let output = launch.probe(&format!("escape {way} {marker}")).run().ok();
+            assert_eq!(output.lines(), ["in"], "{way}\n{output}");
+        }
+    }
+    fs::remove_file(marker).unwrap();
+}
+
+#[test]
+fn usual_ways_out_leave_usual_roots() {
+    let (rootfs, marker) = (Rootfs::new(), marker());
+    let probe = subject::probe().to_str().unwrap().to_owned();
+    let place = rootfs.path().to_str().unwrap();
+    for (way, cut) in WAYS {
+        let Some(cut) = cut else { continue };
+        let words = [probe.as_str(), "naive", cut, place, "escape", way, marker.as_str()];
+        let output = Launch::init(words).run().ok();
+        assert_eq!(output.lines(), ["out"], "{way}\n{output}");
+    }
+    fs::remove_file(marker).unwrap();
+}
+
+#[test]
+fn files_cannot_be_opened_by_their_handles() {
+    for_root!();
+    require!(file_handles);
+    let (rootfs, marker) = (Rootfs::new(), marker());
+    let probe = subject::probe().to_str().unwrap().to_owned();
+    let output = Launch::init([probe.as_str(), "handle", marker.as_str()]).run().ok();
+    let handle = output.lines()[0];
+    // On the host root may do that.
+    let words = [probe.as_str(), "escape", "handle", "/nowhere", handle];
+    let place = rootfs.path().parent().unwrap();
+    Launch::init(words).directory(place).run().ok().prints(&["out"]);
+    for mode in modes() {
+        let launch = with_every_capability(&rootfs).option("--userns").arg(mode);
+        let launch = launch.probe(&format!("escape handle /nowhere {handle}"));
+        launch.run().ok().prints(&["in"]);
+    }
+    fs::remove_file(marker).unwrap();
+}
