@@ -66,7 +66,7 @@ fn unknown_modes_and_namespaces_come_with_the_nearest() {
     refused(&["--userns", "ranges", "r"], "--userns ranges is unknown; did you mean range?");
     refused(
         &["--userns", "zzzzzzzzz", "r"],
-        "--userns zzzzzzzzz is unknown: it is one of auto, single, subid, range, identity",
+        "--userns zzzzzzzzz is unknown: it is one of auto, single, subid, range, identity, none",
     );
     refused(&["--share", "nte", "r"], "--share nte is unknown; did you mean net?");
     refused(

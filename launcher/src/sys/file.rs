@@ -319,10 +319,17 @@ pub fn duplicate_onto(fd: BorrowedFd<'_>, number: RawFd) -> Result<()> {
     unsafe { syscall!(Sysno::dup3, fd.as_raw_fd(), number, 0) }.map(drop)
 }
 
-/// memfd_create(2) for data.
+/// memfd_create(2) for data: not executable, which vm.memfd_noexec may ask for.
 pub fn create_memory(name: &CStr) -> Result<OwnedFd> {
+    /// Since 6.3.
+    const MFD_NOEXEC_SEAL: u32 = 0x08;
     // SAFETY: the name ends with NUL.
-    unsafe { syscall!(Sysno::memfd_create, name.as_ptr(), libc::MFD_CLOEXEC) }.map(own)
+    let create = |flags| unsafe { syscall!(Sysno::memfd_create, name.as_ptr(), flags) };
+    match create(libc::MFD_CLOEXEC | MFD_NOEXEC_SEAL) {
+        Err(super::Errno::EINVAL) => create(libc::MFD_CLOEXEC),
+        other => other,
+    }
+    .map(own)
 }
 
 /// memfd_create(2) for a program: executable, sealable.
