@@ -23,15 +23,15 @@ pub fn open(confine: &Confinement) -> Result<Option<OwnedFd>, Error> {
     };
     hold(&program)
         .map(Some)
-        .map_err(|errno| Error::at("PrepareFilter", "write the seccomp filter to a memfd", errno))
+        .map_err(|errno| Error::at("PrepareFilter", "put the seccomp filter where init can read it", errno))
 }
 
 /// A file to read it from.
 fn hold(program: &[u8]) -> SysResult<OwnedFd> {
     match file::create_memory(c"seccomp") {
         Ok(file) => file::write_at(file.as_fd(), program, 0).map(|_| file),
-        // An outer container's seccomp. A pipe holds 64 KiB, or says so.
-        Err(Errno::ENOSYS | Errno::EPERM) => {
+        // An outer container's seccomp, or vm.memfd_noexec. A pipe holds 64 KiB, or says so.
+        Err(Errno::EACCES | Errno::ENOSYS | Errno::EPERM) => {
             let (read_end, write_end) = file::pipe()?;
             file::set_nonblocking(write_end.as_fd())?;
             file::write_all(write_end.as_fd(), program).map(|()| read_end)
