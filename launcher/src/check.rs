@@ -47,7 +47,7 @@ pub fn look(rootfs: &CStr) -> Result<Findings, Error> {
     let mut findings = Findings { lines, can_start: true, to_share: Vec::new() };
     findings.check_calls();
     let ids = findings.check_ids(&caller, &rootfs);
-    if let (Some(namespaces), Some(ids)) = (findings.check_namespaces(), ids) {
+    if let (Some(namespaces), Some(ids)) = (findings.check_namespaces(&caller), ids) {
         findings.check_inside(namespaces, &ids, &rootfs, &caller);
     }
     Ok(findings)
@@ -107,8 +107,8 @@ impl Findings {
     }
 
     /// The CLONE_NEW* that can be had; none without a user namespace, which allows the others.
-    fn check_namespaces(&mut self) -> Option<u64> {
-        let user = try_clone(NEWUSER).map_err(|errno| explain(errno, spawn::advice(errno)));
+    fn check_namespaces(&mut self, caller: &Caller) -> Option<u64> {
+        let user = try_clone(NEWUSER).map_err(|errno| explain(errno, spawn::advice(errno, caller)));
         let has_user = user.is_ok();
         self.needs("user namespace", user);
         if !has_user {

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use crate::error::Error;
-use crate::prepare::{Order, Prepared};
+use crate::prepare::{Caller, Order, Prepared};
 use crate::spec::Shared;
 use crate::sys::file::At;
 use crate::sys::process::{Forked, Words};
@@ -86,7 +86,7 @@ pub fn spawn(prepared: &Prepared<'_>) -> Result<Side, Error> {
             Ok(Side::Parent { pid, channel: parent_end })
         }
         Err(errno) => Err(Error::at("Clone", "create the container's namespaces", errno)
-            .advise_maybe(advice(errno))),
+            .advise_maybe(advice(errno, &prepared.caller))),
     }
 }
 
@@ -122,15 +122,20 @@ fn own_namespaces(share: Shared) -> u64 {
 }
 
 /// What can be done about a refused clone.
-pub fn advice(errno: Errno) -> Option<String> {
+pub fn advice(errno: Errno, caller: &Caller) -> Option<String> {
     Some(
         match errno {
+            Errno::EPERM if caller.own_uids.is_empty() => {
+                "this user has no id in its user namespace (unshare -U without -r)"
+            }
             Errno::EPERM => {
                 "user namespaces are forbidden here: by the sysctl kernel.unprivileged_userns_clone \
-                 (Debian) or user.max_user_namespaces, by a chroot, or by an outer container's seccomp"
+                 (Debian), by a chroot, or by an outer container's seccomp (Docker without \
+                 CAP_SYS_ADMIN)"
             }
             Errno::ENOSPC | Errno::EUSERS => {
-                "a limit on namespaces is reached: see the sysctls user.max_*_namespaces"
+                "a limit on namespaces is reached: see the sysctls user.max_user_namespaces and \
+                 user.max_*_namespaces"
             }
             Errno::EINVAL => {
                 "this kernel lacks a namespace (CONFIG_USER_NS, CONFIG_TIME_NS …); those other than \

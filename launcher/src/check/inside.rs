@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use init::stage::Stage;
 
 use crate::error::Error;
-use crate::parent::maps;
+use crate::parent::{maps, number};
 use crate::prepare::ids::IdPlan;
 use crate::prepare::{Caller, Rootfs};
 use crate::sys::file::{self, At};
@@ -82,10 +82,13 @@ pub fn run(
         Err(errno) => return Err(Error::at("Clone", "create all these namespaces at once", errno)),
     };
     drop(its);
-    let trial = maps::write(ids, pid).map(|()| {
-        let idmap = caller.can_mount.then(|| try_idmap(rootfs, pid));
-        Trial { steps: hear(&ours), idmap }
-    });
+    let attempt = || {
+        let number = number::in_proc(pid)?;
+        maps::write(ids, number)?;
+        let idmap = caller.can_mount.then(|| try_idmap(rootfs, number));
+        Ok(Trial { steps: hear(&ours), idmap })
+    };
+    let trial = attempt();
     // The closed channel ends the child.
     drop(ours);
     process::wait(pid).ok();
@@ -128,8 +131,8 @@ fn pivot() -> SysResult<()> {
 }
 
 /// On a clone of the rootfs's own, which is dropped again.
-fn try_idmap(rootfs: &Rootfs, pid: i32) -> SysResult<()> {
+fn try_idmap(rootfs: &Rootfs, number: i32) -> SysResult<()> {
     let clone = mount::clone_tree(At::Dir(rootfs.dir()), c"", true)?;
-    let userns = maps::open_userns(pid).map_err(|error| error.errno.unwrap_or(Errno::EIO))?;
+    let userns = maps::open_userns(number).map_err(|error| error.errno.unwrap_or(Errno::EIO))?;
     mount::map_ids(clone.as_fd(), userns.as_fd())
 }

@@ -19,7 +19,6 @@ use init::exit;
 use init::stage::Stage;
 
 use crate::prepare::{Order, Prepared};
-use crate::spec::limits::NOFILE;
 use crate::sys::process::{self, Words};
 use crate::sys::{file, mount};
 use reporter::{At as _, Failure, Reporter};
@@ -42,6 +41,7 @@ fn steps(
 ) -> Result<std::convert::Infallible, Failure> {
     let spec = prepared.spec;
 
+    identity::leave_session()?;
     identity::wait_for_maps(channel)?;
     reporter.done(Stage::WaitGate);
     if prepared.order == Order::Pivot {
@@ -108,12 +108,14 @@ fn steps(
     Err(Failure { stage: Stage::ExecInit, errno, object: 0 })
 }
 
-/// The caller's limit on open files, and those that were asked for: the parent has raised what
-/// they need. From here on few descriptors may be opened.
+/// The caller's limits, and those that were asked for: the parent has raised what they need. From
+/// here on few descriptors may be opened.
 fn restore_limits(prepared: &Prepared<'_>) -> crate::sys::Result<()> {
     let limits = &prepared.spec.limits;
-    if limits.of(NOFILE).is_none() {
-        process::limit(0, NOFILE, Some(&prepared.inherited.open_files))?;
+    for (resource, callers) in &prepared.inherited.limits {
+        if limits.of(*resource).is_none() {
+            process::limit(0, *resource, Some(callers))?;
+        }
     }
     limits
         .resources

@@ -10,6 +10,7 @@ use init::report::{self, Report};
 use init::stage::Stage;
 
 use super::diagnose;
+use super::number;
 use super::relay::{Relay, Served};
 use super::status::Namespaces;
 use super::{Container, PidFile, Status};
@@ -179,7 +180,7 @@ impl Watch<'_> {
                 process::wait(self.container.pid).ok();
                 self.container.pid = pid as i32;
                 if let Some(namespaces) = &mut self.container.namespaces {
-                    *namespaces = Namespaces::of(pid as i32);
+                    *namespaces = Namespaces::of(number::in_proc(self.container.pid)?);
                 }
             }
             Report::Terminal => {

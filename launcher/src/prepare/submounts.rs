@@ -7,11 +7,11 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 
-use crate::sys::{Errno, Result as SysResult};
+use crate::sys::{Result as SysResult, errno_of};
 
 /// Their paths from the directory, itself (`.`) first.
 pub fn list(directory: BorrowedFd<'_>) -> SysResult<Vec<CString>> {
-    let to_errno = |error: io::Error| Errno::new(error.raw_os_error().unwrap_or(libc::EIO));
+    let to_errno = |error: io::Error| errno_of(&error);
     let own = format!("/proc/self/fd/{}", directory.as_raw_fd());
     let own = fs::read_link(own).map_err(to_errno)?;
     let table = fs::read("/proc/self/mountinfo").map_err(to_errno)?;

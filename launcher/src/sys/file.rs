@@ -1,6 +1,6 @@
 //! Files and descriptors.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use syscalls::{Sysno, syscall};
@@ -192,6 +192,16 @@ pub fn is_anonymous_pipe(fd: BorrowedFd<'_>) -> Result<bool> {
     // SAFETY: the kernel fills one struct statfs.
     unsafe { syscall!(Sysno::fstatfs, fd.as_raw_fd(), stat.as_mut_ptr()) }?;
     Ok(stat[0] == PIPEFS_MAGIC)
+}
+
+/// linkat(2): gives an open file that has no name one that nobody has.
+pub fn link(file: BorrowedFd<'_>, path: &CStr) -> Result<()> {
+    let Ok(own) = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd())) else {
+        return Err(super::Errno::EINVAL);
+    };
+    let (here, follow) = (libc::AT_FDCWD, libc::AT_SYMLINK_FOLLOW);
+    // SAFETY: both paths end with NUL.
+    unsafe { syscall!(Sysno::linkat, here, own.as_ptr(), here, path.as_ptr(), follow) }.map(drop)
 }
 
 /// fchdir(2).
