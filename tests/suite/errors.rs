@@ -115,8 +115,8 @@ fn rootfs_that_cannot_be_opened() {
     Launch::on_path(&file).probe("exit 0").run().fails(
         125,
         &format!(
-            "launcher: cannot open rootfs {}: ENOTDIR (Not a directory); ROOTFS is a directory; \
-             unpack an image first",
+            "launcher: cannot open rootfs {}: ENOTDIR (Not a directory); it is neither a \
+             directory nor a squashfs, erofs or ext4 image",
             file.display()
         ),
     );
