@@ -14,7 +14,9 @@ use crate::sys::{self, Errno, MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
 
 const RESTRICTED: usize = MS_NOSUID | MS_NODEV | MS_NOEXEC;
 const ROOT: Word<'_> = Word::new(c"/");
+const ROOT_PROC: Word<'_> = Word::new(c"/proc");
 const PROC: Word<'_> = Word::new(c"proc");
+const HERE: Word<'_> = Word::new(c".");
 
 /// What the OCI runtimes make read-only in /proc: the host's settings, which only the host's root
 /// may write, and a container whose root is the host's could.
@@ -41,13 +43,15 @@ pub fn arrange(options: &Options<'_>, reporter: &mut Reporter) -> Result<(), Fai
             sys::overwrite(Word::new(c"/proc/sys/user/max_user_namespaces"), Word::new(c"0"), 1);
         reporter.step(Stage::ForbidUserns, forbidden)?;
     }
-    if terms.want(Terms::MASK_PROC) {
-        reporter.step(Stage::MaskProc, mask_proc())?;
-    }
     if terms.want(Terms::CUT_ROOT) {
         // Processes in the old root (none but us) would keep it alive; detaching needs no wait.
         let cut = sys::detach(ROOT).and_then(|()| sys::change_directory(ROOT));
         reporter.step(Stage::CutRoot, cut)?;
+    }
+    if terms.want(Terms::MASK_PROC) {
+        // After the cut: as long as the old root lies over `/`, a `..` there leads into it, and a
+        // link of the rootfs's would have a file of the host's for a mask.
+        reporter.step(Stage::MaskProc, mask_proc())?;
     }
     Ok(())
 }
@@ -55,15 +59,19 @@ pub fn arrange(options: &Options<'_>, reporter: &mut Reporter) -> Result<(), Fai
 /// A rootfs may have anything at /proc: a symbolic link would put proc elsewhere, and its masks
 /// with it (CVE-2019-19921), so it must be a directory, and is mounted on by standing in it.
 fn mount_proc() -> sys::Result<()> {
-    sys::change_directory_nofollow(Word::new(c"/proc"))?;
-    sys::mount(PROC, Word::new(c"."), PROC, RESTRICTED)?;
-    sys::change_directory(ROOT)
+    sys::change_directory_nofollow(ROOT_PROC)?;
+    sys::mount(PROC, HERE, PROC, RESTRICTED)
 }
 
 fn mask_proc() -> sys::Result<()> {
     const NO_NAME: Word<'_> = Word::new(c"");
     const TMPFS: Word<'_> = Word::new(c"tmpfs");
-    sys::change_directory(Word::new(c"/proc"))?;
+    // A mount goes with its directory when somebody outside renames that, so this may be another by
+    // now, and the proc elsewhere without its masks.
+    sys::change_directory_nofollow(ROOT_PROC)?;
+    if !sys::is_proc(HERE) {
+        return Err(Errno::ESTALE);
+    }
     for path in READ_ONLY {
         let bound = sys::mount(path, path, NO_NAME, MS_BIND);
         if_there(bound.and_then(|()| {
@@ -77,7 +85,7 @@ fn mask_proc() -> sys::Result<()> {
     for path in HIDDEN_DIRECTORIES {
         if_there(sys::mount(TMPFS, path, TMPFS, RESTRICTED | MS_RDONLY))?;
     }
-    sys::change_directory(ROOT)
+    Ok(())
 }
 
 /// A path that this kernel does not have needs no mask.

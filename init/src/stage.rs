@@ -28,6 +28,8 @@ macro_rules! stages {
 
 stages! {
     // The child, in the launcher's image.
+    /// Leave the caller's session and process group.
+    LeaveSession,
     /// Wait until the parent has written the id maps.
     WaitGate,
     /// Clone a host device node (ordinary user: from inside the new mount namespace).
@@ -108,10 +110,10 @@ stages! {
     MountProc,
     /// Forbid further user namespaces.
     ForbidUserns,
-    /// Mask what the host's root could reach through /proc.
-    MaskProc,
     /// Detach the old root.
     CutRoot,
+    /// Mask what the host's root could reach through /proc.
+    MaskProc,
     /// Create the command's process.
     Spawn,
 

@@ -23,6 +23,7 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
     let device = prepared.sources.devices.get(object);
     let device = device.map_or("links", |(_, d)| d.host_path.to_str().unwrap_or_default());
     match stage {
+        Stage::LeaveSession => "leave the caller's session".into(),
         Stage::WaitGate => "wait for the parent".into(),
         Stage::ClearGroups => "drop the caller's groups".into(),
         Stage::SetGid => "become the container's gid 0".into(),
@@ -73,8 +74,8 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
         },
         Stage::MountProc => format!("mount proc on {rootfs}/proc"),
         Stage::ForbidUserns => "forbid user namespaces in the container".into(),
-        Stage::MaskProc => format!("mask {rootfs}/proc"),
         Stage::CutRoot => "detach the old root".into(),
+        Stage::MaskProc => format!("mask {rootfs}/proc"),
         Stage::Spawn => format!("create a process for command {command}"),
         Stage::StartSession => "start a session for the command".into(),
         Stage::DropBounding => "drop capabilities from the bounding set".into(),
@@ -109,7 +110,10 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
         (Stage::SetGid | Stage::SetUid, Errno::EINVAL) => {
             "the map does not have the id 0 of the container"
         }
-        (Stage::MakePrivate, Errno::EACCES | Errno::EPERM) => {
+        (
+            Stage::CloneDevice | Stage::CloneRoot | Stage::MakePrivate,
+            Errno::EACCES | Errno::EPERM,
+        ) => {
             "AppArmor may restrict user namespaces: sysctl \
              kernel.apparmor_restrict_unprivileged_userns (Ubuntu), or an outer container's seccomp"
         }
@@ -170,6 +174,7 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
             "/proc of the rootfs has to be a directory, not a link"
         }
         (Stage::SetLabel, Errno::ENOENT) => "no such profile is loaded",
+        (Stage::MaskProc, Errno::ESTALE) => "somebody renames in the rootfs while it starts",
         (Stage::ChangeDirectory, Errno::ENOENT) => "create it in the rootfs, or give another",
         (Stage::UnshareTime, _) => {
             "an outer container's seccomp forbids clone3 as well; --share time leaves it out"

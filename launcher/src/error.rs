@@ -83,6 +83,10 @@ impl fmt::Display for Error {
 fn general_advice(errno: Errno) -> Option<&'static str> {
     Some(match errno {
         Errno::EMFILE => "the hard limit on open files is too low: ulimit -Hn",
+        Errno::E2BIG => {
+            "words and variables take more than a quarter of the stack's limit: ulimit -s"
+        }
+        Errno::EFBIG => "the hard limit on the size of files is too low: ulimit -Hf",
         Errno::ENFILE => "the machine's open files are used up: sysctl fs.file-max",
         Errno::ENOMEM => "there is not enough memory, or a limit on it: ulimit -v, memory.max",
         Errno::EAGAIN => "a limit on processes is reached: ulimit -u, or the cgroup's pids.max",

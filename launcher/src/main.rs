@@ -27,7 +27,7 @@ mod spec;
 mod sys;
 mod words;
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::io::Write;
 
 use init::exit::{self, Ending};
@@ -38,8 +38,9 @@ use parent::{Blocked, PidFile, Status};
 use prepare::{Inherited, prepare};
 use spawn::{Side, spawn};
 use spec::Spec;
+use sys::signal::SignalSet;
 use sys::{file, process, signal};
-use words::Request;
+use words::{Misuse, Request, Word};
 
 /// Called by the C runtime's entry; the only place that prints an error.
 fn run(argv: &[CString]) -> u8 {
@@ -47,31 +48,55 @@ fn run(argv: &[CString]) -> u8 {
     if file::fill_standard_descriptors().is_err() {
         return exit::FAILED; // and nowhere to say why
     }
-    let spec = match words::parse(argv) {
-        Ok(Request::Print(text)) => return print(&text),
-        Ok(Request::Check(rootfs)) => return check(&rootfs),
-        Ok(Request::Start(typed)) => Spec::new(&typed),
-        Err(error) => Err(error),
-    };
-    match spec.and_then(|spec| run_container(&spec)) {
-        Ok(code) => code,
-        Err(error) => {
-            log::say(&error);
-            error.code
+    do_as_told(argv).unwrap_or_else(|error| {
+        log::say(&error);
+        error.code
+    })
+}
+
+fn do_as_told(argv: &[CString]) -> Result<u8, Error> {
+    // First of all: a signal that comes from here on waits for supervise, or in the child for
+    // init, so none is lost, and SIGXFSZ does not end us before we have said why.
+    let callers_mask = signal::set_mask(signal::ALL)
+        .map_err(|errno| Error::at("BlockSignals", "block signals", errno))?;
+    match words::parse(argv) {
+        Ok(Request::Print(text)) => {
+            // A reader that has seen enough ends us by SIGPIPE, as it ends everybody.
+            signal::set_mask(callers_mask).ok();
+            Ok(print(&text))
         }
+        Ok(Request::Check(rootfs)) => {
+            signal::set_mask(callers_mask).ok();
+            let (text, code) = check::look(&rootfs)?.report();
+            Ok(print(&text).max(code))
+        }
+        Ok(Request::Start(typed)) => match Spec::new(&typed) {
+            Ok(spec) => run_container(&spec, callers_mask),
+            Err(error) => Err(misused(error, typed.args.status_fd.as_ref())),
+        },
+        Err(Misuse { error, status_fd }) => Err(misused(error, status_fd.as_ref())),
     }
 }
 
+/// Wrong words are a start that failed: a program that asked to be told is told.
+fn misused(error: Error, status_fd: Option<&Word>) -> Error {
+    if let Ok(status) = spec::parse_status_fd(status_fd).and_then(Status::open) {
+        status.failed(&error);
+    }
+    error
+}
+
 /// From a spec to the code to exit with.
-fn run_container(spec: &Spec) -> Result<u8, Error> {
+fn run_container(spec: &Spec, callers_mask: SignalSet) -> Result<u8, Error> {
     machine::refuse_if_not_ours(spec)?;
     if let Some(form) = spec.explain {
-        let inherited = Inherited::replace(spec)?;
+        let inherited = Inherited::replace(spec, callers_mask)?;
         let prepared = prepare(spec, &inherited, &mut Log::new(false))?;
+        signal::set_mask(callers_mask).ok();
         return Ok(print(&explain::describe(&prepared, form)));
     }
     let status = Status::open(spec.status_fd)?;
-    let ending = start_and_wait(spec, &status);
+    let ending = start_and_wait(spec, callers_mask, &status);
     match &ending {
         Ok(ending) => status.exited(*ending),
         Err(error) => status.failed(error),
@@ -83,10 +108,10 @@ fn run_container(spec: &Spec) -> Result<u8, Error> {
     Ok(ending.exit_code())
 }
 
-fn start_and_wait(spec: &Spec, status: &Status) -> Result<Ending, Error> {
+fn start_and_wait(spec: &Spec, callers_mask: SignalSet, status: &Status) -> Result<Ending, Error> {
     let debug = std::env::var_os("LAUNCHER_DEBUG").is_some_and(|value| value != "0");
     let mut log = Log::new(spec.verbose || debug);
-    let inherited = Inherited::replace(spec)?;
+    let inherited = Inherited::replace(spec, callers_mask)?;
     let mut pid_file = spec.pid_file.as_deref().map(PidFile::create).transpose()?;
     start(spec, &inherited, status, &mut pid_file, &mut log)
 }
@@ -122,16 +147,6 @@ fn die_by(signal: i32) {
     signal::set_default(signal).ok();
     signal::send(signal::own_pid(), signal).ok();
     signal::set_mask(0).ok();
-}
-
-fn check(rootfs: &CStr) -> u8 {
-    match check::look(rootfs).map(check::Findings::report) {
-        Ok((text, code)) => print(&text).max(code),
-        Err(error) => {
-            log::say(&error);
-            error.code
-        }
-    }
 }
 
 fn print(text: &str) -> u8 {

@@ -82,7 +82,8 @@ pub fn advice(errno: Errno, flags: u64) -> Option<String> {
     Some(match errno {
         Errno::EPERM => {
             "user namespaces are forbidden here: by the sysctl kernel.unprivileged_userns_clone \
-             (Debian) or user.max_user_namespaces, by a chroot, or by an outer container's seccomp"
+             (Debian), by a chroot, by an outer container's seccomp (Docker without CAP_SYS_ADMIN), or \
+             to who has no id in its own user namespace (unshare -U without -r)"
                 .into()
         }
         Errno::EINVAL | Errno::ENOSPC | Errno::EUSERS => missing(errno, flags),

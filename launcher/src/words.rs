@@ -52,12 +52,27 @@ pub enum Request {
     Print(String),
 }
 
+/// Words that make no sense, and the value of `--status-fd` if it is among them.
+pub struct Misuse {
+    pub error: Error,
+    pub status_fd: Option<Word>,
+}
+
 /// Reads argv, its zeroth word included.
-pub fn parse(argv: &[CString]) -> Result<Request, Error> {
-    let Split { options, order, rest } = Split::of(argv.get(1..).unwrap_or(&[]))?;
+pub fn parse(argv: &[CString]) -> Result<Request, Misuse> {
+    let mut split = Split::new(argv.get(1..).unwrap_or(&[]));
+    split.divide().and_then(|()| read(&split)).map_err(|error| {
+        let at = split.options.iter().position(|word| word == b"--status-fd");
+        let value = at.and_then(|at| split.options.get(at + 1));
+        Misuse { error, status_fd: value.cloned().map(Word) }
+    })
+}
+
+fn read(split: &Split<'_>) -> Result<Request, Error> {
+    let Split { options, order, .. } = split;
     // Behind "--" argh takes every word as it is. A missing ROOTFS is an empty one, which the
     // spec refuses: --version and --check need none.
-    let rest = if rest.is_empty() { &[CString::default()] } else { rest };
+    let rest = if split.rest.is_empty() { &[CString::default()] } else { split.rest };
     let rest = rest.iter().map(|word| from_bytes(word.to_bytes()));
     let words = options.iter().map(|word| from_bytes(word)).chain(["--".into()]).chain(rest);
     let words = words.collect::<Vec<_>>();
@@ -67,7 +82,7 @@ pub fn parse(argv: &[CString]) -> Result<Request, Error> {
             Ok(Request::Print(format!("launcher {}\n", env!("CARGO_PKG_VERSION"))))
         }
         Ok(args) if args.check => Ok(Request::Check(args.rootfs.to_c_string())),
-        Ok(args) => Ok(Request::Start(Box::new(Typed { args, order }))),
+        Ok(args) => Ok(Request::Start(Box::new(Typed { args, order: order.clone() }))),
         Err(early) if early.status.is_ok() => Ok(Request::Print(early.output)),
         Err(early) => {
             let line = early.output.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -87,40 +102,45 @@ struct Split<'a> {
 }
 
 impl<'a> Split<'a> {
-    fn of(typed: &'a [CString]) -> Result<Split<'a>, Error> {
+    fn new(typed: &'a [CString]) -> Split<'a> {
+        Split { options: Vec::new(), order: Vec::new(), rest: typed }
+    }
+
+    /// What was divided before a word that makes no sense stays divided.
+    fn divide(&mut self) -> Result<(), Error> {
         let known = Args::get_args_info();
-        let mut split = Split { options: Vec::new(), order: Vec::new(), rest: typed };
-        while let Some((word, rest)) = split.rest.split_first() {
+        while let Some((word, rest)) = self.rest.split_first() {
             let bytes = word.to_bytes();
             if bytes == b"--" {
-                split.rest = rest;
+                self.rest = rest;
                 break;
             }
             if bytes.first() != Some(&b'-') || bytes.len() == 1 {
                 break;
             }
-            split.rest = rest;
+            self.rest = rest;
             if bytes == b"-h" || bytes == b"--help" {
-                return Ok(Split { options: vec![b"--help".to_vec()], rest: &[], ..split });
+                (self.options, self.rest) = (vec![b"--help".to_vec()], &[]);
+                break;
             }
             let equals = bytes.iter().position(|&b| b == b'=');
             let name = &bytes[..equals.unwrap_or(bytes.len())];
             let Some(flag) = known.flags.iter().find(|flag| flag.long.as_bytes() == name) else {
                 return Err(unknown_option(word, name, known.flags.iter().map(|flag| flag.long)));
             };
-            split.options.push(name.to_vec());
-            split.order.push(flag.long.to_owned());
+            self.options.push(name.to_vec());
+            self.order.push(flag.long.to_owned());
             let takes_value = !matches!(flag.kind, FlagInfoKind::Switch);
             match (takes_value, equals.map(|equals| &bytes[equals + 1..])) {
-                (true, Some(value)) => split.options.push(value.to_vec()),
-                (true, None) => split.take_value(flag.long)?,
+                (true, Some(value)) => self.options.push(value.to_vec()),
+                (true, None) => self.take_value(flag.long)?,
                 (false, Some(_)) => {
                     return Err(Error::misuse(format!("option {} takes no value", flag.long)));
                 }
                 (false, None) => {}
             }
         }
-        Ok(split)
+        Ok(())
     }
 
     /// The next word, unless the option can do without.
@@ -193,13 +213,13 @@ mod tests {
         match parse(&argv(words)) {
             Ok(Request::Start(typed)) => typed.args,
             Ok(_) => panic!("no start"),
-            Err(error) => panic!("{error}"),
+            Err(Misuse { error, .. }) => panic!("{error}"),
         }
     }
 
     fn refused(words: &[&[u8]]) -> String {
         match parse(&argv(words)) {
-            Err(error) => error.to_string(),
+            Err(Misuse { error, .. }) => error.to_string(),
             Ok(_) => panic!("accepted"),
         }
     }

@@ -32,6 +32,7 @@ pub fn run(words: &[&str]) -> Outcome {
         "kill" => sys::kill(number(words, 1)?, number(words, 2)?),
         "ptrace" => sys::trace(number(words, 1)?),
         "type" => sys::type_into(0, b'x'),
+        "key" => sys::read_key(number(words, 1)?),
         "queue" => sys::open_message_queue(&path(1)?),
         "handle" => sys::open_by_handle(&path(1)?),
         "call" => sys::call(numbers(&words[1..])?),

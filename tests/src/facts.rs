@@ -38,6 +38,8 @@ pub fn print_status(keys: &[&str]) -> Outcome {
 /// `show FILE`: its content.
 pub fn print_file(words: &[&str]) -> Outcome {
     io::stdout().write_all(&fs::read(word(words, 0)?)?)?;
+    // Without Rust's own entry nobody does it at the end, and not every file ends with a line.
+    io::stdout().flush()?;
     Ok(0)
 }
 

@@ -114,6 +114,19 @@ pub fn tracing() -> Ability {
     subject::tool("strace").map(drop).ok_or("no strace on PATH".into())
 }
 
+/// unshare of util-linux or busybox.
+pub fn unshare() -> Ability {
+    subject::tool("unshare").map(drop).ok_or("no unshare on PATH".into())
+}
+
+/// Keys in the kernel (CONFIG_KEYS), and nobody who forbids them.
+pub fn keyrings() -> Ability {
+    // In a thread of its own: the session stays with it.
+    let session = std::thread::spawn(|| sys::keyring::start_session(c"ability"));
+    let key = session.join().unwrap();
+    key.map(drop).map_err(|error| format!("no keyrings: {error} {EXCUSE}"))
+}
+
 /// A pty of our own.
 pub fn terminals() -> Ability {
     sys::terminal::open().map(drop).map_err(|error| format!("cannot open a pty: {error}"))

@@ -178,7 +178,7 @@ fn above_the_callers_own_it_takes_a_capability() {
         ("--oom-score-adj", "-1", SYS_RESOURCE),
         ("--nice", "-1", SYS_NICE),
     ] {
-        let launch = Launch::new().before(Before::Limit(libc::RLIMIT_NOFILE as i32, 100));
+        let launch = Launch::new().before(Before::Limit(libc::RLIMIT_NOFILE as i32, 100, 100));
         let output = launch.option(option).arg(value).probe("exit 3").run();
         if have(capability) {
             output.code(3);

@@ -20,7 +20,7 @@ fn every_code_from_0_to_255_is_passed_on() {
 fn command_ended_by_a_signal_gives_128_plus_its_number() {
     let rootfs = Rootfs::new();
     for signal in [1, 2, 3, 6, 9, 11, 13, 14, 15, 31, 34, 64] {
-        let launch = Launch::on(&rootfs).before(Before::Limit(libc::RLIMIT_CORE as i32, 0));
+        let launch = Launch::on(&rootfs).before(Before::Limit(libc::RLIMIT_CORE as i32, 0, 0));
         launch.probe(&format!("die {signal}")).run().code(128 + signal);
     }
 }

@@ -8,7 +8,6 @@ use crate::ability::require;
 use crate::launch::Launch;
 use crate::mounts::modes;
 use crate::rootfs::{Rootfs, temporary_path};
-use crate::sys::before::Before;
 
 /// podman's default set.
 const CAPABILITIES: &str = "00000000800405fb";
@@ -87,40 +86,6 @@ fn no_pipe_of_the_callers_is_held_open_by_what_the_launcher_leaves() {
     running.wait_for("ready");
     running.signal(libc::SIGKILL);
     assert_eq!(reader.read(&mut [0]).unwrap(), 0);
-}
-
-#[test]
-fn closed_standard_descriptors_do_not_confuse_the_launcher() {
-    let rootfs = Rootfs::new();
-    Launch::on(&rootfs).before(Before::Close(0)).probe("exit 4").run().code(4);
-    Launch::on(&rootfs).before(Before::Close(1)).probe("exit 5").run().code(5);
-    let all = [0, 1, 2]
-        .into_iter()
-        .fold(Launch::on(&rootfs), |launch, fd| launch.before(Before::Close(fd)));
-    all.probe("exit 6").run().code(6);
-    let output = Launch::on(&rootfs).before(Before::Close(0)).probe("fds").run().code(0);
-    for line in output.lines() {
-        let harmless = line.contains("/dev/null") || line.contains("pipe:");
-        assert!(harmless, "nothing of the launcher's: {output}");
-    }
-}
-
-#[test]
-fn callers_umask_is_kept() {
-    let launch = |mask| Launch::new().before(Before::Umask(mask)).probe("umask").run().ok();
-    launch(0o027).prints(&["27"]);
-    launch(0o000).prints(&["0"]);
-}
-
-#[test]
-fn callers_limits_are_kept() {
-    let launch = Launch::new()
-        .before(Before::Limit(libc::RLIMIT_NOFILE as i32, 100))
-        .before(Before::Limit(libc::RLIMIT_CORE as i32, 0));
-    let output = launch.probe("show /proc/self/limits").run().ok();
-    let limit = |name: &str| output.fact(name).split_whitespace().take(2).collect::<Vec<_>>();
-    assert_eq!(limit("Max open files"), ["100", "100"]);
-    assert_eq!(limit("Max core file size"), ["0", "0"]);
 }
 
 #[test]

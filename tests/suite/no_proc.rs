@@ -101,12 +101,8 @@ fn stale_proc_is_not_believed() {
 }
 
 #[test]
-fn user_under_a_stale_proc_is_told_or_makes_one() {
-    let line = format!(
-        "launcher: cannot find a /proc that shows our processes, or make one: EPERM (Operation not \
-         permitted); {ADVICE}"
-    );
-    Launch::new().before(Before::PidOne).probe("exit 0").run().fails(125, &line);
+fn stale_proc_does_for_a_user() {
+    Launch::new().before(Before::PidOne).probe("exit 0").run().ok();
     let rootfs = Rootfs::new();
     expect_whole(&|| Launch::on(&rootfs).through_shell(USERS_STALE));
 }

@@ -97,35 +97,44 @@ impl Rootfs {
 
     /// Gives all of it to an id.
     pub fn give_to(&self, id: u32) {
-        for path in self.walk() {
+        for path in walk(&self.path) {
             lchown(&path, Some(id), Some(id)).unwrap();
         }
     }
 
-    /// Every path with what is known about it, so that two lists are equal if nothing was changed.
+    /// What is there.
     pub fn listing(&self) -> Vec<String> {
-        let describe = |path: &PathBuf| {
-            let m = path.symlink_metadata().unwrap();
-            let (seconds, nanoseconds) = (m.mtime(), m.mtime_nsec());
-            let owner = (m.uid(), m.gid());
-            let shown = path.strip_prefix(&self.path).unwrap().display();
-            format!("{shown} {:o} {} {owner:?} {seconds}.{nanoseconds}", m.mode(), m.size())
-        };
-        self.walk().iter().map(describe).collect()
+        listing(&self.path)
     }
+}
 
-    fn walk(&self) -> Vec<PathBuf> {
-        let mut found = vec![self.path.clone()];
-        let mut at = 0;
-        while let Some(path) = found.get(at).cloned() {
-            at += 1;
-            if path.symlink_metadata().unwrap().is_dir() {
-                found.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
-            }
+/// Every path of a tree with what is known about it, and what is in it if that is short: two lists
+/// are equal if nothing was changed.
+pub fn listing(tree: &Path) -> Vec<String> {
+    let describe = |path: &PathBuf| {
+        let m = path.symlink_metadata().unwrap();
+        let (seconds, nanoseconds) = (m.mtime(), m.mtime_nsec());
+        let owner = (m.uid(), m.gid());
+        let shown = path.strip_prefix(tree).unwrap().display();
+        let content = if m.is_file() && m.len() < 4096 { fs::read(path).ok() } else { None };
+        let text = String::from_utf8_lossy(&content.unwrap_or_default()).into_owned();
+        let time = format!("{seconds}.{nanoseconds}");
+        format!("{shown} {:o} {} {owner:?} {time} {text:?}", m.mode(), m.size())
+    };
+    walk(tree).iter().map(describe).collect()
+}
+
+fn walk(tree: &Path) -> Vec<PathBuf> {
+    let mut found = vec![tree.to_owned()];
+    let mut at = 0;
+    while let Some(path) = found.get(at).cloned() {
+        at += 1;
+        if path.symlink_metadata().unwrap().is_dir() {
+            found.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
         }
-        found.sort();
-        found
     }
+    found.sort();
+    found
 }
 
 impl Drop for Rootfs {

@@ -88,6 +88,23 @@ fn status_tells_failures_apart_from_the_commands_codes() {
 }
 
 #[test]
+fn status_tells_of_wrong_words_where_it_is_among_them() {
+    let failed = r#"{"event":"failed","stage":"Arguments","errno":null,"code":125,"message":""#;
+    for words in [
+        &["--status-fd", "9", "--bogus", "r"][..],
+        &["--status-fd=9", "--hostname"],
+        &["--hostname=", "--status-fd=9", "r"],
+        &["--status-fd=9"],
+        &["--grace=1", "--status-fd=9", "--grace=1", "r"],
+    ] {
+        let launch = words.iter().fold(Launch::bare(), |launch, word| launch.option(*word));
+        let (lines, output) = status_of(launch);
+        assert!(lines.len() == 1 && lines[0].starts_with(failed), "{words:?}: {lines:?}");
+        output.code(125);
+    }
+}
+
+#[test]
 fn status_descriptor_does_not_reach_the_command() {
     let (_, output) = status_of(Launch::new().option("--status-fd=9").probe("fds"));
     assert_eq!(output.lines().len(), 3, "{output}");

@@ -4,6 +4,7 @@
 
 pub mod before;
 pub mod idmap;
+pub mod keyring;
 pub mod terminal;
 
 use std::ffi::CString;

@@ -10,6 +10,7 @@ use crate::launch::Launch;
 use crate::pace;
 use crate::rootfs::Rootfs;
 use crate::running::{Running, limit};
+use crate::sys::before::Before;
 use crate::sys::terminal;
 
 /// The caller's terminal: what is typed goes in at the master's side, what is shown comes out.
@@ -135,6 +136,53 @@ fn ctrl_c_interrupts_only_the_job_of_a_shell() {
     person.types("\x03");
     person.types("echo co''de $?\r");
     person.sees("code 130\r\n");
+    person.types("exit 5\r");
+    running.finish().code(5);
+}
+
+#[test]
+fn ctrl_c_comes_once() {
+    require!(terminals);
+    let mut person = Person::new();
+    let running = person.start(Launch::new().probe("trap 15"));
+    person.sees("ready");
+    person.types("\x03");
+    person.sees("signal 2 ");
+    running.signal(libc::SIGTERM);
+    assert!(!person.sees("signal 15 ").contains("signal 2 "));
+    running.finish().code(0);
+}
+
+/// The output goes elsewhere, so the terminal is the caller's, and its Ctrl-C the launcher's.
+#[test]
+fn ctrl_c_of_the_callers_terminal_comes_once() {
+    require!(terminals);
+    let rootfs = Rootfs::new();
+    for _ in 0..20 {
+        let mut person = Person::new();
+        let launch = Launch::on(&rootfs).stdin(person.terminal.try_clone().unwrap());
+        let running = launch.before(Before::TakeTerminal).probe("trap 15").start();
+        running.wait_for("ready");
+        person.types("\x03");
+        running.wait_for("signal 2 ");
+        running.signal(libc::SIGTERM);
+        assert_eq!(running.finish().ok().stdout.matches("signal 2 ").count(), 1);
+    }
+}
+
+#[test]
+fn ctrl_z_stops_the_job_of_a_shell() {
+    require!(terminals);
+    require!(busybox);
+    let mut person = Person::new();
+    let rootfs = Rootfs::new().with_shell();
+    let running = person.start(Launch::on(&rootfs).command(["/bin/sh", "-i"]));
+    person.types("/probe sleep 1000\r");
+    person.sees("ready\r\n");
+    person.types("\x1a");
+    person.sees("Stopped");
+    person.types("kill %1; fg; echo co''de $?\r");
+    person.sees("code 143\r\n");
     person.types("exit 5\r");
     running.finish().code(5);
 }

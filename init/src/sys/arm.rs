@@ -46,6 +46,7 @@ pub mod nr {
     pub const GETPPID: usize = 64;
     pub const SETSID: usize = 66;
     pub const REBOOT: usize = 88;
+    pub const STATFS: usize = 99;
     pub const WAIT4: usize = 114;
     pub const GETPGID: usize = 132;
     pub const FCHDIR: usize = 133;

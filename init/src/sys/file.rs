@@ -121,6 +121,16 @@ pub fn exists(path: Word<'_>) -> bool {
     decode_unit(unsafe { syscall!(FACCESSAT, AT_FDCWD, path.as_ptr(), 0) }).is_ok()
 }
 
+/// Whether this is of a proc file system.
+pub fn is_proc(path: Word<'_>) -> bool {
+    const PROC_SUPER_MAGIC: usize = 0x9fa0;
+    // Of any architecture: the type is the first word of at most 120 bytes.
+    let mut stat = [0usize; 32];
+    // SAFETY: the path ends with NUL; the kernel writes one struct statfs.
+    unsafe { syscall!(STATFS, path.as_ptr(), stat.as_mut_ptr()) };
+    stat[0] == PROC_SUPER_MAGIC
+}
+
 /// The monotonic clock in microseconds.
 pub fn now_micros() -> u64 {
     const CLOCK_MONOTONIC: usize = 1;

@@ -78,10 +78,13 @@ pub fn run(flags: u64, ids: &IdPlan, rootfs: &Rootfs, caller: &Caller) -> Result
         Err(errno) => return Err(Error::at("Clone", "create all these namespaces at once", errno)),
     };
     drop(its);
-    let trial = maps::write(ids, &caller.proc, pid).map(|()| {
-        let idmap = caller.can_mount.then(|| try_idmap(rootfs, &caller.proc, pid));
-        Trial { steps: hear(&ours), idmap }
-    });
+    let attempt = || {
+        let number = caller.proc.number(pid)?;
+        maps::write(ids, &caller.proc, number)?;
+        let idmap = caller.can_mount.then(|| try_idmap(rootfs, &caller.proc, number));
+        Ok(Trial { steps: hear(&ours), idmap })
+    };
+    let trial = attempt();
     // The closed channel ends the child.
     drop(ours);
     process::wait(pid).ok();
@@ -124,8 +127,9 @@ fn pivot() -> SysResult<()> {
 }
 
 /// On a clone of the rootfs's own, which is dropped again.
-fn try_idmap(rootfs: &Rootfs, proc: &Proc, pid: i32) -> SysResult<()> {
+fn try_idmap(rootfs: &Rootfs, proc: &Proc, number: i32) -> SysResult<()> {
     let clone = mount::clone_tree(At::Dir(rootfs.dir()), c"", true)?;
-    let userns = maps::open_userns(proc, pid).map_err(|error| error.errno.unwrap_or(Errno::EIO))?;
+    let userns =
+        maps::open_userns(proc, number).map_err(|error| error.errno.unwrap_or(Errno::EIO))?;
     mount::map_ids(clone.as_fd(), userns.as_fd())
 }

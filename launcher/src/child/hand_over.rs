@@ -69,12 +69,14 @@ fn execute_by_path(
     Err(process::execute_path(path, argv, &prepared.environment))
 }
 
-/// The caller's limit on open files, and those that were asked for: the parent has raised what
+/// The caller's limits, and those that were asked for: the parent has raised what
 /// they need. From here on few descriptors may be opened.
 fn restore_limits(prepared: &Prepared<'_>) -> SysResult<()> {
     let limits = &prepared.spec.limits;
-    if limits.of(NOFILE).is_none() {
-        process::limit(0, NOFILE, Some(&prepared.inherited.open_files))?;
+    for (resource, callers) in &prepared.inherited.limits {
+        if limits.of(*resource).is_none() {
+            process::limit(0, *resource, Some(callers))?;
+        }
     }
     limits
         .resources

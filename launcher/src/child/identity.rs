@@ -49,6 +49,12 @@ pub fn watch_parent(channel: BorrowedFd<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Out of the launcher's process group: what a terminal sends to that (Ctrl-C) comes by the
+/// launcher, and would come twice.
+pub fn leave_session() -> Result<(), Failure> {
+    process::start_session().at(Stage::LeaveSession)
+}
+
 /// The caller's session keyring comes through clone3 and execve, and whoever possesses it reads
 /// the keys in it (session-keyring(7)).
 pub fn leave_keyring() -> Result<(), Failure> {

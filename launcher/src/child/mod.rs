@@ -42,6 +42,7 @@ fn steps(
     let spec = prepared.spec;
     let channel = child.channel.as_fd();
 
+    identity::leave_session()?;
     identity::wait_for_maps(channel)?;
     reporter.done(Stage::WaitGate);
     if prepared.order == Order::Pivot {

@@ -3,16 +3,17 @@
 //! The child lowers its limits itself, last of all, so that they are the command's and not those
 //! of the way to it.
 
-use std::ffi::CString;
 use std::os::fd::AsFd;
 
 use crate::error::Error;
+use crate::prepare::Proc;
 use crate::spec::limits::{Limits, name};
-use crate::sys::file::{self, At};
+use crate::sys::file;
 use crate::sys::process::{self, Limit};
 
-/// Applies them to a child that waits at the gate; whatever it clones inherits them.
-pub fn apply(limits: &Limits, pid: i32) -> Result<(), Error> {
+/// Applies them to a child that waits at the gate; whatever it clones inherits them. `number` is
+/// what /proc calls it.
+pub fn apply(limits: &Limits, pid: i32, proc: &Proc, number: i32) -> Result<(), Error> {
     for (resource, wanted) in &limits.resources {
         let raise = || {
             let now = process::limit(pid, *resource, None)?;
@@ -28,7 +29,7 @@ pub fn apply(limits: &Limits, pid: i32) -> Result<(), Error> {
         })?;
     }
     if let Some(score) = limits.oom_score_adj {
-        write_score(pid, score).map_err(|errno| {
+        write_score(proc, number, score).map_err(|errno| {
             Error::at("SetOomScore", format_args!("set --oom-score-adj {score}"), errno)
                 .advise("below one's own it takes root (CAP_SYS_RESOURCE)")
         })?;
@@ -42,8 +43,7 @@ pub fn apply(limits: &Limits, pid: i32) -> Result<(), Error> {
     Ok(())
 }
 
-fn write_score(pid: i32, score: i32) -> crate::sys::Result<()> {
-    let path = CString::new(format!("/proc/{pid}/oom_score_adj")).unwrap_or_default();
-    let file = file::open(At::Cwd, &path, libc::O_WRONLY)?;
+fn write_score(proc: &Proc, number: i32, score: i32) -> crate::sys::Result<()> {
+    let file = proc.open_file(&format!("{number}/oom_score_adj"), libc::O_WRONLY)?;
     file::write(file.as_fd(), score.to_string().as_bytes()).map(drop)
 }

@@ -30,6 +30,8 @@ pub use status::Status;
 /// which a waiting child takes for our death.
 pub struct Container {
     pid: i32,
+    /// In /proc.
+    number: i32,
     channel: OwnedFd,
     /// For `--status-fd`; read while the child waits, as a short command may be gone later.
     namespaces: Option<Namespaces>,
@@ -59,32 +61,31 @@ pub fn admit(
     log: &mut Log,
 ) -> Result<Container, Blocked> {
     log.step(format_args!("clone3 into pid {pid}"));
-    let namespaces = prepared.spec.status_fd.map(|_| Namespaces::of(&prepared.caller.proc, pid));
-    let container = Container { pid, channel, namespaces };
-    match container.prepare_ids(prepared, log) {
-        Ok(()) => {
-            // A core of ours would tell of the host. Not before the last clone3: a child that is
-            // not dumpable cannot be mapped.
-            process::forbid_core().ok();
-            Ok(container)
-        }
-        Err(blocked) => {
-            // The closed channel ends the child.
-            drop(container.channel);
-            process::wait(pid).ok();
-            Err(blocked)
-        }
-    }
+    let start = || {
+        let number = prepared.caller.proc.number(pid)?;
+        let namespaces =
+            prepared.spec.status_fd.map(|_| Namespaces::of(&prepared.caller.proc, number));
+        let container = Container { pid, number, channel, namespaces };
+        container.prepare_ids(prepared, log)?;
+        // A core of ours would tell of the host. Not before the last clone3: a child that is not
+        // dumpable cannot be mapped.
+        process::forbid_core().ok();
+        Ok(container)
+    };
+    start().inspect_err(|_| {
+        // Its channel is closed, which ends the child.
+        process::wait(pid).ok();
+    })
 }
 
 impl Container {
     fn prepare_ids(&self, prepared: &Prepared<'_>, log: &mut Log) -> Result<(), Blocked> {
-        maps::write(&prepared.ids, &prepared.caller.proc, self.pid).map_err(
-            |error| match prepared.ids.or_single {
+        maps::write(&prepared.ids, &prepared.caller.proc, self.number).map_err(|error| {
+            match prepared.ids.or_single {
                 true => Blocked::Refused(error),
                 false => Blocked::Failed(error),
-            },
-        )?;
+            }
+        })?;
         log.step("write id maps");
         if prepared.ids.rootfs_ids != RootfsIds::AsTheyAre {
             self.map_rootfs(prepared, log)?;
@@ -92,7 +93,7 @@ impl Container {
         // After the rootfs, which may yet do without.
         self.map_binds(prepared)?;
         give_pipes(prepared);
-        limits::apply(&prepared.spec.limits, self.pid)?;
+        limits::apply(&prepared.spec.limits, self.pid, &prepared.caller.proc, self.number)?;
         if prepared.order == Order::Locked && prepared.caller.can_mount {
             outer::assemble(prepared)?;
         }
@@ -109,7 +110,7 @@ impl Container {
 
     /// The child holds the same detached mount, so mapping ours maps its.
     fn map_rootfs(&self, prepared: &Prepared<'_>, log: &mut Log) -> Result<(), Blocked> {
-        let userns = maps::open_userns(&prepared.caller.proc, self.pid)?;
+        let userns = maps::open_userns(&prepared.caller.proc, self.number)?;
         match mount::map_ids(prepared.rootfs.dir(), userns.as_fd()) {
             Ok(()) => {
                 log.step("idmap rootfs");
@@ -136,7 +137,7 @@ impl Container {
         if !prepared.caller.can_mount || !prepared.ids.is_shifted() {
             return Ok(());
         }
-        let userns = maps::open_userns(&prepared.caller.proc, self.pid)?;
+        let userns = maps::open_userns(&prepared.caller.proc, self.number)?;
         for source in prepared.shown_with_owners() {
             let Some(clone) = source.clone() else { continue };
             mount::map_ids(clone, userns.as_fd()).map_err(|errno| {

@@ -1,27 +1,28 @@
 //! `--pid-file`: the host's pid of the container's init, in a file that is whole whenever it is
 //! there, and there while the container runs.
 
-use std::ffi::{CStr, OsStr};
+use std::ffi::{CStr, CString, OsStr};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
-use crate::sys::{Errno, signal};
+use crate::sys::{Errno, errno_of, file, signal};
 
 /// The file, from before the start to after the end.
 pub struct PidFile {
     path: PathBuf,
-    /// Beside it, so that a rename puts it in place.
-    unfinished: PathBuf,
     file: File,
-    in_place: bool,
+    /// What it is called so far.
+    name: Option<PathBuf>,
 }
 
 impl PidFile {
-    /// Creates it under another name: what cannot be written is known before anything starts.
+    /// Creates it without a name: what cannot be written is known before anything starts, and a
+    /// launcher that is killed leaves nothing.
     pub fn create(path: &CStr) -> Result<PidFile, Error> {
         let given = Path::new(OsStr::from_bytes(path.to_bytes()));
         // The launcher changes directory later.
@@ -35,30 +36,42 @@ impl PidFile {
             )
             .advise("give another path, or remove what is there"));
         }
-        let mut unfinished = path.clone().into_os_string();
-        unfinished.push(format!(".{}.tmp", signal::own_pid()));
-        let unfinished = PathBuf::from(unfinished);
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&unfinished)
-            .map_err(|error| at(&path, &error))?;
-        Ok(PidFile { path, unfinished, file, in_place: false })
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        let unnamed = OpenOptions::new().write(true).custom_flags(libc::O_TMPFILE).open(folder);
+        let created = match unnamed {
+            // A file system that has no such files.
+            Err(error) if errno_of(&error) == Errno::EOPNOTSUPP => create_beside(&path),
+            other => other.map(|file| (file, None)),
+        };
+        let (file, name) = created.map_err(|error| at(&path, &error))?;
+        Ok(PidFile { path, file, name })
     }
 
     /// Writes the pid and puts the file in its place: a reader finds all of it or nothing.
     pub fn publish(&mut self, pid: i32) -> Result<(), Error> {
-        writeln!(self.file, "{pid}")
-            .and_then(|()| fs::rename(&self.unfinished, &self.path))
-            .map_err(|error| at(&self.path, &error))?;
-        self.in_place = true;
+        self.write(pid).map_err(|error| at(&self.path, &error))
+    }
+
+    fn write(&mut self, pid: i32) -> io::Result<()> {
+        writeln!(self.file, "{pid}")?;
+        let place = CString::new(self.path.as_os_str().as_bytes())?;
+        if self.name.is_none() && file::link(self.file.as_fd(), &place).is_err() {
+            // There is one already, and only a rename takes its place.
+            let (file, name) = create_beside(&self.path)?;
+            (self.file, self.name) = (file, name);
+            writeln!(self.file, "{pid}")?;
+        }
+        if let Some(name) = &self.name {
+            fs::rename(name, &self.path)?;
+        }
+        self.name = Some(self.path.clone());
         Ok(())
     }
 }
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        let path = if self.in_place { &self.path } else { &self.unfinished };
+        let Some(path) = &self.name else { return };
         // Another launcher may have put its own in the same place.
         let identity = |data: fs::Metadata| (data.dev(), data.ino());
         let there = fs::symlink_metadata(path).map(identity);
@@ -69,7 +82,15 @@ impl Drop for PidFile {
     }
 }
 
+/// Under a name that nobody else has, beside its own.
+fn create_beside(path: &Path) -> io::Result<(File, Option<PathBuf>)> {
+    let mut name = path.to_owned().into_os_string();
+    name.push(format!(".{}.tmp", signal::own_pid()));
+    let file = OpenOptions::new().write(true).create_new(true).open(&name)?;
+    Ok((file, Some(name.into())))
+}
+
 fn at(path: &Path, error: &io::Error) -> Error {
-    let errno = Errno::new(error.raw_os_error().unwrap_or(libc::EIO));
+    let errno = errno_of(error);
     Error::at("WritePidFile", format_args!("write --pid-file {}", path.display()), errno)
 }

@@ -206,8 +206,11 @@ impl Watch<'_> {
 
     /// Again: they were others when the child was let go.
     fn look_at_namespaces(&mut self) {
-        if let Some(namespaces) = &mut self.container.namespaces {
-            *namespaces = Namespaces::of(&self.prepared.caller.proc, self.container.pid);
+        let proc = &self.prepared.caller.proc;
+        if let Some(namespaces) = &mut self.container.namespaces
+            && let Ok(number) = proc.number(self.container.pid)
+        {
+            *namespaces = Namespaces::of(proc, number);
         }
     }
 

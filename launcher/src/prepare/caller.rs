@@ -14,7 +14,7 @@ const CAP_SYS_ADMIN: u32 = 21;
 pub struct Caller {
     pub uid: u32,
     pub gid: u32,
-    /// CAP_SYS_ADMIN: may clone mounts before the container has a namespace of its own.
+    /// CAP_SYS_ADMIN over our mount namespace: may clone mounts before the container has its own.
     pub can_mount: bool,
     /// CAP_SETUID and CAP_SETGID: may map any id that it has itself.
     pub can_map: bool,

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use crate::error::Error;
 use crate::spec::Spec;
 use crate::spec::mounts::{Content, What};
-use crate::sys::{Errno, file};
+use crate::sys::{errno_of, file};
 
 /// Reads them, in the order of the plan.
 pub fn read(spec: &Spec) -> Result<Vec<Vec<u8>>, Error> {
@@ -34,8 +34,7 @@ fn read_one(content: &Content) -> Result<Vec<u8>, Error> {
             Content::Path(path) => path.to_string_lossy().into_owned(),
             Content::Descriptor(number) => format!("descriptor {number}"),
         };
-        let errno = Errno::new(error.raw_os_error().unwrap_or(libc::EIO));
-        Error::at("ReadFile", format_args!("read {shown} for --file"), errno)
+        Error::at("ReadFile", format_args!("read {shown} for --file"), errno_of(&error))
     })
 }
 

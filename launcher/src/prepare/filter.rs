@@ -21,9 +21,9 @@ pub fn open(confine: &Confinement) -> Result<Option<OwnedFd>, Error> {
         Seccomp::Default => default::filter(capabilities),
         Seccomp::File(path) => from_file(path, capabilities)?,
     };
-    hold(&program)
-        .map(Some)
-        .map_err(|errno| Error::at("PrepareFilter", "put the seccomp filter where init can read it", errno))
+    hold(&program).map(Some).map_err(|errno| {
+        Error::at("PrepareFilter", "put the seccomp filter where init can read it", errno)
+    })
 }
 
 /// A file to read it from.

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use super::{Proc, contents};
 use crate::error::Error;
 use crate::spec::Spec;
-use crate::spec::limits::NOFILE;
+use crate::spec::limits::{FSIZE, NOFILE};
 use crate::sys::process::{self, Limit};
 use crate::sys::signal::{self, SignalSet};
 use crate::sys::{Errno, Result as SysResult, file};
@@ -14,38 +14,42 @@ use crate::sys::{Errno, Result as SysResult, file};
 pub struct Inherited {
     /// The signal mask.
     pub mask: SignalSet,
-    /// The limit on open files.
-    pub open_files: Limit,
+    /// The limits that were too low for the set-up, each with its number.
+    pub limits: Vec<(u32, Limit)>,
     /// What `--file` puts into the container, in the order of the plan.
     pub contents: Vec<Vec<u8>>,
 }
 
+/// Limits that a caller may have set low, and what a start needs of them. Far fewer files are open
+/// at once; init is written to a memfd, and the pid file is one.
+const NEEDED: [(u32, u64); 2] = [(NOFILE, 256), (FSIZE, libc::RLIM_INFINITY)];
+
 impl Inherited {
-    /// Notes them, and makes the launcher's own.
-    pub fn replace(spec: &Spec) -> Result<Inherited, Error> {
-        // From here on a signal waits for supervise, or in the child for init: none is lost.
-        let mask = signal::set_mask(signal::ALL)
-            .map_err(|errno| Error::at("BlockSignals", "block signals", errno))?;
+    /// Notes them, and makes the launcher's own; `mask` was the caller's.
+    pub fn replace(spec: &Spec, mask: SignalSet) -> Result<Inherited, Error> {
         // A caller that ignores SIGCHLD would have the kernel reap our child unseen.
         signal::set_default(libc::SIGCHLD)
             .map_err(|errno| Error::at("BlockSignals", "reset SIGCHLD", errno))?;
-        let open_files = raise_open_files()
-            .map_err(|errno| Error::at("RaiseLimit", "raise the limit on open files", errno))?;
+        let limits = raise_limits().map_err(|errno| {
+            Error::at("RaiseLimit", "raise the limits on files for the set-up", errno)
+        })?;
         close_all_on_exec()?;
-        Ok(Inherited { mask, open_files, contents: contents::read(spec)? })
+        Ok(Inherited { mask, limits, contents: contents::read(spec)? })
     }
 }
 
-/// A caller may leave us few descriptors: what we may have, we take for the set-up.
-fn raise_open_files() -> SysResult<Limit> {
-    /// Far more than a start opens.
-    const ENOUGH: u64 = 256;
-    let callers = process::limit(0, NOFILE, None)?;
-    if callers.soft < ENOUGH && callers.soft < callers.hard {
-        let raised = Limit { soft: callers.hard.min(ENOUGH), ..callers };
-        process::limit(0, NOFILE, Some(&raised))?;
+/// What we may have, we take for the set-up; the limits that were changed, as they were.
+fn raise_limits() -> SysResult<Vec<(u32, Limit)>> {
+    let mut limits = Vec::new();
+    for (resource, enough) in NEEDED {
+        let callers = process::limit(0, resource, None)?;
+        if callers.soft < enough && callers.soft < callers.hard {
+            let raised = Limit { soft: callers.hard.min(enough), ..callers };
+            process::limit(0, resource, Some(&raised))?;
+            limits.push((resource, callers));
+        }
     }
-    Ok(callers)
+    Ok(limits)
 }
 
 /// Nothing that the caller left open goes into the container, nor to newuidmap: execve closes it.

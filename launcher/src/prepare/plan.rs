@@ -8,8 +8,8 @@ use crate::error::Error;
 use crate::log::Log;
 use crate::spec::Spec;
 use crate::spec::mounts::{Bind, Mount, What};
-use crate::sys::Errno;
 use crate::sys::file::{self, At};
+use crate::sys::{Errno, errno_of};
 
 /// A step of the plan, ready for the child.
 pub struct Step<'a> {
@@ -86,8 +86,7 @@ fn absolute(path: &CStr) -> Result<CString, Errno> {
     if path.to_bytes().starts_with(b"/") {
         return Ok(path.to_owned());
     }
-    let here = std::env::current_dir()
-        .map_err(|error| Errno::new(error.raw_os_error().unwrap_or(libc::EIO)))?;
+    let here = std::env::current_dir().map_err(|error| errno_of(&error))?;
     CString::new([here.as_os_str().as_bytes(), b"/", path.to_bytes()].concat())
         .map_err(|_| Errno::EINVAL)
 }

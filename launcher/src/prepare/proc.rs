@@ -1,22 +1,25 @@
-//! A /proc of our own pid namespace: the way to the id maps of a child, and to what the kernel
+//! A /proc in which our processes are: the way to the id maps of a child, and to what the kernel
 //! tells about us.
 //!
-//! What is mounted on /proc may show another pid namespace (`unshare --pid` alone does that), in
-//! which the child's pid is somebody else's; or nothing is mounted there.
+//! What is mounted on /proc may be of a pid namespace further out (`unshare --pid` alone does that),
+//! where the child has another number and its pid is somebody else's; or of any other, where it is
+//! not at all; or nothing is mounted there.
 
 use std::ffi::CString;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use crate::error::Error;
 use crate::sys::file::{self, At, Stat};
 use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID};
-use crate::sys::{Errno, Result as SysResult, mount};
+use crate::sys::{Errno, Result as SysResult, mount, process};
 
 /// The opened root of it.
 pub struct Proc {
     dir: OwnedFd,
     /// It is what the host has on /proc, and not one that we have made and attached nowhere.
     pub is_hosts: bool,
+    /// It counts as we do.
+    is_ours: bool,
 }
 
 impl Proc {
@@ -24,8 +27,12 @@ impl Proc {
     pub fn open() -> Result<Proc, Error> {
         match file::open(At::Cwd, c"/proc", libc::O_PATH | libc::O_DIRECTORY) {
             Ok(dir) => {
-                let proc = Proc { dir, is_hosts: true };
-                if proc.shows_our_pids() {
+                // In our own pid namespace we have one pid, in one further out one per namespace on
+                // the way, and in any other none.
+                let mut proc = Proc { dir, is_hosts: true, is_ours: true };
+                let pids = proc.count_own_pids();
+                proc.is_ours = pids == 1;
+                if pids > 0 {
                     return Ok(proc);
                 }
             }
@@ -39,15 +46,32 @@ impl Proc {
                      can do without",
                 )
         })?;
-        Ok(Proc { dir, is_hosts: false })
+        Ok(Proc { dir, is_hosts: false, is_ours: true })
     }
 
-    /// Whether it is of our pid namespace: in one further out we have several pids, one per
-    /// namespace on the way; in any other, none.
-    fn shows_our_pids(&self) -> bool {
+    fn count_own_pids(&self) -> usize {
         let status = self.read_text("self/status").unwrap_or_default();
         let mut lines = status.lines().filter_map(|line| line.strip_prefix("NSpid:"));
-        lines.next().is_some_and(|pids| pids.split_whitespace().count() == 1)
+        lines.next().map_or(0, |pids| pids.split_whitespace().count())
+    }
+
+    /// What it calls a process of ours.
+    pub fn number(&self, pid: i32) -> Result<i32, Error> {
+        if self.is_ours {
+            return Ok(pid);
+        }
+        // A pidfd's line has the number as the namespace of that /proc counts (fs/pidfs.c).
+        let look = || {
+            let child = process::open_pidfd(pid)?;
+            let text = self.read_text(&format!("self/fdinfo/{}", child.as_raw_fd()))?;
+            let number =
+                text.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok());
+            number.filter(|&number| number > 0).ok_or(Errno::ESRCH)
+        };
+        look().map_err(|errno| {
+            Error::at("FindProc", "find the child in the host's /proc", errno)
+                .advise("mount a proc of this pid namespace: mount -t proc proc /proc")
+        })
     }
 
     /// For what opens its files itself.

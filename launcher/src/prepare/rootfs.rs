@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use super::{Caller, image, submounts};
+use super::{Caller, image, range, submounts};
 use crate::error::Error;
 use crate::sys::file::{self, At, Stat};
 use crate::sys::mount::attr::{NODEV, RDONLY};
@@ -52,9 +52,9 @@ impl Rootfs {
         let rootfs = Rootfs { dir, stat, tree, by_path, has_setattr, read_only, is_image: false };
         if caller.can_mount {
             match rootfs.take(At::Dir(rootfs.dir.as_fd())) {
-                // Root of a user namespace, but the mount namespace is somebody else's.
-                Err(Errno::EPERM) => caller.can_mount = false,
-                other => other.map_err(|errno| {
+                // Root of a user namespace, in a mount namespace from before (`unshare -Ur`).
+                Err(Errno::EPERM) if !range::exist(caller) => caller.can_mount = false,
+                taken => taken.map_err(|errno| {
                     let action = format_args!("clone the mounts of rootfs {shown}");
                     Error::at("CloneRoot", action, errno).advise_maybe(clone_advice(errno))
                 })?,

@@ -37,6 +37,7 @@ pub const RESOURCES: [&str; 16] = [
     "rttime",
 ];
 
+pub const FSIZE: u32 = 1;
 pub const NOFILE: u32 = 7;
 
 impl Limits {

@@ -151,11 +151,7 @@ impl Spec {
             grace_ms: parse_grace(args.grace.as_ref())?,
             die_by_signal: args.die_by_signal,
             pid_file: parse_path("--pid-file", args.pid_file.as_ref())?,
-            status_fd: args
-                .status_fd
-                .as_ref()
-                .map(|word| parse_fd("--status-fd", word))
-                .transpose()?,
+            status_fd: parse_status_fd(args.status_fd.as_ref())?,
             verbose: args.verbose,
             explain: parse_explain(args.explain.as_ref())?,
         })
@@ -212,6 +208,11 @@ fn parse_path(option: &str, word: Option<&Word>) -> Result<Option<CString>, Erro
         Some(word) if word.0.is_empty() => Err(Error::misuse(format!("{option} is empty"))),
         word => Ok(word.map(Word::to_c_string)),
     }
+}
+
+/// The value of `--status-fd`: also wrong words are told there.
+pub fn parse_status_fd(word: Option<&Word>) -> Result<Option<i32>, Error> {
+    word.map(|word| parse_fd("--status-fd", word)).transpose()
 }
 
 fn parse_fd(option: &str, word: &Word) -> Result<i32, Error> {
@@ -335,7 +336,7 @@ mod tests {
     fn spec(words: &[&str]) -> Result<Spec, Error> {
         let argv = [&["launcher"], words].concat();
         let argv = argv.into_iter().map(|w| CString::new(w).unwrap()).collect::<Vec<_>>();
-        match parse(&argv)? {
+        match parse(&argv).map_err(|misuse| misuse.error)? {
             Request::Start(typed) => Spec::new(&typed),
             _ => panic!("no start"),
         }

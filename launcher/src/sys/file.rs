@@ -1,6 +1,6 @@
 //! Files and descriptors.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use syscalls::{Sysno, syscall};
@@ -217,6 +217,16 @@ pub fn for_each_name(dir: BorrowedFd<'_>, mut f: impl FnMut(&[u8]) -> Result<()>
             rest = behind;
         }
     }
+}
+
+/// linkat(2): gives an open file that has no name one that nobody has.
+pub fn link(file: BorrowedFd<'_>, path: &CStr) -> Result<()> {
+    let Ok(own) = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd())) else {
+        return Err(super::Errno::EINVAL);
+    };
+    let (here, follow) = (libc::AT_FDCWD, libc::AT_SYMLINK_FOLLOW);
+    // SAFETY: both paths end with NUL.
+    unsafe { syscall!(Sysno::linkat, here, own.as_ptr(), here, path.as_ptr(), follow) }.map(drop)
 }
 
 /// fchdir(2).

@@ -27,6 +27,11 @@ pub use syscalls::Errno;
 /// What a system call gives.
 pub type Result<T> = std::result::Result<T, Errno>;
 
+/// The errno of an error of std's.
+pub fn errno_of(error: &std::io::Error) -> Errno {
+    Errno::new(error.raw_os_error().unwrap_or(libc::EIO))
+}
+
 /// Takes ownership of a descriptor that a system call has just made.
 fn own(fd: usize) -> OwnedFd {
     // SAFETY: the kernel returned this descriptor to this call alone, so nobody else owns it.

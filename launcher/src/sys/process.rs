@@ -1,12 +1,12 @@
 //! Processes and their identity.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use init::exit::Ending;
 use syscalls::{Sysno, syscall};
 
-use super::{Result, file, signal};
+use super::{Result, file, own, signal};
 
 /// struct clone_args, first version (CLONE_ARGS_SIZE_VER0, Linux 5.3).
 #[repr(C)]
@@ -57,6 +57,12 @@ pub fn unshare_time() -> Result<()> {
     const CLONE_NEWTIME: u32 = 0x80;
     // SAFETY: it takes no memory.
     unsafe { syscall!(Sysno::unshare, CLONE_NEWTIME) }.map(drop)
+}
+
+/// pidfd_open(2).
+pub fn open_pidfd(pid: i32) -> Result<OwnedFd> {
+    // SAFETY: it takes no memory.
+    unsafe { syscall!(Sysno::pidfd_open, pid, 0) }.map(own)
 }
 
 /// wait4(2) for one child, until it has ended: its status word.
@@ -201,6 +207,12 @@ pub fn set_uid(uid: u32) -> Result<()> {
 pub fn set_gid(gid: u32) -> Result<()> {
     // SAFETY: it takes no memory.
     unsafe { syscall!(Sysno::setresgid, gid, gid, gid) }.map(drop)
+}
+
+/// setsid(2).
+pub fn start_session() -> Result<()> {
+    // SAFETY: it takes no memory.
+    unsafe { syscall!(Sysno::setsid) }.map(drop)
 }
 
 /// Asks for a signal when the parent dies.

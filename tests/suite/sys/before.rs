@@ -22,7 +22,13 @@ pub enum Before {
     /// Set the umask.
     Umask(u32),
     /// Set a resource limit, soft and hard.
-    Limit(i32, u64),
+    Limit(i32, u64, u64),
+    /// Add to the nice value.
+    Nice(i32),
+    /// Run on this processor alone.
+    Affinity(usize),
+    /// Set the score by which the kernel chooses whom to kill when memory runs out.
+    OomScore(i32),
     /// Have this open under that number.
     Descriptor(OwnedFd, i32),
     /// Close a descriptor.
@@ -108,12 +114,21 @@ fn make(change: &Before, (uid, gid): (u32, u32)) -> io::Result<()> {
             Before::Umask(mask) => {
                 libc::umask(*mask);
             }
-            Before::Limit(resource, value) => {
-                let limit = libc::rlimit { rlim_cur: *value, rlim_max: *value };
+            Before::Limit(resource, soft, hard) => {
+                let limit = libc::rlimit { rlim_cur: *soft, rlim_max: *hard };
                 let limit = &raw const limit;
                 let old = ptr::null_mut::<libc::rlimit>();
                 check(libc::syscall(libc::SYS_prlimit64, 0, *resource, limit, old) as i32)?;
             }
+            Before::Nice(increment) => {
+                check(libc::setpriority(libc::PRIO_PROCESS, 0, *increment))?;
+            }
+            Before::Affinity(processor) => {
+                let mut set = std::mem::zeroed::<libc::cpu_set_t>();
+                libc::CPU_SET(*processor, &mut set);
+                check(libc::sched_setaffinity(0, size_of_val(&set), &raw const set))?;
+            }
+            Before::OomScore(score) => fs::write("/proc/self/oom_score_adj", score.to_string())?,
             Before::Descriptor(fd, number) => {
                 check(libc::dup2(fd.as_raw_fd(), *number))?;
             }
