@@ -70,7 +70,9 @@ fn rootfs(prepared: &Prepared<'_>) -> Vec<String> {
     });
     lines.push(match prepared.order {
         Order::Pivot => "becomes / by pivot_root; nothing of the host's tree is left".into(),
-        Order::Locked => "lies over /, in mounts that the kernel locks (initial ramfs)".into(),
+        Order::Locked => {
+            "lies over /, in mounts that the kernel locks (initial ramfs, or no /proc)".into()
+        }
     });
     lines
 }
