@@ -153,6 +153,15 @@ fn containers_without_the_newer_calls_are_as_well_shut() {
 }
 
 #[test]
+fn no_mount_is_shared_with_the_host_without_mount_setattr() {
+    for_root!();
+    let launch = Launch::new().before(Before::ShareMounts);
+    let launch = launch.before(refuse(&[libc::SYS_mount_setattr], libc::ENOSYS));
+    let output = launch.probe("show /proc/self/mountinfo").run().ok();
+    assert!(!output.stdout.contains("shared:") && !output.stdout.contains("master:"), "{output}");
+}
+
+#[test]
 fn init_runs_where_no_memfd_may_be_executed() {
     let refused = |call, errno| {
         Launch::new().option("--userns").arg(plain_mode()).before(refuse(&[call], errno))

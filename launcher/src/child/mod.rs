@@ -97,6 +97,10 @@ fn steps(
         reporter.done(Stage::SetHostname);
     }
 
+    if prepared.rootfs.is_by_path() {
+        // Without mount_setattr a clone, such as a device node, is still a peer of the host's.
+        mount::make_private().at(Stage::MakePrivate)?;
+    }
     if prepared.order == Order::Pivot {
         // The old root now lies over the new one; init detaches it once /proc is mounted.
         mount::pivot_here().at(Stage::PivotRoot)?;
