@@ -55,7 +55,7 @@ pub fn look(rootfs: &CStr) -> Result<Findings, Error> {
         };
         put().ok();
     }
-    if let (Some(namespaces), Some(ids)) = (findings.check_namespaces(), ids) {
+    if let (Some(namespaces), Some(ids)) = (findings.check_namespaces(&caller), ids) {
         findings.check_inside(namespaces, &ids, &rootfs, &caller);
     }
     Ok(findings)
@@ -116,9 +116,9 @@ impl Findings {
     }
 
     /// The CLONE_NEW* that can be had; none without a user namespace, which allows the others.
-    fn check_namespaces(&mut self) -> Option<u64> {
+    fn check_namespaces(&mut self, caller: &Caller) -> Option<u64> {
         let user = namespaces::try_out(namespaces::USER)
-            .map_err(|errno| explain(errno, namespaces::advice(errno, namespaces::USER)));
+            .map_err(|errno| explain(errno, namespaces::advice(errno, namespaces::USER, caller)));
         let has_user = user.is_ok();
         self.needs("user namespace", user);
         if !has_user {

@@ -1,5 +1,6 @@
 //! The namespaces of a container: their flags, how they are made, and why they cannot be.
 
+use crate::prepare::Caller;
 use crate::spec::Shared;
 use crate::sys::process::{self, Forked};
 use crate::sys::{Errno, Result as SysResult};
@@ -78,12 +79,14 @@ pub fn try_out(flags: u64) -> SysResult<()> {
 }
 
 /// Why the kernel does not make them.
-pub fn advice(errno: Errno, flags: u64) -> Option<String> {
+pub fn advice(errno: Errno, flags: u64, caller: &Caller) -> Option<String> {
     Some(match errno {
+        Errno::EPERM if caller.own_uids.is_empty() => {
+            "this user has no id in its user namespace (unshare -U without -r)".into()
+        }
         Errno::EPERM => {
             "user namespaces are forbidden here: by the sysctl kernel.unprivileged_userns_clone \
-             (Debian), by a chroot, by an outer container's seccomp (Docker without CAP_SYS_ADMIN), or \
-             to who has no id in its own user namespace (unshare -U without -r)"
+             (Debian), by a chroot, or by an outer container's seccomp (Docker without CAP_SYS_ADMIN)"
                 .into()
         }
         Errno::EINVAL | Errno::ENOSPC | Errno::EUSERS => missing(errno, flags),

@@ -67,7 +67,7 @@ pub fn spawn(prepared: &Prepared<'_>) -> Result<Side, Error> {
             Ok(Side::Parent { pid, channel: parent_end })
         }
         Err(errno) => Err(Error::at("Clone", "create the container's namespaces", errno)
-            .advise_maybe(namespaces::advice(errno, flags))),
+            .advise_maybe(namespaces::advice(errno, flags, &prepared.caller))),
     }
 }
 

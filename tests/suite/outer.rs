@@ -85,7 +85,7 @@ fn where_the_kernel_makes_no_user_namespace() {
     run(
         "exec unshare -Ur sh -c 'echo 0 > /proc/sys/user/max_user_namespaces; exec \"$@\"' sh \"$@\"",
     )
-    .fails_with(125, "ENOSPC (No space left on device); a limit on namespaces is reached");
+    .fails_with(125, "ENOSPC (No space left on device); the sysctl user.max_user_namespaces is reached");
 
     let outer = Rootfs::new();
     outer.add_program("launcher", &subject::launcher());
