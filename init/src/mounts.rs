@@ -69,7 +69,7 @@ fn mask_proc() -> sys::Result<()> {
     // A mount goes with its directory when somebody outside renames that, so this may be another by
     // now, and the proc elsewhere without its masks.
     sys::change_directory_nofollow(ROOT_PROC)?;
-    if !sys::is_proc(HERE) {
+    if !sys::is_proc(HERE)? {
         return Err(Errno::ESTALE);
     }
     for path in READ_ONLY {

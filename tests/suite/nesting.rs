@@ -91,8 +91,8 @@ fn below_the_hosts_root_nesting_is_refused_with_the_reason() {
         // There the kernel would allow a /proc without masks: one step earlier is refused.
         Err(_) => {
             "launcher: cannot create the container's namespaces: ENOSPC (No space left on device); \
-             a limit on namespaces is reached: see the sysctls user.max_*_namespaces; root can do \
-             without a user namespace (--userns none)"
+             the sysctl user.max_user_namespaces is reached, or the kernel's depth of 32; root can \
+             do without one: --userns none"
         }
     };
     for mode in ["identity", "single"] {

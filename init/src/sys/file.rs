@@ -122,13 +122,13 @@ pub fn exists(path: Word<'_>) -> bool {
 }
 
 /// Whether this is of a proc file system.
-pub fn is_proc(path: Word<'_>) -> bool {
+pub fn is_proc(path: Word<'_>) -> Result<bool> {
     const PROC_SUPER_MAGIC: usize = 0x9fa0;
     // Of any architecture: the type is the first word of at most 120 bytes.
     let mut stat = [0usize; 32];
     // SAFETY: the path ends with NUL; the kernel writes one struct statfs.
-    unsafe { syscall!(STATFS, path.as_ptr(), stat.as_mut_ptr()) };
-    stat[0] == PROC_SUPER_MAGIC
+    decode_unit(unsafe { syscall!(STATFS, path.as_ptr(), stat.as_mut_ptr()) })?;
+    Ok(stat[0] == PROC_SUPER_MAGIC)
 }
 
 /// The monotonic clock in microseconds.

@@ -42,8 +42,10 @@ fn steps(
     let spec = prepared.spec;
     let channel = child.channel.as_fd();
 
-    identity::leave_session()?;
+    // At once, so that no Ctrl-C comes to us too; but the parent listens only behind the gate.
+    let left = identity::leave_session();
     identity::wait_for_maps(channel)?;
+    left?;
     reporter.done(Stage::WaitGate);
     if prepared.order == Order::Pivot {
         // As the caller still, who may be nobody inside.
