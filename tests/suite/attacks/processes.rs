@@ -18,6 +18,7 @@ fn processes_of_the_host_have_no_number_inside() {
         format!("ptrace {pid}"),
         format!("call {} {pid} 7 0", libc::SYS_prlimit64),
         format!("call {} {pid} 0 0", libc::SYS_pidfd_open),
+        format!("memory {pid}"),
     ] {
         assert_ne!(on_host(&words), "ESRCH");
         refused(&words, &["ESRCH"]);
@@ -59,5 +60,32 @@ fn working_directory_is_no_descriptor_that_was_left_open() {
     let output = launch.option("--workdir=/proc/self/fd/7").probe("place").run();
     if output.status.success() {
         assert_ne!(output.fact("cwd"), "/");
+    }
+}
+
+/// What PID 1 has open and where it stands: the socket that leads to the launcher is among it.
+#[test]
+fn what_pid_1_holds_cannot_be_taken() {
+    let own = std::process::id();
+    for words in [
+        "memory PID",
+        "descriptor PID 0",
+        "read /proc/PID/fd/0",
+        "list /proc/PID/map_files",
+        "list /proc/PID/cwd/",
+        "list /proc/PID/root/",
+        "read /proc/PID/mem",
+        "open /proc/PID/mem",
+        "read /proc/PID/environ",
+        "read /proc/PID/exe",
+    ] {
+        let host = on_host(&words.replace("PID", &own.to_string()));
+        assert!(["ok", "EFAULT", "EIO"].contains(&host.as_str()), "{words}: {host}");
+        refused(&words.replace("PID", "1"), &["EPERM", "EACCES"]);
+        // Root of a user namespace of its own, all capabilities and no filter do not help.
+        refused(&format!("nested {}", words.replace("PID", "1")), &["EPERM", "EACCES"]);
+    }
+    for number in 0..10 {
+        refused(&format!("descriptor 1 {number}"), &["EPERM"]);
     }
 }
