@@ -36,6 +36,12 @@ fn who_executes_the_command_is_not_executed_by_it() {
         let output = Launch::on(&rootfs).command(["/script"]).run();
         assert!(matches!(output.status.code(), Some(126 | 127)), "{interpreter}: {output}");
     }
+    // By this name it is init again, which would execute the script again, and so on.
+    fs::write(rootfs.inside("script"), "#!/proc/self/exe\n").unwrap();
+    for name in ["/script", "script"] {
+        let launch = Launch::on(&rootfs).option("--env=PATH=/").command([name, "word"]);
+        launch.run().fails_with(126, "script: ELOOP (links or interpreters lead in a circle)");
+    }
     for words in ["open /proc/1/exe", "read /proc/1/exe", "write /proc/1/mem", "read /proc/1/maps"]
     {
         refused(words, &["EACCES", "EPERM"]);
