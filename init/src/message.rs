@@ -32,7 +32,8 @@ const REASONS: Words = Words::new(
 \x08ENOEXEC (not a program for this machine)\0\
 \x0bEAGAIN (a limit on processes is reached)\0\
 \x0dEACCES (permission denied, or on a noexec mount)\0\
-\x14ENOTDIR (a component of the path is no directory)\0\0",
+\x14ENOTDIR (a component of the path is no directory)\0\
+\x28ELOOP (links or interpreters lead in a circle)\0\0",
 );
 
 /// What is said where no command is to be run.

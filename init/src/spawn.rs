@@ -218,6 +218,9 @@ fn search(handed: &Handed, command: List<'static>, name: Word<'_>) -> Errno {
 }
 
 fn execute_path(handed: &Handed, command: List<'static>, path: Word<'_>) -> Errno {
+    if handed.interpret(path) {
+        return Errno::ELOOP;
+    }
     match handed.execute(path, command) {
         // POSIX: a text file without `#!` is a shell script.
         Errno::ENOEXEC if is_text(path) => {

@@ -5,21 +5,27 @@ use std::ffi::CString;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 
+use crate::sys::attack;
 use crate::{Outcome, errno, number, sys, word};
 
-/// Tries it.
+/// Tries it, and prints how that went.
 pub fn run(words: &[&str]) -> Outcome {
+    errno::print(attempt(words));
+    Ok(0)
+}
+
+fn attempt(words: &[&str]) -> io::Result<()> {
     let path =
         |index| word(words, index).and_then(|text| CString::new(text).map_err(io::Error::other));
-    let result = match word(words, 0)? {
+    match word(words, 0)? {
         "read" => read(word(words, 1)?),
         "write" => write(word(words, 1)?, words.get(2).copied().unwrap_or("x")),
         "open" => OpenOptions::new().write(true).open(word(words, 1)?).map(drop),
         "create" => fs::write(word(words, 1)?, words.get(2).copied().unwrap_or("")),
         "mkdir" => fs::create_dir(word(words, 1)?),
-        "list" => fs::read_dir(word(words, 1)?).map(drop),
+        "list" => fs::read_dir(word(words, 1)?)?.next().transpose().map(drop),
         "mknod" => sys::make_null_node(&path(1)?),
-        "mount" => sys::mount_tmpfs(&path(1)?),
+        "mount" => sys::mount(&path(2).unwrap_or(c"tmpfs".into()), &path(1)?),
         "umount" => sys::detach(&path(1)?),
         "remount" => sys::remount_writable(&path(1)?),
         "chroot" => sys::chroot(&path(1)?),
@@ -30,18 +36,30 @@ pub fn run(words: &[&str]) -> Outcome {
         "setgroups" => sys::set_groups(&[number(words, 1)?]),
         "setuid" => sys::set_uid(number(words, 1)?),
         "kill" => sys::kill(number(words, 1)?, number(words, 2)?),
-        "ptrace" => sys::trace(number(words, 1)?),
+        "ptrace" => attack::trace(number(words, 1)?),
+        "memory" => attack::read_memory(number(words, 1)?),
+        "descriptor" => attack::take_descriptor(number(words, 1)?, number(words, 2)?),
+        "key" => attack::request_key(&path(1)?),
+        "netlink" => attack::ask_netlink(number(words, 1)?, number(words, 2)?),
+        "nested" => nested(&words[1..]),
+        "read-key" => sys::read_key(number(words, 1)?),
         "type" => sys::type_into(0, b'x'),
-        "key" => sys::read_key(number(words, 1)?),
-        "queue" => sys::open_message_queue(&path(1)?),
+        "queue" => sys::open_message_queue(&path(1)?, libc::O_CREAT | libc::O_RDWR),
+        "open-queue" => sys::open_message_queue(&path(1)?, libc::O_RDONLY),
+        "remove-queue" => sys::remove_message_queue(&path(1)?),
         "handle" => sys::open_by_handle(&path(1)?),
-        "call" => sys::call(numbers(&words[1..])?),
-        "call-i386" => sys::call_i386(numbers(&words[1..])?),
+        "call" => attack::call(numbers(&words[1..])?),
+        "call-i386" => attack::call_i386(numbers(&words[1..])?),
         "chown" => sys::change_owner(&path(1)?, number(words, 2)?),
         other => Err(io::Error::other(format!("unknown attempt {other}"))),
-    };
-    errno::print(result);
-    Ok(0)
+    }
+}
+
+/// As root of a user namespace of one's own, and of what may be made with it.
+fn nested(words: &[&str]) -> io::Result<()> {
+    let (mounts, network) = (libc::CLONE_NEWNS, libc::CLONE_NEWNET);
+    sys::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWCGROUP | mounts | network)?;
+    attempt(words)
 }
 
 /// A system call's number and its first three arguments; what is not given is 0.

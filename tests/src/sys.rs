@@ -5,6 +5,8 @@
 
 #![allow(unsafe_code)]
 
+pub mod attack;
+
 use std::ffi::{CStr, CString, OsStr, c_char, c_int, c_ulong};
 use std::fs::File;
 use std::io;
@@ -191,10 +193,11 @@ pub fn make_null_node(path: &CStr) -> io::Result<()> {
         .map(drop)
 }
 
-pub fn mount_tmpfs(path: &CStr) -> io::Result<()> {
-    let tmpfs = c"tmpfs".as_ptr();
-    // SAFETY: all strings end with NUL, and tmpfs takes no data.
-    check(unsafe { libc::mount(tmpfs, path.as_ptr(), tmpfs, 0, ptr::null()) }).map(drop)
+/// A new file system of a type.
+pub fn mount(kind: &CStr, path: &CStr) -> io::Result<()> {
+    let kind = kind.as_ptr();
+    // SAFETY: all strings end with NUL, and no data are given.
+    check(unsafe { libc::mount(kind, path.as_ptr(), kind, 0, ptr::null()) }).map(drop)
 }
 
 pub fn remount_writable(path: &CStr) -> io::Result<()> {
@@ -330,47 +333,6 @@ pub fn change_owner(path: &CStr, uid: u32) -> io::Result<()> {
     check(unsafe { libc::lchown(path.as_ptr(), uid, u32::MAX) }).map(drop)
 }
 
-/// A system call by its number, with plain numbers.
-pub fn call([number, a, b, c]: [usize; 4]) -> io::Result<()> {
-    // SAFETY: what the tests call takes no memory, or is given an address that nothing is at.
-    let result = unsafe { libc::syscall(number as _, a, b, c, 0, 0, 0) };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
-}
-
-/// The same by the 32-bit x86 entry, which has numbers of its own.
-#[cfg(target_arch = "x86_64")]
-pub fn call_i386([number, a, b, c]: [usize; 4]) -> io::Result<()> {
-    let mut result = number;
-    // SAFETY: as above; rbx is the compiler's own, and is put back. The kernel may zero r8 to r11.
-    unsafe {
-        std::arch::asm!(
-            "xchg rbx, {a:r}",
-            "int 0x80",
-            "xchg rbx, {a:r}",
-            a = inout(reg) a => _,
-            inout("rax") result,
-            in("rcx") b,
-            in("rdx") c,
-            out("r8") _, out("r9") _, out("r10") _, out("r11") _,
-            options(nostack),
-        );
-    }
-    let result = result as u32 as i32;
-    if (-4095..0).contains(&result) { Err(io::Error::from_raw_os_error(-result)) } else { Ok(()) }
-}
-
-/// Other machines have no such entry.
-#[cfg(not(target_arch = "x86_64"))]
-pub fn call_i386(_: [usize; 4]) -> io::Result<()> {
-    Err(io::Error::from_raw_os_error(libc::ENOSYS))
-}
-
-pub fn trace(pid: i32) -> io::Result<()> {
-    let nothing = ptr::null_mut::<libc::c_void>();
-    // SAFETY: PTRACE_SEIZE takes no memory.
-    check(unsafe { libc::ptrace(libc::PTRACE_SEIZE, pid, nothing, nothing) } as c_int).map(drop)
-}
-
 /// keyctl(2): one of whom we know the number.
 pub fn read_key(key: i32) -> io::Result<()> {
     const KEYCTL_READ: i32 = 11;
@@ -378,10 +340,14 @@ pub fn read_key(key: i32) -> io::Result<()> {
     check(unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_READ, key, 0, 0) } as c_int).map(drop)
 }
 
-/// Makes it, so that /dev/mqueue shows it.
-pub fn open_message_queue(name: &CString) -> io::Result<()> {
-    let flags = libc::O_CREAT | libc::O_RDWR;
+/// With O_CREAT it is made, so that /dev/mqueue shows it.
+pub fn open_message_queue(name: &CStr, flags: c_int) -> io::Result<()> {
     let defaults = ptr::null_mut::<libc::mq_attr>();
     // SAFETY: the name ends with NUL, and no attributes mean the kernel's own.
     check(unsafe { libc::mq_open(name.as_ptr(), flags, 0o600, defaults) }).map(drop)
+}
+
+pub fn remove_message_queue(name: &CStr) -> io::Result<()> {
+    // SAFETY: the name ends with NUL.
+    check(unsafe { libc::mq_unlink(name.as_ptr()) }).map(drop)
 }

@@ -19,7 +19,7 @@ fn outside(words: &str) -> Launch {
 fn keys_of_the_callers_session_cannot_be_read() {
     require!(keyrings);
     let key = keyring::start_session(c"proof").unwrap();
-    let words = format!("try key {key}");
+    let words = format!("try read-key {key}");
     outside(&words).run().ok().prints(&["ok"]);
     for mode in modes() {
         let launch = Launch::new().option("--userns").arg(mode);

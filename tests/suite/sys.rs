@@ -55,6 +55,17 @@ pub fn remove_shared_memory(id: i32) -> io::Result<()> {
     check(unsafe { libc::shmctl(id, libc::IPC_RMID, std::ptr::null_mut()) }).map(drop)
 }
 
+/// A key in the session keyring of this thread, which what it starts has too.
+pub fn add_session_key(name: &str) -> io::Result<()> {
+    const SESSION: i32 = -3;
+    let (kind, name) = (c"user".as_ptr(), CString::new(name)?);
+    let (value, size) = (c"x".as_ptr(), 1);
+    // SAFETY: the strings end with NUL, and the value has as many bytes.
+    let key =
+        unsafe { libc::syscall(libc::SYS_add_key, kind, name.as_ptr(), value, size, SESSION) };
+    check(key as i32).map(drop)
+}
+
 /// kill(2).
 pub fn kill(pid: i32, signal: i32) -> io::Result<()> {
     // SAFETY: takes no memory.

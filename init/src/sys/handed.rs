@@ -68,6 +68,29 @@ impl Handed {
         self.prepend(command, Word::new(c"sh"))
     }
 
+    /// Whether we are run as the interpreter of this very script, as by `#!/proc/self/exe`: to
+    /// execute it would never end. The kernel tells what was executed (getauxval(3), AT_EXECFN);
+    /// of a script that is its own path, and argv begins with ours.
+    pub fn interpret(&self, path: Word<'_>) -> bool {
+        const AT_EXECFN: usize = 31;
+        let mut end = self.environment;
+        while end.take().is_some() {}
+        // SAFETY: behind the environment's null are pairs of numbers, up to one whose first is 0
+        // (fs/binfmt_elf.c, create_elf_tables); the value of this one is the address of a word.
+        let executed = unsafe {
+            let mut pair = end.as_ptr().add(1).cast::<[usize; 2]>();
+            loop {
+                match *pair.as_ptr() {
+                    [0, _] => return false,
+                    [AT_EXECFN, value] => break Word::from_ptr(value as *const u8),
+                    _ => pair = pair.add(1),
+                }
+            }
+        };
+        let is = |word: Word<'_>| word.strip(executed).is_some_and(|rest| rest.first() == 0);
+        is(path) && !self.argv.first().is_some_and(is)
+    }
+
     /// execve(2) with the whole environment. Returns only to fail.
     pub fn execute(&self, path: Word<'_>, command: List<'_>) -> Errno {
         let (argv, environment) = (command.as_ptr().as_ptr(), self.environment.as_ptr().as_ptr());

@@ -66,6 +66,7 @@ impl Errno {
     pub const ENODEV: Errno = Errno::new(19);
     pub const EINVAL: Errno = Errno::new(22);
     pub const ENAMETOOLONG: Errno = Errno::new(36);
+    pub const ELOOP: Errno = Errno::new(40);
     pub const ETIMEDOUT: Errno = Errno::new(110);
     pub const ESTALE: Errno = Errno::new(116);
 }

@@ -84,15 +84,74 @@ fn cgroups_cannot_be_written() {
     }
 }
 
-/// A segment of the host's shared memory.
+/// A cgroup file system of one's own, with that file in it: the way round the read-only one.
 #[test]
-fn shared_memory_of_the_host_is_not_there() {
-    let key = 0x4c00_0000 + std::process::id();
-    let segment = sys::shared_memory(key as i32).unwrap();
-    let open = format!("call {} {key} 0 0", libc::SYS_shmget);
-    let (host, own) = (on_host(&open), inside(&[], &open));
-    let shared = inside(&["--share=ipc"], &open);
-    sys::remove_shared_memory(segment).unwrap();
-    assert_eq!((host.as_str(), own.as_str()), ("ok", "ENOENT"));
-    assert!(["ok", "EACCES"].contains(&shared.as_str()), "{shared}");
+fn cgroups_cannot_be_mounted() {
+    refused("mount /tmp cgroup", &["EPERM"]);
+    refused("mount /tmp cgroup2", &["EPERM"]);
+    // Version 1 is that of the initial user namespace alone.
+    refused("nested mount /tmp cgroup", &["EPERM", "ENODEV"]);
+    assert_eq!(inside(&["--cap-add=sys_admin"], "mount /tmp cgroup2"), "ok");
+}
+
+/// What the kernel has to say goes to those who may ask.
+#[test]
+fn kernel_log_cannot_be_read() {
+    const SIZE_OF_UNREAD: usize = 9;
+    let ask = format!("call {} {SIZE_OF_UNREAD} 0 0", libc::SYS_syslog);
+    if sys::uid() == 0 {
+        assert_eq!((on_host(&ask).as_str(), on_host("open /dev/kmsg").as_str()), ("ok", "ok"));
+    }
+    refused(&ask, &["EPERM"]);
+    refused("open /dev/kmsg", &["ENOENT"]);
+    refused("open /proc/kmsg", &["EPERM", "EACCES", "EROFS", "ENOENT"]);
+    assert_eq!(inside(&["--seccomp=none", "--cap-add=ALL"], &ask), "EPERM");
+}
+
+/// Settings of the whole machine, the first of which name programs that the kernel runs.
+#[test]
+fn settings_of_the_machine_stay() {
+    for name in [
+        "kernel/core_pattern",
+        "kernel/modprobe",
+        "kernel/hotplug",
+        "kernel/sysrq",
+        "kernel/kptr_restrict",
+        "kernel/panic",
+        "fs/suid_dumpable",
+        "fs/file-max",
+        "vm/overcommit_memory",
+        "vm/drop_caches",
+    ] {
+        let open = format!("open /proc/sys/{name}");
+        refused(&open, &["EACCES", "EROFS", "ENOENT"]);
+        if sys::uid() == 0 && on_host(&open) == "ok" {
+            // With the host's root and nothing over it, it is there to be written.
+            assert_eq!(inside(&["--userns=identity", "--unmask"], &open), "ok");
+        }
+    }
+}
+
+/// Every device of the host's: its disks, its memory, its terminals.
+#[test]
+fn devices_of_the_host_have_no_name_and_can_get_none() {
+    const OWN: [&str; 7] = ["null", "zero", "full", "random", "urandom", "tty", "ptmx"];
+    let mut tried = 0;
+    for entry in std::fs::read_dir("/dev").unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let is_node = |kind: std::fs::FileType| !kind.is_dir() && !kind.is_symlink();
+        let kind = std::fs::symlink_metadata(format!("/dev/{name}")).unwrap().file_type();
+        if is_node(kind) && !OWN.contains(&name.as_str()) && tried < 12 {
+            assert_eq!(inside(&[], &format!("read /dev/{name}")), "ENOENT", "{name}");
+            tried += 1;
+        }
+    }
+    assert!(tried > 0, "there are devices that the container does not have");
+    refused("mknod /tmp/node", &["EPERM"]);
+    assert_eq!(inside(&["--cap-add=ALL", "--seccomp=none"], "mknod /tmp/node"), "EPERM");
+    if sys::uid() == 0 {
+        let node = crate::rootfs::temporary_path("node");
+        assert_eq!(on_host(&format!("mknod {}", node.display())), "ok");
+        std::fs::remove_file(node).unwrap();
+    }
 }

@@ -18,6 +18,7 @@ fn processes_of_the_host_have_no_number_inside() {
         format!("ptrace {pid}"),
         format!("call {} {pid} 7 0", libc::SYS_prlimit64),
         format!("call {} {pid} 0 0", libc::SYS_pidfd_open),
+        format!("memory {pid}"),
     ] {
         assert_ne!(on_host(&words), "ESRCH");
         refused(&words, &["ESRCH"]);
@@ -34,6 +35,12 @@ fn who_executes_the_command_is_not_executed_by_it() {
         fs::set_permissions(rootfs.inside("script"), fs::Permissions::from_mode(0o755)).unwrap();
         let output = Launch::on(&rootfs).command(["/script"]).run();
         assert!(matches!(output.status.code(), Some(126 | 127)), "{interpreter}: {output}");
+    }
+    // By this name it is init again, which would execute the script again, and so on.
+    fs::write(rootfs.inside("script"), "#!/proc/self/exe\n").unwrap();
+    for name in ["/script", "script"] {
+        let launch = Launch::on(&rootfs).option("--env=PATH=/").command([name, "word"]);
+        launch.run().fails_with(126, "script: ELOOP (links or interpreters lead in a circle)");
     }
     for words in ["open /proc/1/exe", "read /proc/1/exe", "write /proc/1/mem", "read /proc/1/maps"]
     {
@@ -59,5 +66,32 @@ fn working_directory_is_no_descriptor_that_was_left_open() {
     let output = launch.option("--workdir=/proc/self/fd/7").probe("place").run();
     if output.status.success() {
         assert_ne!(output.fact("cwd"), "/");
+    }
+}
+
+/// What PID 1 has open and where it stands: the socket that leads to the launcher is among it.
+#[test]
+fn what_pid_1_holds_cannot_be_taken() {
+    let own = std::process::id();
+    for words in [
+        "memory PID",
+        "descriptor PID 0",
+        "read /proc/PID/fd/0",
+        "list /proc/PID/map_files",
+        "list /proc/PID/cwd/",
+        "list /proc/PID/root/",
+        "read /proc/PID/mem",
+        "open /proc/PID/mem",
+        "read /proc/PID/environ",
+        "read /proc/PID/exe",
+    ] {
+        let host = on_host(&words.replace("PID", &own.to_string()));
+        assert!(["ok", "EFAULT", "EIO"].contains(&host.as_str()), "{words}: {host}");
+        refused(&words.replace("PID", "1"), &["EPERM", "EACCES"]);
+        // Root of a user namespace of its own, all capabilities and no filter do not help.
+        refused(&format!("nested {}", words.replace("PID", "1")), &["EPERM", "EACCES"]);
+    }
+    for number in 0..10 {
+        refused(&format!("descriptor 1 {number}"), &["EPERM"]);
     }
 }

@@ -27,6 +27,45 @@ fn masks_are_not_made_of_the_rootfs() {
     trigger.prints_one_of(&["EROFS", "ENOENT"]);
 }
 
+/// CVE-2019-19921 and 2023-27561: /proc of the rootfs is a link to elsewhere in it, where the
+/// attacker's own files are in the place of the kernel's. And CVE-2025-52881: so that what is
+/// written to them for the container's sake has no effect, or another.
+#[test]
+fn settings_are_written_to_no_file_of_the_rootfs() {
+    const FAKES: [&str; 6] = [
+        "self/attr/exec",
+        "self/attr/apparmor/exec",
+        "self/oom_score_adj",
+        "self/uid_map",
+        "self/setgroups",
+        "thread-self/attr/exec",
+    ];
+    let rootfs = Rootfs::new();
+    for fake in FAKES.map(|name| rootfs.inside("proc").join(name)) {
+        fs::create_dir_all(fake.parent().unwrap()).unwrap();
+        fs::write(&fake, "fake").unwrap();
+    }
+    let start = |option: &str| {
+        let launch = Launch::on(&rootfs).option("--oom-score-adj=500").option(option);
+        let output = launch.probe("show /proc/self/oom_score_adj").run();
+        for fake in FAKES {
+            let folder = if rootfs.inside("proc").is_symlink() { "tmp" } else { "proc" };
+            let text = fs::read_to_string(rootfs.inside(folder).join(fake)).unwrap();
+            assert_eq!(text, "fake", "{fake}: {output}");
+        }
+        output
+    };
+    start("--hostname=x").ok().prints(&["500"]);
+    start("--apparmor=unconfined");
+    // What is mounted over a part of it is not there yet when it is written to, or covered.
+    let bind = format!("--bind={}:/proc/self", rootfs.inside("proc/self").display());
+    start(&bind);
+    fs::remove_dir(rootfs.inside("tmp")).unwrap();
+    fs::rename(rootfs.inside("proc"), rootfs.inside("tmp")).unwrap();
+    symlink("tmp", rootfs.inside("proc")).unwrap();
+    start("--hostname=x").fails_with(125, "has to be a directory, not a link");
+}
+
 /// CVE-2021-30465: while the container starts, the directory that something is mounted below
 /// becomes a link to elsewhere and back. The mount is where it belongs, or there is none.
 #[test]

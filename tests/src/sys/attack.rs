@@ -1,0 +1,106 @@
+//! System calls that only an attacker has a use for.
+
+use std::ffi::{CStr, c_int};
+use std::io;
+use std::mem;
+use std::ptr;
+
+use super::check;
+
+/// A system call by its number, with plain numbers.
+pub fn call([number, a, b, c]: [usize; 4]) -> io::Result<()> {
+    // SAFETY: what the tests call takes no memory, or is given an address that nothing is at.
+    let result = unsafe { libc::syscall(number as _, a, b, c, 0, 0, 0) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// The same by the 32-bit x86 entry, which has numbers of its own.
+#[cfg(target_arch = "x86_64")]
+pub fn call_i386([number, a, b, c]: [usize; 4]) -> io::Result<()> {
+    let mut result = number;
+    // SAFETY: as above; rbx is the compiler's own, and is put back. The kernel may zero r8 to r11.
+    unsafe {
+        std::arch::asm!(
+            "xchg rbx, {a:r}",
+            "int 0x80",
+            "xchg rbx, {a:r}",
+            a = inout(reg) a => _,
+            inout("rax") result,
+            in("rcx") b,
+            in("rdx") c,
+            out("r8") _, out("r9") _, out("r10") _, out("r11") _,
+            options(nostack),
+        );
+    }
+    let result = result as u32 as i32;
+    if (-4095..0).contains(&result) { Err(io::Error::from_raw_os_error(-result)) } else { Ok(()) }
+}
+
+/// Other machines have no such entry.
+#[cfg(not(target_arch = "x86_64"))]
+pub fn call_i386(_: [usize; 4]) -> io::Result<()> {
+    Err(io::Error::from_raw_os_error(libc::ENOSYS))
+}
+
+pub fn trace(pid: i32) -> io::Result<()> {
+    let nothing = ptr::null_mut::<libc::c_void>();
+    // SAFETY: PTRACE_SEIZE takes no memory.
+    check(unsafe { libc::ptrace(libc::PTRACE_SEIZE, pid, nothing, nothing) } as c_int).map(drop)
+}
+
+/// One byte of another process's memory, at an address that nothing is at: EFAULT is success.
+pub fn read_memory(pid: i32) -> io::Result<()> {
+    let mut byte = 0_u8;
+    let own = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
+    let theirs = libc::iovec { iov_base: ptr::without_provenance_mut(8), iov_len: 1 };
+    // SAFETY: the kernel writes at most one byte, to `byte`.
+    let read = unsafe { libc::process_vm_readv(pid, &raw const own, 1, &raw const theirs, 1, 0) };
+    check(read as c_int).map(drop)
+}
+
+/// A descriptor of another process's (pidfd_getfd(2)).
+pub fn take_descriptor(pid: i32, number: i32) -> io::Result<()> {
+    // SAFETY: neither takes memory; the descriptors are closed with the probe.
+    unsafe {
+        let process = check(libc::syscall(libc::SYS_pidfd_open, pid, 0) as c_int)?;
+        check(libc::syscall(libc::SYS_pidfd_getfd, process, number, 0) as c_int).map(drop)
+    }
+}
+
+/// A key of a session's, or of those it leads to.
+pub fn request_key(name: &CStr) -> io::Result<()> {
+    let (kind, name) = (c"user".as_ptr(), name.as_ptr());
+    let none = ptr::null::<u8>();
+    // SAFETY: both strings end with NUL; nothing is told to who might make the key.
+    let key = unsafe { libc::syscall(libc::SYS_request_key, kind, name, none, 0) };
+    check(key as c_int).map(drop)
+}
+
+/// What the kernel answers to a message with nothing in it, on a netlink socket of a family.
+pub fn ask_netlink(family: i32, kind: u16) -> io::Result<()> {
+    /// struct nlmsghdr, and as many zeros as the longest header of those asked has (ifinfomsg).
+    #[repr(C)]
+    struct Message {
+        length: u32,
+        kind: u16,
+        flags: u16,
+        sequence: u32,
+        port: u32,
+        rest: [i32; 16],
+    }
+    const REQUEST_AND_ACKNOWLEDGE: u16 = 1 | 4;
+    let flags = REQUEST_AND_ACKNOWLEDGE;
+    let mut message = Message { length: 32, kind, flags, sequence: 1, port: 0, rest: [0; 16] };
+    // SAFETY: the kernel reads and writes no more than a Message is long.
+    unsafe {
+        let socket = check(libc::socket(libc::AF_NETLINK, libc::SOCK_RAW, family))?;
+        let (start, size) = ((&raw mut message).cast(), mem::size_of::<Message>());
+        check(libc::send(socket, start, 32, 0) as c_int)?;
+        check(libc::recv(socket, start, size, 0) as c_int)?;
+    }
+    // NLMSG_ERROR: the first number after the header is the errno, negative, or 0.
+    match message.rest[0] {
+        0 => Ok(()),
+        error => Err(io::Error::from_raw_os_error(-error)),
+    }
+}

@@ -1,0 +1,76 @@
+//! By what processes tell each other: shared memory, queues, keys, netlink. Abstract Unix sockets
+//! are in `namespaces.rs`.
+
+use super::{inside, on_host, refused};
+use crate::ability::require;
+use crate::rootfs::temporary_path;
+use crate::sys;
+
+/// A segment of the host's shared memory.
+#[test]
+fn shared_memory_of_the_host_is_not_there() {
+    let key = 0x4c00_0000 + std::process::id();
+    let segment = sys::shared_memory(key as i32).unwrap();
+    let open = format!("call {} {key} 0 0", libc::SYS_shmget);
+    let (host, own) = (on_host(&open), inside(&[], &open));
+    let shared = inside(&["--share=ipc"], &open);
+    sys::remove_shared_memory(segment).unwrap();
+    assert_eq!((host.as_str(), own.as_str()), ("ok", "ENOENT"));
+    assert!(["ok", "EACCES"].contains(&shared.as_str()), "{shared}");
+}
+
+/// The same as files: of /dev/shm, and POSIX message queues.
+#[test]
+fn shared_files_of_the_host_are_not_there() {
+    let name = temporary_path("shared").file_name().unwrap().to_string_lossy().into_owned();
+    let file = format!("/dev/shm/{name}");
+    std::fs::write(&file, "x").unwrap();
+    let read = format!("read {file}");
+    assert_eq!(on_host(&read), "ok");
+    refused(&read, &["ENOENT"]);
+    std::fs::remove_file(file).unwrap();
+
+    require!(message_queues);
+    assert_eq!(on_host(&format!("queue /{name}")), "ok");
+    let open = format!("open-queue /{name}");
+    refused(&open, &["ENOENT"]);
+    let shared = inside(&["--share=ipc", "--userns=single"], &open);
+    assert_eq!(on_host(&format!("remove-queue /{name}")), "ok");
+    assert_eq!(shared, "ok");
+}
+
+/// A key of the caller's session, by its name.
+#[test]
+fn keys_of_the_caller_are_not_there() {
+    // The launcher and the probe are started by this thread, and have its session keyring.
+    let name = temporary_path("key").file_name().unwrap().to_string_lossy().into_owned();
+    sys::add_session_key(&name).unwrap();
+    let ask = format!("key {name}");
+    assert_eq!(on_host(&ask), "ok");
+    refused(&ask, &["ENOSYS"]);
+    // Not the filter alone stands in the way.
+    for mode in crate::mounts::modes() {
+        assert_eq!(inside(&["--seccomp=none", "--userns", mode], &ask), "ENOKEY", "{mode}");
+    }
+}
+
+const ROUTE: u8 = 0;
+const NETFILTER: u8 = 12;
+
+/// CVE-2024-1086 and many more: nf_tables, and the rest of the network's configuration. It is for
+/// the root of the network namespace, and container root is that only when it is told so.
+#[test]
+fn network_cannot_be_configured() {
+    const NEW_LINK: u16 = 16;
+    const NEW_TABLE: u16 = 10 << 8;
+    for (family, kind) in [(ROUTE, NEW_LINK), (NETFILTER, NEW_TABLE)] {
+        let words = format!("netlink {family} {kind}");
+        refused(&words, &["EPERM", "EPROTONOSUPPORT"]);
+        // With the right to it the message itself is looked at; and that of the host's network
+        // comes with nothing.
+        let own = inside(&["--cap-add=net_admin"], &words);
+        assert_ne!(own, "EPERM", "{words}");
+        let shared = inside(&["--cap-add=net_admin", "--share=net"], &words);
+        assert!(["EPERM", "EPROTONOSUPPORT"].contains(&shared.as_str()), "{words}: {shared}");
+    }
+}

@@ -1,0 +1,103 @@
+//! On privileges that were not meant to be had.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+use super::{inside, on_host, refused};
+use crate::launch::Launch;
+use crate::mounts::modes;
+use crate::rootfs::{Rootfs, temporary_path};
+use crate::{subject, sys};
+
+/// CVE-2022-0185 and 2023-0386: the mount API and overlays are for who may mount. In a user
+/// namespace of one's own anybody may, as under podman; the kernel's
+/// `user.max_user_namespaces` decides.
+#[test]
+fn file_systems_cannot_be_made() {
+    let open = format!("call {} 0 0 0", libc::SYS_fsopen);
+    refused(&open, &["EPERM"]);
+    refused("mount /tmp overlay", &["EPERM"]);
+    // With the right to it, what is not there is looked for.
+    assert_eq!(inside(&["--cap-add=sys_admin"], &open), "EFAULT");
+    assert_ne!(inside(&["--cap-add=sys_admin"], "mount /tmp overlay"), "EPERM");
+    // What an overlay would bring in of another owner's comes from one of these.
+    refused("open /dev/fuse", &["ENOENT"]);
+    refused("nested open /dev/fuse", &["ENOENT"]);
+}
+
+/// A namespace of one's own gives nothing over what is outside it.
+#[test]
+fn root_of_a_nested_namespace_is_no_more() {
+    for (words, errnos) in [
+        ("open /proc/sys/kernel/core_pattern", &["EACCES", "EROFS"][..]),
+        ("mknod /tmp/node", &["EPERM"]),
+        ("umount /proc", &["EINVAL", "EPERM"]),
+        ("remount /sys", &["EPERM"]),
+        ("ptrace 1", &["EPERM"]),
+        ("setns /proc/1/ns/mnt", &["EACCES", "EPERM"]),
+        ("read /proc/1/root/etc", &["EACCES", "EPERM"]),
+    ] {
+        refused(&format!("nested {words}"), errnos);
+    }
+}
+
+/// What container root leaves on a bind with the set-user-id bit, for somebody on the host to run.
+/// It is never more than who started the launcher; and root's own only where root lets it write.
+#[test]
+fn set_user_id_program_on_a_bind_is_at_most_the_callers() {
+    let source = temporary_path("bind");
+    fs::create_dir(&source).unwrap();
+    fs::set_permissions(&source, fs::Permissions::from_mode(0o777)).unwrap();
+    for mode in modes() {
+        for options in ["", ":noidmap"] {
+            let bind = format!("--bind={}:/tmp{options}", source.display());
+            let launch = Launch::new().option("--userns").arg(*mode).option(bind);
+            launch.probe("try create /tmp/program x").run().ok().prints(&["ok"]);
+            let program = source.join("program");
+            let owner = program.metadata().unwrap().uid();
+            fs::remove_file(program).unwrap();
+            let is_range = owner >= 524_288;
+            assert!(owner == sys::uid() || is_range, "{mode}{options}: {owner}");
+            assert!(sys::uid() != 0 || *mode != "auto" || options.is_empty() || owner != 0);
+        }
+        let bind = format!("--bind={}:/tmp:ro", source.display());
+        assert_eq!(inside(&["--userns", mode, &bind], "create /tmp/program x"), "EROFS");
+    }
+    fs::remove_dir(source).unwrap();
+}
+
+/// CVE-2020-5291: a launcher that is set-user-id is one that its caller may trace.
+#[test]
+fn launcher_has_no_privilege_of_its_own() {
+    let mode = subject::launcher().metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o6000, 0);
+}
+
+/// CVE-2016-8659: whoever has the ids of container root on the host has no say over the set-up, nor
+/// over PID 1, which hold what is the launcher's.
+#[test]
+fn id_of_container_root_is_no_key_to_its_processes() {
+    crate::ability::for_root!();
+    let rootfs = Rootfs::new();
+    let running = Launch::on(&rootfs).option("--userns=auto").probe("sleep 60").start();
+    running.wait_for("ready");
+    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", running.pid()));
+    let init = children.unwrap().trim().to_owned();
+    let status = fs::read_to_string(format!("/proc/{init}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap();
+    let uid = line.split_whitespace().next().unwrap().parse::<u32>().unwrap();
+    let as_user = |words: &str| super::on_host_as(uid, words);
+    for words in [
+        format!("ptrace {init}"),
+        format!("memory {init}"),
+        format!("descriptor {init} 3"),
+        format!("setns /proc/{init}/ns/user"),
+        format!("list /proc/{init}/root"),
+    ] {
+        assert_ne!(on_host(&words), "EPERM", "{words}");
+        if uid != 0 {
+            let found = as_user(&words);
+            assert!(["EPERM", "EACCES"].contains(&found.as_str()), "{words}: {found}");
+        }
+    }
+}
