@@ -27,6 +27,7 @@ mod idmap;
 mod images;
 mod init_alone;
 mod init_behaviours;
+mod init_jobs;
 mod init_options;
 mod init_storm;
 mod init_subject;
