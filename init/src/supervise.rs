@@ -88,8 +88,11 @@ impl Watch<'_> {
                 Ok(Some((pid, status))) => {
                     let is_command = pid == self.command;
                     if status & 0xff == 0x7f {
-                        if is_command {
-                            self.command_stopped((status >> 8) as i32);
+                        let signal = (status >> 8) as i32;
+                        // Who asks to be traced by its parent (PTRACE_TRACEME) may get us for one,
+                        // and nobody else could continue it.
+                        if !sys::let_go(pid, signal) && is_command {
+                            self.command_stopped(signal);
                         }
                     } else if is_command {
                         self.status = Some(status);

@@ -104,6 +104,11 @@ pub fn own_pid() -> i32 {
     unsafe { libc::getpid() }
 }
 
+pub fn parent_pid() -> i32 {
+    // SAFETY: takes no memory and cannot fail.
+    unsafe { libc::getppid() }
+}
+
 pub fn session() -> i32 {
     // SAFETY: takes no memory.
     unsafe { libc::getsid(0) }
@@ -303,6 +308,13 @@ pub fn trace(pid: i32) -> io::Result<()> {
     let nothing = ptr::null_mut::<libc::c_void>();
     // SAFETY: PTRACE_SEIZE takes no memory.
     check(unsafe { libc::ptrace(libc::PTRACE_SEIZE, pid, nothing, nothing) } as c_int).map(drop)
+}
+
+/// By our parent.
+pub fn ask_to_be_traced() -> io::Result<()> {
+    let nothing = ptr::null_mut::<libc::c_void>();
+    // SAFETY: PTRACE_TRACEME takes no memory.
+    check(unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, nothing, nothing) } as c_int).map(drop)
 }
 
 /// Makes it, so that /dev/mqueue shows it.

@@ -40,6 +40,7 @@ const BEHAVIOURS: &[Behaviour] = &[
     Behaviour("closed standard descriptors", "dc", caller::closed_stdio),
     Behaviour("orphans are reaped", "tdc", children::reaps),
     Behaviour("orphans are reaped when it is not PID 1", "tc", children::subreaper),
+    Behaviour("an orphan that it has to trace goes on", "", children::traced),
     Behaviour("a stopped command goes on by SIGCONT", "tdc", signals::stops),
     Behaviour("pins no descriptor of its caller's", "", caller::pins_no_descriptor),
     Behaviour("pins no directory of its caller's", "d", caller::pins_no_directory),
