@@ -26,6 +26,7 @@ mod grace;
 mod idmap;
 mod images;
 mod init_alone;
+mod init_bare;
 mod init_behaviours;
 mod init_jobs;
 mod init_options;
