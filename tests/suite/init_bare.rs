@@ -1,8 +1,12 @@
-//! init where there is next to nothing: a read-only root without /proc and /dev, and a fault of its
-//! own.
+//! init where there is next to nothing: a read-only root without /proc and /dev, system calls that
+//! are refused, and a fault of its own.
 
-use crate::init_behaviours::init_of;
+use std::fs;
+
+use crate::ability::require;
+use crate::init_behaviours::{caller, init_of};
 use crate::init_subject as subject;
+use crate::launch::Launch;
 use crate::rootfs::Rootfs;
 use crate::sys;
 
@@ -34,6 +38,21 @@ fn neither_proc_nor_dev_nor_a_writable_root_is_needed() {
     let words = ["--grace", "10", "/probe", "stubborn", "0.01", "finish"];
     let output = init.run_in_root(&words).start().finish().code(0);
     output.prints(&["left", "asked to end", "finished"]);
+}
+
+/// As by filters that are older than they are.
+#[test]
+fn close_range_and_clone3_may_be_refused() {
+    require!(tracing);
+    let probe = crate::subject::probe().to_string_lossy().into_owned();
+    let script = "exec strace -D -f -o /dev/null -e inject=close_range,clone3:error=EPERM \"$@\"";
+    let root = fs::File::open("/").unwrap();
+    let launch = Launch::init([&*probe, "trap", "12"]).descriptor(root, 7);
+    let running = launch.through_shell(script).start();
+    running.wait_for("ready");
+    caller::keeps_standard_descriptors(running.pid()).unwrap();
+    sys::kill(running.pid(), 12).unwrap();
+    running.finish().code(0);
 }
 
 /// Sent, SIGSEGV and its like are the command's; raised, they are the end of init, which would

@@ -44,7 +44,11 @@ const BOOTS: &[Boot] = &[
     Boot {
         name: "init alone is a shell with a terminal, /proc, /sys and /dev",
         words: "rdinit=/init",
-        talk: &[("/ # ", "mount; sleep 100\n"), ("on /dev ", "\x03"), ("/ # ", "echo $?; exit\n")],
+        talk: &[
+            ("/ # ", "mount; sh -c 'echo on$((1+1)); exec sleep 100'\n"),
+            ("on2", "\x03"),
+            ("/ # ", "echo $?; exit\n"),
+        ],
         shows: &["proc on /proc ", "sysfs on /sys ", "devtmpfs on /dev ", "\r\n130\r\n", OFF],
     },
     Boot {
