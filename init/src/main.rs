@@ -81,7 +81,7 @@ fn run(
     if options.death_signal != 0 {
         sys::set_death_signal(options.death_signal).ok();
     }
-    let terminal = Terminal::find(options, machine);
+    let terminal = Terminal::find(options, own_pid, machine);
     if terminal.session && options.contract.is_none() {
         options.flags.set(Flags::GROUP);
         if options.name == Name::DumbInit {

@@ -8,7 +8,8 @@
 use init::SI_FROM_TERMINAL;
 use init::args::{Flags, OnExit, Options};
 use init::signals::{
-    SIGCHLD, SIGCONT, SIGINT, SIGSTOP, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2,
+    SIGCHLD, SIGCONT, SIGINT, SIGQUIT, SIGSTOP, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1,
+    SIGUSR2,
 };
 
 use crate::message;
@@ -20,6 +21,9 @@ const BATCH: u32 = 128;
 
 /// In place of a pid, where no command runs (any more): kill(2) knows no such process or group.
 pub const NOBODY: i32 = i32::MAX;
+
+/// `si_code` of what the kernel sends: for us, a terminal (asm-generic/siginfo.h).
+const SI_KERNEL: i32 = 0x80;
 
 /// Who is looked after, and how.
 pub struct Watch<'a> {
@@ -84,8 +88,11 @@ impl Watch<'_> {
                 Ok(Some((pid, status))) => {
                     let is_command = pid == self.command;
                     if status & 0xff == 0x7f {
-                        if is_command {
-                            self.command_stopped((status >> 8) as i32);
+                        let signal = (status >> 8) as i32;
+                        // Who asks to be traced by its parent (PTRACE_TRACEME) may get us for one,
+                        // and nobody else could continue it.
+                        if !sys::let_go(pid, signal) && is_command {
+                            self.command_stopped(signal);
                         }
                     } else if is_command {
                         self.status = Some(status);
@@ -104,6 +111,11 @@ impl Watch<'_> {
     #[inline(never)]
     fn forward(&mut self, info: &SignalInfo) {
         let Some(signal) = self.options.rewrites.of(info.signal) else { return };
+        // Ctrl-C: the terminal has sent it to the command, too. So it does a stop, but that may have
+        // come before the execve that it would have held; once stopped, another one is no more.
+        if matches!(signal, SIGINT | SIGQUIT) && info.code == SI_KERNEL && !self.terminal.apart {
+            return;
+        }
         match signal {
             SIGTSTP | SIGTTIN | SIGTTOU | SIGSTOP => self.asked_to_stop = true,
             SIGCONT => {

@@ -1,4 +1,6 @@
 //! Whose terminal it is: the command's group gets the foreground that was ours, and gives it back.
+//! Where our group is not ours alone (a pipeline, a script) the command stays in it, or what else
+//! is in it would lose the terminal.
 //!
 //! In: all signals are blocked, so no change of the foreground stops us. No failure here is fatal:
 //! a terminal may hang up at any time, and a command runs without one.
@@ -16,9 +18,11 @@ const NONE: i32 = 3;
 /// Where the command is to live, as far as terminals go.
 #[derive(Clone, Copy)]
 pub struct Terminal {
-    /// The standard descriptor that is our controlling terminal, if we are in its foreground.
+    /// The standard descriptor that is our controlling terminal.
     fd: i32,
     own_group: i32,
+    /// The command has a process group of its own.
+    pub apart: bool,
     /// The command leads a session, not only a group.
     pub session: bool,
     /// That session is to have standard input as its terminal.
@@ -28,13 +32,17 @@ pub struct Terminal {
 impl Terminal {
     /// Looks for our terminal, and lets go of it if the command gets a session of its own.
     #[inline(never)]
-    pub fn find(options: &Options<'_>, machine: bool) -> Terminal {
+    pub fn find(options: &Options<'_>, own_pid: i32, machine: bool) -> Terminal {
         let own_group = sys::group_of(0).unwrap_or(0);
         let mut fd = 0;
-        while fd < NONE && sys::foreground_group(fd) != Ok(own_group) {
+        while fd < NONE && sys::foreground_group(fd).is_err() {
             fd += 1;
         }
-        let mut terminal = Terminal { fd, own_group, session: machine, hand_over: machine };
+        // A shell's job with both ends on the terminal is no pipeline. Not leading our group, we
+        // are in a script's, or behind the first in a pipeline.
+        let alone = fd == 0 && own_group == own_pid && sys::foreground_group(1).is_ok();
+        let apart = fd == NONE || alone || options.flags.have(Flags::GROUP);
+        let mut terminal = Terminal { fd, own_group, apart, session: machine, hand_over: machine };
         if let Some(contract) = &options.contract {
             terminal.session = true;
             terminal.hand_over = contract.terms.want(Terms::TERMINAL);
@@ -49,6 +57,7 @@ impl Terminal {
         }
         if terminal.session {
             terminal.fd = NONE;
+            terminal.apart = true;
         }
         terminal
     }
@@ -62,8 +71,10 @@ impl Terminal {
             }
             return if must { result } else { Ok(()) };
         }
-        // EPERM: we lead a session, as nobody's child does.
-        sys::start_group().ok();
+        if self.apart {
+            // EPERM: we lead a session, as nobody's child does.
+            sys::start_group().ok();
+        }
         // From here on Ctrl-Z is for the command, which is not there yet: stopped, it would hold
         // init where vfork(2) has it.
         sys::drop_until_execve(SIGTSTP);
@@ -87,7 +98,7 @@ impl Terminal {
     }
 
     fn pass(&self, from: i32, to: i32) {
-        if self.is_shared() && sys::foreground_group(self.fd) == Ok(from) {
+        if self.apart && sys::foreground_group(self.fd) == Ok(from) {
             sys::set_foreground_group(self.fd, to).ok();
         }
     }

@@ -9,6 +9,24 @@ use crate::{Outcome, facts, number, signals, sys};
 
 /// `adopted`: the name of the process that a grandchild belongs to once its parent has ended.
 pub fn print_adopter() -> Outcome {
+    print_of_orphan(|| {
+        let name = fs::read_to_string(format!("/proc/{}/comm", sys::parent_pid()))?;
+        Ok(format!("parent {name}"))
+    })
+}
+
+/// `traced`: an orphan asks to be traced by who has adopted it, which stops it at any signal.
+pub fn ask_adopter_to_trace() -> Outcome {
+    print_of_orphan(|| {
+        sys::ask_to_be_traced()?;
+        // Nobody would notice it otherwise.
+        sys::kill(sys::own_pid(), libc::SIGWINCH)?;
+        Ok("went on\n".into())
+    })
+}
+
+/// Prints what a grandchild has to say once its parent has ended.
+fn print_of_orphan(speak: impl FnOnce() -> io::Result<String>) -> Outcome {
     let (mut reader, writer) = io::pipe()?;
     if let sys::Forked::Parent(middle) = sys::fork()? {
         drop(writer);
@@ -23,16 +41,10 @@ pub fn print_adopter() -> Outcome {
     if let sys::Forked::Parent(_) = sys::fork()? {
         sys::exit(0);
     }
-    let parent = || {
-        let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-        let behind = stat.rsplit_once(") ").map_or("", |(_, tail)| tail);
-        behind.split(' ').nth(1).and_then(|pid| pid.parse().ok()).unwrap_or(0)
-    };
-    while parent() == middle {
+    while sys::parent_pid() == middle {
         thread::sleep(Duration::from_millis(1));
     }
-    let name = fs::read_to_string(format!("/proc/{}/comm", parent())).unwrap_or_default();
-    io::Write::write_all(&mut { writer }, format!("parent {name}").as_bytes())?;
+    io::Write::write_all(&mut { writer }, speak()?.as_bytes())?;
     sys::exit(0)
 }
 

@@ -32,7 +32,7 @@ pub fn run(words: &[&str]) -> Outcome {
         // What covers `/` is ours to take away again, and something else with it.
         "cover" => {
             let own = own_namespace()?;
-            sys::mount_tmpfs(c"/").ok();
+            sys::mount(c"tmpfs", c"/").ok();
             sys::enter_namespace_of(&own).ok();
             for _ in 0..3 {
                 sys::detach(c"/").ok();

@@ -54,6 +54,7 @@ fn run(words: &[Vec<u8>]) -> i32 {
         "litter" => processes::leave_litter(rest),
         "stop" => processes::stop_self(),
         "adopted" => descendants::print_adopter(),
+        "traced" => descendants::ask_adopter_to_trace(),
         "turmoil" => descendants::make_turmoil(rest),
         "storm" => descendants::leave_storm(rest),
         "trap" => signals::trap(rest),

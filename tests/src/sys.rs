@@ -7,7 +7,7 @@
 
 pub mod attack;
 
-use std::ffi::{CStr, CString, OsStr, c_char, c_int, c_ulong};
+use std::ffi::{CStr, OsStr, c_char, c_int, c_ulong};
 use std::fs::File;
 use std::io;
 use std::mem;
@@ -107,6 +107,11 @@ pub fn next_signal(timeout: Option<Duration>) -> io::Result<Taken> {
 pub fn own_pid() -> i32 {
     // SAFETY: takes no memory and cannot fail.
     unsafe { libc::getpid() }
+}
+
+pub fn parent_pid() -> i32 {
+    // SAFETY: takes no memory and cannot fail.
+    unsafe { libc::getppid() }
 }
 
 pub fn session() -> i32 {
@@ -338,6 +343,13 @@ pub fn read_key(key: i32) -> io::Result<()> {
     const KEYCTL_READ: i32 = 11;
     // SAFETY: no byte is written to a buffer of none.
     check(unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_READ, key, 0, 0) } as c_int).map(drop)
+}
+
+/// By our parent.
+pub fn ask_to_be_traced() -> io::Result<()> {
+    let nothing = ptr::null_mut::<libc::c_void>();
+    // SAFETY: PTRACE_TRACEME takes no memory.
+    check(unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, nothing, nothing) } as c_int).map(drop)
 }
 
 /// With O_CREAT it is made, so that /dev/mqueue shows it.

@@ -4,7 +4,6 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::ability::own_name;
 use crate::init_behaviours::init_of;
 use crate::init_subject as subject;
 use crate::pace::patience;
@@ -128,24 +127,4 @@ fn verbose_and_warn_speak_on_standard_error() {
     let words = ["-w", "--", "/bin/sh", "-c", "(sleep 0.05 &); sleep 2"];
     let output = init.run(&words).start().finish().code(0);
     assert!(output.stderr.starts_with("init: reaped "), "{output}");
-}
-
-/// The program for 64-bit ARM, by an emulator of user space, where both are there.
-#[test]
-fn other_architecture_runs_too() {
-    let Some(other) = std::env::var_os("INIT_AARCH64") else {
-        println!("N/A {}: no init for aarch64", own_name!());
-        return;
-    };
-    let Some(emulator) = crate::subject::tool("qemu-aarch64-static") else {
-        assert!(std::env::var_os("CI").is_none(), "no qemu-aarch64-static");
-        println!("SKIP {}: no qemu-aarch64-static", own_name!());
-        return;
-    };
-    let run = |words: &[&str]| Command::new(&emulator).arg(&other).args(words).output().unwrap();
-    assert!(run(&["--version"]).stdout.starts_with(b"tini version "));
-    assert_eq!(run(&[&probe(), "exit", "7"]).status.code(), Some(7));
-    assert_eq!(run(&[&probe(), "die", "9"]).status.code(), Some(137));
-    let script = "trap 'exit 5' 10; kill -10 $PPID; sleep 1";
-    assert_eq!(run(&["/bin/sh", "-c", script]).status.code(), Some(5));
 }

@@ -19,8 +19,8 @@ pub struct Init {
     /// Words that it needs to do what ours does by itself.
     options: &'static [&'static str],
     pub is_ours: bool,
-    /// Holds the link that gives ours its name.
-    _folder: Option<Rootfs>,
+    /// Holds the link that gives ours its name, or its root.
+    folder: Option<Rootfs>,
 }
 
 /// The names that ours answers to.
@@ -34,7 +34,21 @@ pub fn ours(name: &'static str) -> Init {
     let folder = Rootfs::new();
     let program = folder.inside(name);
     symlink(subject::init(), &program).unwrap();
-    Init { program, name, options: &[], is_ours: true, _folder: Some(folder) }
+    Init { program, name, options: &[], is_ours: true, folder: Some(folder) }
+}
+
+/// Ours, as `/init` of this root file system, for [`Init::run_in_root`].
+pub fn inside(root: Rootfs) -> Init {
+    root.add_program("init", &subject::init());
+    Init { program: "/init".into(), name: "init", options: &[], is_ours: true, folder: Some(root) }
+}
+
+/// Ours for 64-bit ARM, by an emulator of user space, where both are there.
+pub fn for_arm() -> Option<Init> {
+    let other = std::env::var_os("INIT_AARCH64")?.into_string().ok()?;
+    let program = subject::tool("qemu-aarch64-static")?;
+    let options = vec![&*other.leak()].leak();
+    Some(Init { program, name: "init", options, is_ours: true, folder: None })
 }
 
 /// A peer, if it is installed.
@@ -42,7 +56,7 @@ pub fn peer(name: &'static str) -> Option<Init> {
     // Not PID 1, tini is no subreaper unless told so; twice is once.
     let options: &[&str] = if name == "tini" { &["-s"] } else { &[] };
     let program = subject::tool(name)?;
-    Some(Init { program, name, options, is_ours: false, _folder: None })
+    Some(Init { program, name, options, is_ours: false, folder: None })
 }
 
 /// A run, put together word by word.
@@ -63,6 +77,12 @@ impl Init {
         let probe = subject::probe().to_string_lossy().into_owned();
         let words = [probe.as_str(), words].join(" ");
         self.run(&words.split_whitespace().collect::<Vec<_>>())
+    }
+
+    /// As PID 1 in its own root file system, which is read-only.
+    pub fn run_in_root(&self, words: &[&str]) -> Run {
+        let root = self.folder.as_ref().unwrap().path();
+        self.run(words).pid_one().before(Before::root(root).unwrap())
     }
 
     /// It, with these words after its own.

@@ -12,14 +12,14 @@ use crate::running::{Running, limit};
 use crate::sys;
 
 /// An interactive program on a pty.
-struct Session {
-    running: Running,
+pub struct Session {
+    pub running: Running,
     master: std::fs::File,
     seen: String,
 }
 
 impl Session {
-    fn start(init: &Init, words: &[&str], pid_one: bool) -> Session {
+    pub fn start(init: &Init, words: &[&str], pid_one: bool) -> Session {
         let (master, terminal): (OwnedFd, OwnedFd) = sys::terminal::open().unwrap();
         let run = init.run(words).variable("PS1", "prompt> ").variable("HOME", "/nonexistent");
         let run = run.variable("TERM", "dumb").variable("ENV", "");
@@ -30,7 +30,7 @@ impl Session {
 
     /// Waits until this command has the foreground.
     #[track_caller]
-    fn wait_for_command(&mut self, words: &str) {
+    pub fn wait_for_command(&mut self, words: &str) {
         let deadline = Instant::now() + limit() / 4;
         while in_foreground(self.running.pid(), words).is_none() {
             assert!(Instant::now() < deadline, "no {words:?} in the foreground");
@@ -38,7 +38,7 @@ impl Session {
         }
     }
 
-    fn write(&mut self, text: &str) {
+    pub fn write(&mut self, text: &str) {
         use std::io::Write;
         self.seen.clear();
         self.master.write_all(text.as_bytes()).unwrap();
@@ -46,7 +46,7 @@ impl Session {
 
     /// Reads until this has been printed.
     #[track_caller]
-    fn wait_for(&mut self, text: &str) {
+    pub fn wait_for(&mut self, text: &str) {
         use std::io::Read;
         use std::os::fd::AsFd;
         let deadline = Instant::now() + limit() / 4;
@@ -158,61 +158,4 @@ fn ctrl_z_does_not_hang_a_plain_command() {
             session.running.finish().code(0);
         }
     }
-}
-
-/// init as a job of an interactive shell: stops with its command, and goes on with it.
-#[test]
-fn init_is_a_job_of_the_shell_that_started_it() {
-    let Some(bash) = crate::subject::tool("bash") else {
-        println!("SKIP {}: no bash", own_name!());
-        return;
-    };
-    let bash = bash.to_string_lossy().into_owned();
-    for name in subject::NAMES {
-        let outer = subject::ours("init");
-        let init = subject::ours(name);
-        let words = [&*bash, "--norc", "--noprofile", "--noediting", "-i"];
-        let mut session = Session::start(&outer, &words, false);
-        session.wait_for("prompt> ");
-        let path = init.path().to_string_lossy().into_owned();
-        session.write(&format!("{path} sleep 1000\n"));
-        session.wait_for_command("sleep 1000");
-        session.write("\x1a");
-        session.wait_for("topped");
-        session.wait_for("prompt> ");
-        session.write("fg\n");
-        session.wait_for_command("sleep 1000");
-        session.write("\x03");
-        session.wait_for("prompt> ");
-        session.write("echo code $?\n");
-        session.wait_for("code 130");
-        session.write("exit 0\n");
-        session.running.finish().code(0);
-    }
-}
-
-/// Until the command has been executed, init sleeps in vfork(2): a stop would hold both.
-#[test]
-fn ctrl_z_at_any_time_of_a_start_does_not_hang() {
-    let Some(bash) = crate::subject::tool("bash") else {
-        println!("SKIP {}: no bash", own_name!());
-        return;
-    };
-    let bash = bash.to_string_lossy().into_owned();
-    let init = subject::ours("init");
-    let words = [&*bash, "--norc", "--noprofile", "--noediting", "-i"];
-    let mut session = Session::start(&init, &words, false);
-    session.wait_for("prompt> ");
-    let path = init.path().to_string_lossy().into_owned();
-    for round in 0..crate::pace::rounds(100, 2000) {
-        session.write(&format!("{path} sleep 0.05\n"));
-        thread::sleep(Duration::from_micros(round % 50 * 60));
-        session.write("\x1a");
-        // It has stopped, or ended: Ctrl-Z before there is a command is lost.
-        session.write(&format!("kill -9 %% 2> /dev/null; echo round'' {round}\n"));
-        session.wait_for(&format!("round {round}\r\n"));
-        session.wait_for("prompt> ");
-    }
-    session.write("exit 0\n");
-    session.running.finish().code(0);
 }

@@ -3,6 +3,8 @@
 #![allow(unsafe_code)]
 
 pub mod before;
+#[cfg(target_arch = "x86_64")]
+pub mod fault;
 pub mod idmap;
 pub mod keyring;
 pub mod terminal;

@@ -37,6 +37,7 @@ pub mod nr {
     pub const CHDIR: usize = 12;
     pub const GETPID: usize = 20;
     pub const MOUNT: usize = 21;
+    pub const PTRACE: usize = 26;
     pub const SYNC: usize = 36;
     pub const KILL: usize = 37;
     pub const DUP: usize = 41;

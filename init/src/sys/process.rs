@@ -63,6 +63,17 @@ pub fn reap() -> Result<Option<(i32, u32)>> {
     decode(pid).map(|pid| (pid != 0).then_some((pid, status)))
 }
 
+/// Lets a child that we trace go on, untraced, with the signal that stopped it. False: it is not
+/// traced by us.
+pub fn let_go(pid: i32, signal: i32) -> bool {
+    const PTRACE_DETACH: usize = 17;
+    // What tracing itself sends at each execve(2).
+    const SIGTRAP: i32 = 5;
+    let signal = if signal == SIGTRAP { 0 } else { signal };
+    // SAFETY: this request takes no memory.
+    decode_unit(unsafe { syscall!(PTRACE, PTRACE_DETACH, pid as u32, 0, signal as u32) }).is_ok()
+}
+
 /// prctl(2) with plain numbers.
 #[inline(never)]
 fn prctl(option: usize, argument: usize) -> Result<()> {

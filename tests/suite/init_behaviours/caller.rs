@@ -42,10 +42,15 @@ pub fn pins_no_descriptor(init: &Init) -> Result<(), String> {
     let run = init.probe("sleep 1000").before(Before::Descriptor(root.into(), 7));
     let running = run.start();
     prints(&running, "ready")?;
+    keeps_standard_descriptors(running.pid())
+}
+
+/// Soon, and nothing else.
+pub fn keeps_standard_descriptors(pid: i32) -> Result<(), String> {
     let mut open = Vec::new();
     let deadline = Instant::now() + patience(Duration::from_millis(300));
     while Instant::now() < deadline {
-        open = fs::read_dir(format!("/proc/{}/fd", running.pid()))
+        open = fs::read_dir(format!("/proc/{}/fd", pid))
             .unwrap()
             .map(|entry| entry.unwrap().file_name())
             .filter(|name| !["0", "1", "2"].contains(&&*name.to_string_lossy()))

@@ -21,6 +21,12 @@ pub fn subreaper(init: &Init) -> Result<(), String> {
     expect(init.name.starts_with(name) || name == init.name, || output.to_string())
 }
 
+pub fn traced(init: &Init) -> Result<(), String> {
+    let running = init.probe("traced").pid_one().start();
+    prints(&running, "went on")?;
+    equal(running.finish().status.code(), Some(0))
+}
+
 pub fn idle(init: &Init) -> Result<(), String> {
     let running = init.probe("sleep 1000").start();
     prints(&running, "ready")?;

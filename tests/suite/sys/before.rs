@@ -40,6 +40,9 @@ pub enum Before {
     Mounts(Vec<(CString, CString)>),
     /// In a mount namespace of its own (root), share every mount, as systemd does on its hosts.
     ShareMounts,
+    /// In a mount namespace of its own (root, if only of a user namespace), have this directory as
+    /// the root, read-only.
+    Root(CString),
     /// Gain no privileges by executing something (prctl(2), PR_SET_NO_NEW_PRIVS).
     NoNewPrivs,
     /// In a mount namespace of its own, with nothing on /proc, and for root nothing on /sys. An
@@ -56,6 +59,11 @@ impl Before {
     /// This descriptor under that number.
     pub fn descriptor(fd: &OwnedFd, number: i32) -> io::Result<Before> {
         Ok(Before::Descriptor(move_up(fd)?, number))
+    }
+
+    /// A root file system.
+    pub fn root(path: &Path) -> io::Result<Before> {
+        Ok(Before::Root(c_path(path)?))
     }
 
     /// A mount of `source` over `target`.
@@ -161,6 +169,20 @@ fn make(change: &Before, (uid, gid): (u32, u32)) -> io::Result<()> {
                     let flags = libc::MS_REC | propagation;
                     check(libc::mount(none, root, none, flags, ptr::null()))?;
                 }
+            }
+            Before::Root(path) => {
+                let (none, path) = (ptr::null(), path.as_ptr());
+                check(libc::unshare(libc::CLONE_NEWNS))?;
+                let private = libc::MS_REC | libc::MS_PRIVATE;
+                check(libc::mount(none, c"/".as_ptr(), none, private, ptr::null()))?;
+                // A user namespace may not take away what else the mount does not allow.
+                let read_only =
+                    libc::MS_REMOUNT | libc::MS_RDONLY | libc::MS_NOSUID | libc::MS_NODEV;
+                for flags in [0, read_only] {
+                    check(libc::mount(path, path, none, libc::MS_BIND | flags, ptr::null()))?;
+                }
+                check(libc::chroot(path))?;
+                check(libc::chdir(c"/".as_ptr()))?;
             }
             Before::NoNewPrivs => {
                 check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;

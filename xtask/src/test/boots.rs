@@ -17,7 +17,7 @@ use crate::initramfs;
 use crate::vm;
 use crate::vm::image::{Image, Owners};
 use crate::vm::kernel::Kernel;
-use crate::vm::machine::{Ending, Machine};
+use crate::vm::machine::{Ending, HALT, Machine};
 use crate::vm::qemu::Accelerator;
 
 /// A boot, and what has to come of it.
@@ -33,6 +33,7 @@ struct Boot {
 
 /// What the kernel says last, on every console level, when it is told to do so.
 const OFF: &str = "reboot: Power down";
+const RESTART: &str = "reboot: Restarting system";
 
 const BOOTS: &[Boot] = &[
     Boot {
@@ -87,6 +88,69 @@ const BOOTS: &[Boot] = &[
             ("# ", "exit 9\n"),
         ],
         shows: &["s after the kernel's start\r\n", "I am 2\r\n", "exit code 9\r\n", OFF],
+    },
+    Boot {
+        name: "init alone is a shell with a terminal, /proc, /sys and /dev",
+        words: "rdinit=/init",
+        talk: &[
+            ("/ # ", "mount; sh -c 'echo on$((1+1)); exec sleep 100'\n"),
+            ("on2", "\x03"),
+            ("/ # ", "echo $?; exit\n"),
+        ],
+        shows: &["proc on /proc ", "sysfs on /sys ", "devtmpfs on /dev ", "\r\n130\r\n", OFF],
+    },
+    Boot {
+        name: "init with a wrong option says so and is a shell",
+        words: "rdinit=/init -- --bogus",
+        talk: &[("/ # ", "exit\n")],
+        shows: &["init: unknown option or bad value: --bogus; see init --help\r\n", OFF],
+    },
+    Boot {
+        name: "init --on-exit reboot, and no command",
+        words: "rdinit=/init -- --on-exit reboot /none",
+        talk: &[],
+        shows: &["init: cannot execute /none: ENOENT (not found)\r\n", RESTART],
+    },
+    // The end of a session hangs its terminal up, for everybody.
+    Boot {
+        name: "init --on-exit halt asks the rest to end before",
+        words: "rdinit=/init -- --on-exit=halt /bin/sh -c \"(trap '' HUP; trap 'echo asked > \
+                /dev/console; exit' TERM; : > /ready; while :; do sleep 0.01; done) & \
+                until [ -e /ready ]; do sleep 0.01; done\"",
+        talk: &[],
+        shows: &["asked\r\n", HALT],
+    },
+    Boot {
+        name: "init --on-exit exit switches off, too",
+        words: "rdinit=/init -- -X exit /bin/sh -c \"kill -9 $$\"",
+        talk: &[],
+        shows: &[OFF],
+    },
+    Boot {
+        name: "init halts by SIGUSR1",
+        words: "rdinit=/init -- /bin/sh -c \"kill -USR1 1; sleep 1000\"",
+        talk: &[],
+        shows: &[HALT],
+    },
+    Boot {
+        name: "init switches off by SIGUSR2",
+        words: "rdinit=/init -- -X halt /bin/sh -c \"kill -USR2 1; sleep 1000\"",
+        talk: &[],
+        shows: &[OFF],
+    },
+    Boot {
+        name: "init reboots by SIGTERM",
+        words: "rdinit=/init -- /bin/sh -c \"kill 1; sleep 1000\"",
+        talk: &[],
+        shows: &[RESTART],
+    },
+    Boot {
+        // 0: the kernel leaves it to PID 1.
+        name: "init has ctrl-alt-del, which is SIGINT, and reboots by it",
+        words: "rdinit=/init -- /bin/sh -c \"cat /proc/sys/kernel/ctrl-alt-del; kill -INT 1; \
+                sleep 1000\"",
+        talk: &[],
+        shows: &["0\r\n", RESTART],
     },
 ];
 
@@ -164,8 +228,8 @@ impl Lab<'_> {
         let shown = fs::read(&console).at("read", &console)?;
         let shown = String::from_utf8_lossy(&shown);
         let fault = match (run.ending, missing(&shown, boot.shows)) {
-            (Ending::SwitchedOff, None) => return Ok(None),
-            (Ending::SwitchedOff, Some(text)) => format!("{text:?} was not shown"),
+            (Ending::SwitchedOff | Ending::Halted, None) => return Ok(None),
+            (Ending::SwitchedOff | Ending::Halted, Some(text)) => format!("{text:?} was not shown"),
             (ending, _) => format!("{ending:?}"),
         };
         Ok(Some(format!("{}: {fault}\nkernel's words: {}\n{shown}", boot.name, boot.words)))

@@ -231,6 +231,7 @@ fn describe(run: &Run, verdict: &Verdict) -> String {
     };
     match &run.ending {
         Ending::SwitchedOff => format!("switched off {when}, without a verdict"),
+        Ending::Halted => format!("halted {when}"),
         Ending::Panic(line) => format!("panic {when}: {line}"),
         Ending::Hang(limit) => format!("hang {when}: nothing for {} s", limit.as_secs()),
         Ending::QemuFailed(said) => format!("QEMU failed {when}: {said}"),

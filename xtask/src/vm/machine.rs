@@ -40,6 +40,8 @@ pub struct Machine<'a> {
 pub enum Ending {
     /// The guest switched the machine off.
     SwitchedOff,
+    /// The guest's kernel has stopped, and left the machine on.
+    Halted,
     /// The guest's kernel gave up, with these words.
     Panic(String),
     /// It did not boot in time, or was silent for too long.
@@ -57,6 +59,8 @@ pub struct Run {
 
 /// No line of the kernel's has it otherwise.
 const PANIC: &str = "Kernel panic - not syncing";
+/// What it says last where it is told to halt.
+pub const HALT: &str = "reboot: System halted";
 
 /// How often the ports are looked at.
 const INTERVAL: Duration = Duration::from_millis(30);
@@ -96,6 +100,7 @@ impl Machine<'_> {
         let mut alive = Instant::now();
         let mut booted = false;
         let mut panic = None;
+        let mut is_halted = false;
         loop {
             // Asked before the ports are read: then nothing is written after the last reading.
             let status = started.0.try_wait().at("wait for", self.qemu)?;
@@ -108,6 +113,7 @@ impl Machine<'_> {
                     if index == 0 && line.contains(PANIC) {
                         panic = Some(line.clone());
                     }
+                    is_halted |= index == 0 && line.contains(HALT);
                     if index == 0 {
                         keyboard.shown += &format!("{line}\n");
                     }
@@ -121,6 +127,7 @@ impl Machine<'_> {
                     Ending::QemuFailed(format!("{status}: {}", last_line(self.complaints)))
                 }
                 Some(_) => panic.map_or(Ending::SwitchedOff, Ending::Panic),
+                None if is_halted => Ending::Halted,
                 None if alive.elapsed() > limit => panic.map_or(Ending::Hang(limit), Ending::Panic),
                 None => {
                     thread::sleep(INTERVAL);
@@ -226,6 +233,12 @@ mod tests {
         let (run, _) = run("panic", "echo '[ 1.0] Kernel panic - not syncing: x' >> $console");
         assert_eq!(run.ending, Ending::Panic("[ 1.0] Kernel panic - not syncing: x".into()));
         assert!(!run.booted);
+    }
+
+    #[test]
+    fn halted_guest_is_stopped_at_once() {
+        let (run, _) = run("halted", "echo '[ 1.0] reboot: System halted'; exec sleep 100");
+        assert_eq!(run.ending, Ending::Halted);
     }
 
     #[test]

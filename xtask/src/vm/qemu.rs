@@ -99,7 +99,8 @@ pub fn command(program: &Path, accelerator: Accelerator) -> Command {
     command
 }
 
-/// What is booted.
+/// What is booted. Without no_timer_check a kernel panics on a busy machine, whose emulated timer
+/// is late.
 pub fn kernel(kernel: &Path, initramfs: &Path, words: &str) -> Vec<PathBuf> {
     vec![
         "-kernel".into(),
@@ -107,7 +108,7 @@ pub fn kernel(kernel: &Path, initramfs: &Path, words: &str) -> Vec<PathBuf> {
         "-initrd".into(),
         initramfs.into(),
         "-append".into(),
-        format!("console=ttyS0 panic=-1 {words}").into(),
+        format!("console=ttyS0 panic=-1 no_timer_check {words}").into(),
     ]
 }
 

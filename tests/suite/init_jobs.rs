@@ -1,0 +1,140 @@
+//! init in the jobs of an interactive shell: alone, in a pipeline, in the background, in a script.
+
+use std::thread;
+use std::time::Duration;
+
+use crate::ability::own_name;
+use crate::init_subject::{self as subject, Init};
+use crate::init_terminal::Session;
+use crate::pace;
+
+/// bash on a terminal, and what starts it without its files.
+fn shell() -> Option<(Session, String)> {
+    let Some(bash) = crate::subject::tool("bash") else {
+        println!("SKIP {}: no bash", own_name!());
+        return None;
+    };
+    let bash = bash.to_string_lossy().into_owned();
+    let words = [&*bash, "--norc", "--noprofile", "--noediting", "-i"];
+    let mut session = Session::start(&subject::ours("init"), &words, false);
+    session.wait_for("prompt> ");
+    Some((session, bash))
+}
+
+fn path(init: &Init) -> String {
+    init.path().to_string_lossy().into_owned()
+}
+
+/// Stops with its command, and goes on with it.
+#[test]
+fn init_is_a_job_of_the_shell_that_started_it() {
+    for name in subject::NAMES {
+        let Some((mut session, _)) = shell() else { return };
+        let init = subject::ours(name);
+        session.write(&format!("{} sleep 1000\n", path(&init)));
+        session.wait_for_command("sleep 1000");
+        session.write("\x1a");
+        session.wait_for("topped");
+        session.wait_for("prompt> ");
+        session.write("fg\n");
+        session.wait_for_command("sleep 1000");
+        session.write("\x03");
+        session.wait_for("prompt> ");
+        session.write("echo code $?\n");
+        session.wait_for("code 130");
+        session.write("exit 0\n");
+        session.running.finish().code(0);
+    }
+}
+
+/// What reads a line of the terminal, wherever in a pipeline it is.
+const READER: &str = "-c 'exec < /dev/tty > /dev/tty; echo ready; read word; echo got $word'";
+
+/// The foreground is the whole job's: whoever else is in it can read what is typed.
+#[test]
+fn pipeline_keeps_the_terminal() {
+    let Some((mut session, bash)) = shell() else { return };
+    for name in pace::sample(subject::NAMES) {
+        let init = subject::ours(name);
+        let (init, reader) = (path(&init), format!("{bash} {READER}"));
+        let shown = reader.replace('\'', "");
+        let jobs = [
+            (format!("{init} sleep 1000 | {reader}"), "sleep 1000"),
+            (format!("echo | {init} -- {reader}"), &*shown),
+            (format!("{init} -- {reader} | cat"), "cat"),
+        ];
+        for ((job, other), stop) in jobs.iter().flat_map(|job| [(job, false), (job, true)]) {
+            session.write(&format!("{job}\n"));
+            session.wait_for("ready\r\n");
+            // A child of the shell's drops Ctrl-Z until it has executed something.
+            session.wait_for_command(other);
+            if stop {
+                session.write("\x1a");
+                session.wait_for("topped");
+                session.wait_for("prompt> ");
+                session.write("fg\n");
+            }
+            session.write("word\n");
+            session.wait_for("got word\r\n");
+            if *other == "sleep 1000" {
+                session.write("\x03");
+            }
+            session.wait_for("prompt> ");
+        }
+    }
+}
+
+/// Reading the terminal stops it, as any job in the background, and fg lets it.
+#[test]
+fn background_job_waits_for_the_terminal() {
+    let Some((mut session, bash)) = shell() else { return };
+    for name in pace::sample(subject::NAMES) {
+        let init = subject::ours(name);
+        session.write(&format!("{} -- {bash} {READER} &\n", path(&init)));
+        session.wait_for("ready\r\n");
+        session.write("until jobs | grep -q '[S]topped'; do sleep 0.01; done; fg\n");
+        session.write("word\n");
+        session.wait_for("got word\r\n");
+        session.wait_for("prompt> ");
+    }
+}
+
+/// Ctrl-C and Ctrl-Z are for the script as well.
+#[test]
+fn script_is_interrupted_with_the_command() {
+    let Some((mut session, bash)) = shell() else { return };
+    for name in pace::sample(subject::NAMES) {
+        let init = subject::ours(name);
+        session
+            .write(&format!("{bash} -c 'trap \"exit 9\" 2; {} sleep 1000; exit 8'\n", path(&init)));
+        session.wait_for_command("sleep 1000");
+        session.write("\x1a");
+        session.wait_for("topped");
+        session.wait_for("prompt> ");
+        session.write("fg\n");
+        session.wait_for_command("sleep 1000");
+        session.write("\x03");
+        session.wait_for("prompt> ");
+        session.write("echo code $?\n");
+        session.wait_for("code 9\r\n");
+    }
+}
+
+/// Until the command has been executed, init sleeps in vfork(2): a stop would hold both.
+#[test]
+fn ctrl_z_at_any_time_of_a_start_does_not_hang() {
+    let Some((mut session, _)) = shell() else { return };
+    let init = subject::ours("init");
+    let path = path(&init);
+    for round in 0..pace::rounds(100, 2000) {
+        session.write(&format!("{path} sleep 0.05\n"));
+        thread::sleep(Duration::from_micros(round % 50 * 60));
+        session.write("\x1a");
+        // It has stopped, or ended: Ctrl-Z before there is a command is lost.
+        session.write(&format!("kill -9 %% 2> /dev/null; echo round'' {round}\n"));
+        session.wait_for(&format!("round {round}\r\n"));
+        session.wait_for("prompt> ");
+    }
+    session.write("exit 0\n");
+    session.running.finish().code(0);
+}
