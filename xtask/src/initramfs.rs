@@ -5,7 +5,6 @@
 //! on it. Needs no root.
 
 use std::ffi::OsString;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -14,6 +13,7 @@ use argh::FromArgs;
 use crate::build;
 use crate::console;
 use crate::failure::{At, Error};
+use crate::host;
 use crate::program;
 use crate::rootfs;
 use crate::vm;
@@ -65,7 +65,7 @@ impl Initramfs {
         let image = image(&launcher, &rootfs, words)?;
         let size = image.write(&output)?;
         console::print(&format!("{} ({:.1} MB)", output.display(), size as f64 / 1e6))?;
-        if self.boot { boot(self.kernel.as_deref().unwrap_or(NEWEST), &output) } else { Ok(()) }
+        if self.boot { boot(self.kernel.as_deref().unwrap_or(NEWEST), &output, "") } else { Ok(()) }
     }
 }
 
@@ -101,7 +101,8 @@ fn applets(script: &str, list: &str) -> Vec<String> {
     list.lines().filter(|name| words.contains(name)).map(str::to_string).collect()
 }
 
-fn boot(wanted: &str, initramfs: &Path) -> Result<(), Error> {
+/// Boots an image with the console on our terminal; does not come back.
+pub fn boot(wanted: &str, initramfs: &Path, words: &str) -> Result<(), Error> {
     let qemu = qemu::find_or_install()?;
     let is_version = wanted == NEWEST || wanted.starts_with(|c: char| c.is_ascii_digit());
     let file = Path::new(wanted);
@@ -111,16 +112,16 @@ fn boot(wanted: &str, initramfs: &Path) -> Result<(), Error> {
         file.metadata().at("read", file)?;
         kernel::at(file)?
     };
-    let accelerator = vm::accelerator::choose(&qemu, &kernel.image, &vm::base()?)?;
+    let accelerator = vm::accelerator::choose(&qemu, &kernel.image)?;
     console::progress(&format!(
         "booting {} ({}); Ctrl-A X ends it",
         kernel.release,
         accelerator.name()
     ));
     let mut command = qemu::command(&qemu, accelerator);
-    command.args(qemu::kernel(&kernel.image, initramfs, "quiet"));
+    command.args(qemu::kernel(&kernel.image, initramfs, &format!("quiet {words}")));
     command.args(qemu::console());
-    let cause = command.exec();
+    let cause = host::become_program(&mut command);
     Err(program::not_started(&command, cause))
 }
 

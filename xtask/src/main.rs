@@ -5,12 +5,12 @@
 //! virtual machine gave no verdict.
 
 mod build;
-mod caller;
 mod cargo_json;
 mod console;
 mod debian;
 mod elf;
 mod failure;
+mod host;
 mod initramfs;
 mod program;
 mod rootfs;

@@ -1,11 +1,11 @@
 //! Other people's programs: finding, showing and running them.
 
 use std::ffi::OsStr;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use crate::failure::Error;
+use crate::host;
 
 /// Runs it on our own streams; anything but exit code 0 is an error.
 pub fn run(command: &mut Command) -> Result<(), Error> {
@@ -79,7 +79,7 @@ pub fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| {
         file.is_absolute()
-            && file.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+            && file.metadata().is_ok_and(|m| m.is_file() && host::mode(&m) & 0o111 != 0)
     })
 }
 

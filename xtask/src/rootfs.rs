@@ -10,7 +10,6 @@ mod source;
 
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -18,6 +17,7 @@ use argh::FromArgs;
 
 use crate::console;
 use crate::failure::{At, Error};
+use crate::host::set_mode;
 use crate::program;
 use crate::workspace;
 use source::Source;
@@ -227,10 +227,6 @@ fn add_missing(from: &Path, to: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn set_mode(path: &Path, mode: u32) -> Result<(), Error> {
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).at("set the mode of", path)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -283,7 +279,7 @@ mod tests {
         let scratch = Scratch::new("link");
         let (outside, made) = (scratch.0.join("outside"), scratch.0.join("made"));
         fs::create_dir(&outside).unwrap();
-        std::os::unix::fs::symlink(&outside, scratch.0.join("tree/etc")).unwrap();
+        crate::host::symlink(&outside, scratch.0.join("tree/etc")).unwrap();
         scratch.complete(Old::Keep).unwrap();
         assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
 
@@ -293,6 +289,6 @@ mod tests {
         scratch.complete(Old::Replace).unwrap();
         assert_eq!(fs::read(made.join("etc/passwd")).unwrap(), b"own");
         assert!(made.join("etc/group").exists());
-        assert_eq!(made.join("tmp").metadata().unwrap().permissions().mode() & 0o7777, 0o1777);
+        assert_eq!(crate::host::mode(&made.join("tmp").metadata().unwrap()), 0o1777);
     }
 }

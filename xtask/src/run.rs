@@ -4,7 +4,6 @@
 //! among the words mean what they mean in the user's shell.
 
 use std::ffi::OsString;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -13,19 +12,37 @@ use argh::FromArgs;
 use crate::build;
 use crate::console;
 use crate::failure::Error;
+use crate::host;
+use crate::initramfs;
 use crate::program;
 use crate::rootfs;
+use crate::vm;
+use crate::vm::image::{Image, Owners, SHIFT};
 
 /// Build, and start a container: the words after `--` go to launcher as they are, and without any
 /// it is a shell on the example root file system.
 #[derive(FromArgs)]
 #[argh(subcommand, name = "run")]
-pub struct Run {}
+pub struct Run {
+    /// run it in a virtual machine, as hosts other than Linux must: a kernel's file, or on Debian
+    /// one of 5.10, 6.1, 6.12, newest; the words are then ROOTFS and the command
+    #[argh(option, arg_name = "file|version")]
+    kernel: Option<String>,
+}
 
 impl Run {
     /// Runs the task; on success the launcher stands in our place.
     pub fn run(self, mut words: Vec<OsString>) -> Result<(), Error> {
         let launcher = build::launcher()?;
+        if let Some(kernel) = &self.kernel {
+            return boot(&launcher, kernel, &words);
+        }
+        if !cfg!(target_os = "linux") {
+            return Err(Error::Missing {
+                what: "containers need Linux".into(),
+                advice: "name a kernel for a virtual machine with --kernel FILE".into(),
+            });
+        }
         let example = rootfs::default_place();
         if words.is_empty() {
             words.push(example.clone().into());
@@ -37,9 +54,31 @@ impl Run {
         let mut command = Command::new(launcher);
         command.args(words);
         console::progress(&format!("running {}", program::shown(&command)));
-        let cause = command.exec();
+        let cause = host::become_program(&mut command);
         Err(program::not_started(&command, cause))
     }
+}
+
+/// The launcher as the first process of a machine: nothing but a kernel and ROOTFS is needed.
+fn boot(launcher: &Path, kernel: &str, words: &[OsString]) -> Result<(), Error> {
+    let Some((rootfs, command)) = words.split_first() else {
+        return Err(Error::Misuse("--kernel needs `-- ROOTFS [COMMAND…]`".into()));
+    };
+    let initramfs = vm::folder()?.join("run.cpio");
+    let mut image = Image::default();
+    image.add_folder("dev", 0o755);
+    image.add_copy("launcher", 0o755, launcher);
+    image.add_tree("rootfs", Path::new(rootfs), Owners::Shifted(SHIFT))?;
+    image.write(&initramfs)?;
+    let mut first = String::from("rdinit=/launcher -- /rootfs");
+    for word in command {
+        // As the kernel reads its command line: it knows double quotes, and no way to escape one.
+        let word = word.to_str().filter(|word| !word.contains('"')).ok_or_else(|| {
+            Error::Misuse(format!("a kernel cannot hand over {}", word.display()))
+        })?;
+        first += &format!(" \"{word}\"");
+    }
+    initramfs::boot(kernel, &initramfs, &first)
 }
 
 fn is_same_folder(word: &Path, folder: &Path) -> bool {

@@ -1,15 +1,15 @@
 //! A root file system out of one file: a static busybox and a link for each of its names.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::make_folder;
 use super::source::Source;
-use super::{make_folder, set_mode};
 use crate::debian;
 use crate::elf;
 use crate::failure::{At, Error};
+use crate::host::{set_mode, symlink};
 use crate::program;
 
 /// All programs are in bin; the other folders of a PATH lead there.

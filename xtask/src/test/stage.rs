@@ -4,13 +4,13 @@
 //! need is copied here always; one way is easier to trust than two.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::caller;
 use crate::console;
 use crate::failure::{At, Error};
+use crate::host;
+use crate::host::set_mode;
 use crate::program;
 use crate::workspace;
 
@@ -32,7 +32,7 @@ pub struct Stay {
 impl Stage {
     /// Makes the folder, and removes those of runs that were killed.
     pub fn open() -> Result<Stage, Error> {
-        let (uid, _) = caller::ids()?;
+        let (uid, _) = host::ids()?;
         let parent = choose_parent();
         remove_stale(&parent, uid);
         let folder = parent.join(format!("{PREFIX}{}", std::process::id()));
@@ -73,7 +73,7 @@ impl Stage {
         let home = self.make_folder(name)?;
         let tmp = self.make_folder(&format!("{name}/tmp"))?;
         for folder in [&home, &tmp] {
-            chown(folder, owner, owner).at("give away", folder)?;
+            host::change_owner(folder, owner, owner).at("give away", folder)?;
         }
         Ok(Stay { name, home, tmp })
     }
@@ -88,10 +88,6 @@ impl Drop for Stage {
             console::progress(&error.to_string());
         }
     }
-}
-
-pub fn set_mode(path: &Path, mode: u32) -> Result<(), Error> {
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).at("set the mode of", path)
 }
 
 /// /tmp is a nosuid mount on some systems, and newuidmap is nothing without its bit.
@@ -114,8 +110,9 @@ fn remove_stale(parent: &Path, uid: u32) {
         let name = entry.file_name().to_string_lossy().into_owned();
         let Some(Ok(pid)) = name.strip_prefix(PREFIX).map(str::parse::<u32>) else { continue };
         let is_gone = !Path::new(&format!("/proc/{pid}")).exists();
-        let is_ours =
-            entry.metadata().is_ok_and(|metadata| metadata.is_dir() && metadata.uid() == uid);
+        let is_ours = entry
+            .metadata()
+            .is_ok_and(|metadata| metadata.is_dir() && host::owner(&metadata).0 == uid);
         if is_gone && is_ours {
             drop(Stage { folder: entry.path(), uid });
         }

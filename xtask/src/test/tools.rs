@@ -2,13 +2,13 @@
 //! machine, or packed for a virtual one.
 
 use std::fs;
-use std::os::unix::fs::{chown, symlink};
 use std::path::{Path, PathBuf};
 
-use super::stage::{Stage, set_mode};
+use super::stage::Stage;
 use crate::console;
 use crate::debian;
 use crate::failure::{At, Error};
+use crate::host::{change_owner, set_mode, symlink};
 use crate::program;
 use crate::vm::image::Image;
 use crate::workspace;
@@ -83,7 +83,7 @@ fn unpack(tool: &Tool, place: &Path) -> Result<(), Error> {
     fs::copy(&packed, place).at("copy", &packed)?;
     if tool.setuid {
         // The owner first: a change of owner takes the bit away.
-        chown(place, Some(0), Some(0)).at("give to root", place)?;
+        change_owner(place, Some(0), Some(0)).at("give to root", place)?;
         set_mode(place, 0o4755)
     } else {
         set_mode(place, 0o755)

@@ -61,7 +61,7 @@ pub fn run(wish: &Wish, programs: &Programs, words: &[OsString]) -> Result<Outco
         return Err(Error::NoVerdict("no kernel could be fetched, so none was tested".into()));
     };
     let base = vm::base()?;
-    let accelerator = vm::accelerator::choose(&qemu, &first.kernel.image, &base)?;
+    let accelerator = vm::accelerator::choose(&qemu, &first.kernel.image)?;
     let slowness = accelerator.slowness();
     if slowness > 1 {
         console::progress(&format!(

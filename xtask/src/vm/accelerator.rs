@@ -23,7 +23,7 @@ echo ready > /dev/ttyS1
 ";
 
 /// KVM if this kernel boots with it in a short time.
-pub fn choose(qemu: &Path, kernel: &Path, base: &Path) -> Result<Accelerator, Error> {
+pub fn choose(qemu: &Path, kernel: &Path) -> Result<Accelerator, Error> {
     let kvm = Path::new("/dev/kvm");
     if OpenOptions::new().read(true).write(true).open(kvm).is_err() {
         return Ok(Accelerator::Tcg);
@@ -32,7 +32,7 @@ pub fn choose(qemu: &Path, kernel: &Path, base: &Path) -> Result<Accelerator, Er
     let folder = super::folder()?;
     let mut image = Image::default();
     image.add_folder("dev", 0o755);
-    image.add_copy("bin/busybox", 0o755, &base.join("bin/busybox"));
+    image.add_copy("bin/busybox", 0o755, &super::base()?.join("bin/busybox"));
     image.add_file("init", 0o755, INIT);
     let initramfs = folder.join("probe.initramfs");
     image.write(&initramfs)?;

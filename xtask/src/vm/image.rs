@@ -5,14 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::libraries;
 use super::newc::{Archive, Header, S_IFDIR, S_IFLNK, S_IFREG};
-use crate::caller;
 use crate::failure::{At, Error};
+use crate::host;
 
 /// Paths inside are relative: the root folder is not part of the archive.
 #[derive(Clone, Default)]
@@ -80,7 +78,7 @@ impl Image {
     /// Everything in a folder of this machine, except what is no file, folder or link: devices
     /// are made by the kernel's devtmpfs, or by the launcher.
     pub fn add_tree(&mut self, path: &str, from: &Path, owners: Owners) -> Result<(), Error> {
-        let (own_uid, own_gid) = caller::ids()?;
+        let (own_uid, own_gid) = host::ids()?;
         let owner = |id: u32, own: u32| {
             let id = if id == own { 0 } else { id };
             match owners {
@@ -91,7 +89,7 @@ impl Image {
         let mut waiting = vec![(PathBuf::from(path), from.to_path_buf())];
         while let Some((inside, file)) = waiting.pop() {
             let metadata = file.symlink_metadata().at("read", &file)?;
-            let mode = metadata.permissions().mode() & 0o7777;
+            let mode = host::mode(&metadata);
             let (mode, content) = if metadata.is_dir() {
                 for entry in fs::read_dir(&file).at("read", &file)? {
                     let name = entry.at("read", &file)?.file_name();
@@ -100,13 +98,14 @@ impl Image {
                 (S_IFDIR | mode, Content::Bytes(Vec::new()))
             } else if metadata.is_symlink() {
                 let target = fs::read_link(&file).at("read", &file)?;
-                (S_IFLNK | 0o777, Content::Bytes(target.as_os_str().as_bytes().to_vec()))
+                (S_IFLNK | 0o777, Content::Bytes(host::bytes(target.as_os_str())))
             } else if metadata.is_file() {
                 (S_IFREG | mode, Content::Copy(file))
             } else {
                 continue;
             };
-            let (uid, gid) = (owner(metadata.uid(), own_uid), owner(metadata.gid(), own_gid));
+            let (uid, gid) = host::owner(&metadata);
+            let (uid, gid) = (owner(uid, own_uid), owner(gid, own_gid));
             self.add(inside.clone(), mode, content);
             self.give_to(&inside, uid, gid);
         }

@@ -3,8 +3,9 @@
 //! Pure: bytes in, bytes out. Layout: Documentation/driver-api/early-userspace/buffer-format.rst
 //! of the kernel. A header of 110 letters, the name with its NUL, the data; each part padded to 4.
 
+use crate::host;
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
+
 use std::path::Path;
 
 /// File types in a mode; inode(7).
@@ -59,7 +60,7 @@ impl Archive {
         for field in fields {
             self.bytes.extend(format!("{field:08x}").as_bytes());
         }
-        self.bytes.extend(name.as_bytes());
+        self.bytes.extend(host::bytes(name));
         self.bytes.push(0);
         self.pad();
     }

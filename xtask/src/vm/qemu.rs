@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::caller;
 use crate::console;
 use crate::failure::Error;
+use crate::host;
 use crate::program;
 
 const PROGRAM: &str = "qemu-system-x86_64";
@@ -65,7 +65,7 @@ pub fn find_or_install() -> Result<PathBuf, Error> {
              the package that has {PROGRAM}"
         ),
     };
-    let may_install = caller::ids()?.0 == 0 && program::find("apt-get").is_some();
+    let may_install = host::ids()?.0 == 0 && program::find("apt-get").is_some();
     if !may_install {
         return Err(missing(format!("there is no {PROGRAM} on PATH")));
     }
