@@ -171,8 +171,9 @@ impl Lab<'_> {
             if !success && !self.verbose {
                 show_failures(log)?;
             }
-            // Idmapped mounts came with 5.12: the tests that need them have an excuse before.
-            let skips = if kernel.is_before(5, 12) { Skips::Excused } else { Skips::Forbidden };
+            // Idmapped mounts came with 5.12, user attributes on a tmpfs with 6.6: what needs them has
+            // an excuse before.
+            let skips = if kernel.is_before(6, 6) { Skips::Excused } else { Skips::Forbidden };
             let (name, time) = match session.tests[index] {
                 Part::Only(what) => (format!("{version} {half} {what}"), ended.time),
                 _ => (format!("{version} {half}"), ended.time),
