@@ -85,6 +85,14 @@ pub struct Args {
     #[argh(option, arg_name = "path")]
     pub overlay_dir: Option<Word>,
 
+    /// a terminal of the container's own, also if standard input or output is none
+    #[argh(switch)]
+    pub tty: bool,
+
+    /// the standard streams as they are, also if they are a terminal
+    #[argh(switch)]
+    pub no_tty: bool,
+
     /// run as UID[:GID] or NAME[:GROUP] of the container's /etc/passwd (default: 0)
     #[argh(option, arg_name = "user")]
     pub user: Option<Word>,

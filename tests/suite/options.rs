@@ -23,6 +23,8 @@ const ALL: &[&str] = &[
     "--read-only",
     "--ephemeral",
     "--overlay-dir",
+    "--tty",
+    "--no-tty",
     "--user",
     "--userns",
     "--uid-map",

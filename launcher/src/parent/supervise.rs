@@ -109,7 +109,8 @@ impl Watch<'_> {
         if let Some(relay) = &self.relay {
             fds.extend(relay.interests());
         }
-        socket::poll(&mut fds).map_err(|errno| Error::at("Supervise", "poll", errno))?;
+        let timeout = self.relay.as_ref().and_then(Relay::timeout);
+        socket::poll(&mut fds, timeout).map_err(|errno| Error::at("Supervise", "poll", errno))?;
         if fds[1].revents != 0 {
             self.read_reports()?;
         }

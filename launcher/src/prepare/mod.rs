@@ -88,7 +88,7 @@ pub struct Prepared<'a> {
     pub account: Account,
     /// The descriptors that the command inherits.
     pub keep_fds: Vec<BorrowedFd<'static>>,
-    /// The container gets a terminal of its own, because the caller has one.
+    /// The container gets a terminal of its own.
     pub terminal: bool,
     /// Standard error is one too, and goes there.
     pub stderr_is_terminal: bool,
@@ -166,7 +166,7 @@ pub fn prepare<'a>(
         environment: Words::new(environment),
         account,
         keep_fds,
-        terminal: is_terminal(0) && is_terminal(1) && may_take(0),
+        terminal: spec.tty.unwrap_or_else(|| is_terminal(0) && is_terminal(1) && may_take(0)),
         stderr_is_terminal: is_terminal(2),
         inherited,
     })

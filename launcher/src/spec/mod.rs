@@ -41,6 +41,8 @@ pub struct Spec {
     pub read_only: bool,
     /// What becomes of changes to it.
     pub changes: Changes,
+    /// Whether it has a terminal of its own, if that is not for us to find out.
+    pub tty: Option<bool>,
     pub user: UserSpec,
     pub userns: Userns,
     /// Namespaces to keep the host's of.
@@ -132,6 +134,7 @@ impl Spec {
             mounts: Mount::plan(args, &typed.order)?,
             read_only: args.read_only,
             changes: parse_changes(args)?,
+            tty: parse_tty(args)?,
             user: UserSpec::parse(args.user.as_ref())?,
             userns: parse_userns(args)?,
             share,
@@ -199,6 +202,13 @@ fn parse_changes(args: &Args) -> Result<Changes, Error> {
         (true, None) => Ok(Changes::Dropped),
         (false, Some(path)) => Ok(Changes::Kept(path)),
         (true, Some(_)) => Err(Error::misuse("--ephemeral and --overlay-dir exclude each other")),
+    }
+}
+
+fn parse_tty(args: &Args) -> Result<Option<bool>, Error> {
+    match (args.tty, args.no_tty) {
+        (true, true) => Err(Error::misuse("--tty and --no-tty exclude each other")),
+        (tty, no_tty) => Ok((tty || no_tty).then_some(tty)),
     }
 }
 
