@@ -77,6 +77,11 @@ pub struct Args {
     #[argh(switch)]
     pub read_only: bool,
 
+    /// how names are found: host, none or ADDRESS[,ADDRESS]; files over /etc/resolv.conf, hosts
+    /// and hostname
+    #[argh(option, arg_name = "how")]
+    pub dns: Option<Word>,
+
     /// leave the root file system as it is: changes are in memory, and gone at the end
     #[argh(switch)]
     pub ephemeral: bool,

@@ -17,6 +17,7 @@ mod binds;
 mod check;
 mod confinement;
 mod dev;
+mod dns;
 mod environment;
 mod errors;
 mod exit_codes;

@@ -20,6 +20,7 @@ const ALL: &[&str] = &[
     "--symlink",
     "--dir",
     "--here",
+    "--dns",
     "--read-only",
     "--ephemeral",
     "--overlay-dir",

@@ -33,7 +33,7 @@ fn place(step: &Step<'_>, root: BorrowedFd<'_>, dev: &Dev) -> Result<(), Failure
             Some(source) => {
                 let onto = match source.is_dir() {
                     true => open_or_make_dir(root, target, 0o755),
-                    false => open_or_make_file(root, target),
+                    false => open_or_make_file(root, target, 0),
                 };
                 let onto = onto.at(Stage::MakeTarget)?;
                 source.attach(onto.as_fd(), root).at(Stage::AttachMount)
@@ -45,7 +45,9 @@ fn place(step: &Step<'_>, root: BorrowedFd<'_>, dev: &Dev) -> Result<(), Failure
         }
         What::Mqueue => put_file_system(c"mqueue", [], NOSUID | NODEV | NOEXEC, root, target),
         What::File { mode, .. } => {
-            let onto = open_or_make_file(root, target).at(Stage::MakeTarget)?;
+            // A link is covered, not followed: it may dangle, as resolv.conf does where a daemon of
+            // the host's would have written it.
+            let onto = open_or_make_file(root, target, libc::O_NOFOLLOW).at(Stage::MakeTarget)?;
             dev.attach_file(step.content, *mode, onto.as_fd()).at(Stage::AttachMount)
         }
         What::Symlink(to) => {
@@ -82,8 +84,8 @@ fn open_or_make_dir(root: BorrowedFd<'_>, target: &Target, mode: u32) -> SysResu
 }
 
 /// The file, or a new empty one for the mount to cover.
-fn open_or_make_file(root: BorrowedFd<'_>, target: &Target) -> SysResult<OwnedFd> {
-    let open = || file::open_in_root(root, &target.path, libc::O_PATH);
+fn open_or_make_file(root: BorrowedFd<'_>, target: &Target, flags: i32) -> SysResult<OwnedFd> {
+    let open = || file::open_in_root(root, &target.path, libc::O_PATH | flags);
     let found = match open() {
         Err(Errno::ENOENT) => {
             let (dir, name) = parent_of(root, target)?;

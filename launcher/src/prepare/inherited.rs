@@ -14,7 +14,7 @@ pub struct Inherited {
     pub mask: SignalSet,
     /// The limit on open files.
     pub open_files: Limit,
-    /// What `--file` puts into the container, in the order of the plan.
+    /// What the files hold that the plan puts into the container, in its order.
     pub contents: Vec<Vec<u8>>,
 }
 

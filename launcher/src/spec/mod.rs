@@ -4,8 +4,12 @@
 //! looking at the words alone is refused here. The command line is one way to make a [`Spec`];
 //! nothing behind this module knows it.
 
+<<<<<<< HEAD
 pub mod capability;
 pub mod confine;
+=======
+pub mod dns;
+>>>>>>> 4f8d06b (--dns: resolv.conf, hosts and hostname over the rootfs's own)
 pub mod environment;
 pub mod idmap;
 pub mod limits;
@@ -125,13 +129,15 @@ impl Spec {
         if share.uts && args.hostname.is_some() {
             return Err(Error::misuse("--hostname would set the host's name with --share uts"));
         }
+        let hostname = parse_hostname(args.hostname.as_ref())?;
+        let names = dns::files(args.dns.as_ref(), hostname.to_bytes(), share)?;
         Ok(Spec {
             rootfs: args.rootfs.to_c_string(),
             command,
             environment: Environment::parse(&args.env, args.keep_env)?,
-            hostname: parse_hostname(args.hostname.as_ref())?,
+            hostname,
             workdir: parse_workdir(args.workdir.as_ref(), Mount::here(args)?)?,
-            mounts: Mount::plan(args, &typed.order)?,
+            mounts: Mount::plan(args, &typed.order, names)?,
             read_only: args.read_only,
             changes: parse_changes(args)?,
             tty: parse_tty(args)?,

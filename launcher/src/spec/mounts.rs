@@ -64,6 +64,7 @@ pub struct Bind {
 pub enum Content {
     Descriptor(i32),
     Path(CString),
+    Text(Vec<u8>),
 }
 
 /// An absolute path inside.
@@ -72,6 +73,14 @@ pub struct Target {
     pub path: CString,
     /// The directories on the way, outermost first, for the child to make those that are missing.
     pub above: Vec<CString>,
+}
+
+impl Target {
+    /// A file in /etc.
+    pub fn in_etc(name: &str) -> Target {
+        let path = CString::new(["etc/", name].concat()).unwrap_or_default();
+        Target { path, above: vec![c"etc".to_owned()] }
+    }
 }
 
 /// Where `--here` puts the current directory.
@@ -92,8 +101,9 @@ impl Mount {
         Ok(mount.map(|mount| mount.target))
     }
 
-    /// The plan that was typed: argh gives the values option by option, `order` the options.
-    pub fn plan(args: &Args, order: &[String]) -> Result<Vec<Mount>, Error> {
+    /// The plan that was typed: argh gives the values option by option, `order` the options. What
+    /// other options ask for comes first, so that a mount of the user's is on top of it.
+    pub fn plan(args: &Args, order: &[String], others: Vec<Mount>) -> Result<Vec<Mount>, Error> {
         let mut typed = [
             ("--bind", args.bind.iter()),
             ("--mount", args.mount.iter()),
@@ -116,7 +126,6 @@ impl Mount {
             let mount = forms::parse("--tmpfs", &Word(word.to_vec()))?;
             Ok(Mount { optional: true, ..mount })
         });
-        // First, so that a mount of the user's on one of them is on top.
-        volatile.chain(typed).collect()
+        volatile.chain(others.into_iter().map(Ok)).chain(typed).collect()
     }
 }
