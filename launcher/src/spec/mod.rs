@@ -4,12 +4,9 @@
 //! looking at the words alone is refused here. The command line is one way to make a [`Spec`];
 //! nothing behind this module knows it.
 
-<<<<<<< HEAD
 pub mod capability;
 pub mod confine;
-=======
 pub mod dns;
->>>>>>> 4f8d06b (--dns: resolv.conf, hosts and hostname over the rootfs's own)
 pub mod environment;
 pub mod idmap;
 pub mod limits;
