@@ -30,6 +30,8 @@ stages! {
     // The child, in the launcher's image.
     /// Wait until the parent has written the id maps.
     WaitGate,
+    /// Make a time namespace and set its clocks (`--uptime`).
+    SetUptime,
     /// Clone a host device node (ordinary user: from inside the new mount namespace).
     CloneDevice,
     /// Clone the source of a bind (ordinary user).

@@ -24,6 +24,7 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
     let device = device.map_or("links", |(_, d)| d.host_path.to_str().unwrap_or_default());
     match stage {
         Stage::WaitGate => "wait for the parent".into(),
+        Stage::SetUptime => "set the container's clocks".into(),
         Stage::ClearGroups => "drop the caller's groups".into(),
         Stage::SetGid => "become the container's gid 0".into(),
         Stage::SetUid => "become the container's uid 0".into(),
@@ -111,6 +112,7 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
             "AppArmor may restrict user namespaces: sysctl \
              kernel.apparmor_restrict_unprivileged_userns (Ubuntu)"
         }
+        (Stage::SetUptime, Errno::EINVAL) => "the kernel lacks CONFIG_TIME_NS",
         (Stage::CloneRoot, errno) => return clone_advice(errno),
         (Stage::FindCommand | Stage::ExecCommand, Errno::ENOENT) => {
             "is it on the container's PATH, and with it its interpreter (#!) or ELF loader?"

@@ -174,6 +174,10 @@ pub struct Args {
     #[argh(option, arg_name = "seconds")]
     pub grace: Option<Word>,
 
+    /// how long the container has been up when it starts: fresh, or SECONDS (default: as the host)
+    #[argh(option, arg_name = "time")]
+    pub uptime: Option<Word>,
+
     /// end by the signal that ended the command, not with 128+N
     #[argh(switch)]
     pub die_by_signal: bool,

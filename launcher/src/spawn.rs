@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use crate::error::Error;
 use crate::prepare::{Order, Prepared};
-use crate::spec::Shared;
+use crate::spec::Spec;
 use crate::sys::file::At;
 use crate::sys::process::{Forked, Words};
 use crate::sys::{Errno, Result as SysResult, file, mount, process, socket};
@@ -67,13 +67,13 @@ pub fn spawn(prepared: &Prepared<'_>) -> Result<Side, Error> {
         None => Some(step_into(prepared)?),
     };
     let flags = match prepared.order {
-        Order::Pivot => NEWNS | own_namespaces(prepared.spec.share),
+        Order::Pivot => NEWNS | own_namespaces(prepared.spec),
         // The rootfs is attached in a mount namespace of root's, which the child then copies.
         Order::Locked if prepared.caller.can_mount => {
             mount::unshare_namespace().and_then(|()| mount::make_private()).map_err(|errno| {
                 Error::at("UnshareMounts", "leave the host's mount namespace", errno)
             })?;
-            own_namespaces(prepared.spec.share)
+            own_namespaces(prepared.spec)
         }
         // An ordinary user has no such namespace. The child makes one, and clones the container.
         Order::Locked => NEWUSER | NEWNS,
@@ -105,12 +105,13 @@ fn step_into(prepared: &Prepared<'_>) -> Result<OwnedFd, Error> {
 
 /// clone3 once more, by a child that stands between: the container proper, as the launcher's own
 /// child. Only for [`Order::Locked`] and an ordinary user.
-pub fn spawn_within(share: Shared) -> SysResult<Forked> {
+pub fn spawn_within(spec: &Spec) -> SysResult<Forked> {
     // With CLONE_PARENT the exit signal is that of the caller.
-    process::clone3(NEWNS | own_namespaces(share) | CLONE_PARENT, 0)
+    process::clone3(NEWNS | own_namespaces(spec) | CLONE_PARENT, 0)
 }
 
-fn own_namespaces(share: Shared) -> u64 {
+fn own_namespaces(spec: &Spec) -> u64 {
+    let share = spec.share;
     let unless = |shared: bool, flag| if shared { 0 } else { flag };
     NEWUSER
         | NEWPID
@@ -118,7 +119,8 @@ fn own_namespaces(share: Shared) -> u64 {
         | unless(share.uts, NEWUTS)
         | unless(share.ipc, NEWIPC)
         | unless(share.cgroup, NEWCGROUP)
-        | unless(share.time, NEWTIME)
+        // Where its clocks are to be set, the child makes it.
+        | unless(share.time || spec.uptime.is_some(), NEWTIME)
 }
 
 /// What can be done about a refused clone.

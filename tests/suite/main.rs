@@ -51,4 +51,5 @@ mod start;
 mod status;
 mod terminal;
 mod tty;
+mod uptime;
 mod user;

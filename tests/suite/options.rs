@@ -45,6 +45,7 @@ const ALL: &[&str] = &[
     "--keep-fd",
     "--init",
     "--grace",
+    "--uptime",
     "--die-by-signal",
     "--pid-file",
     "--status-fd",

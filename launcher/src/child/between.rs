@@ -39,7 +39,7 @@ pub fn become_container(
     // A change of ids has made us undumpable, and a clone of such a process cannot be mapped.
     process::make_dumpable().at(Stage::CloneContainer)?;
     let (our_gate, its_gate) = socket::pair().at(Stage::CloneContainer)?;
-    match spawn::spawn_within(prepared.spec.share).at(Stage::CloneContainer)? {
+    match spawn::spawn_within(prepared.spec).at(Stage::CloneContainer)? {
         Forked::Parent(pid) => {
             drop(its_gate);
             admit(prepared, pid, &proc, our_gate.as_fd()).at(Stage::MapContainer)?;

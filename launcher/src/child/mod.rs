@@ -12,6 +12,7 @@ mod plan;
 mod reporter;
 mod root;
 mod system;
+mod time;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
@@ -44,6 +45,7 @@ fn steps(
 
     identity::wait_for_maps(channel)?;
     reporter.done(Stage::WaitGate);
+    time::enter(prepared)?;
     if prepared.order == Order::Pivot {
         // As the caller still, who may be nobody inside.
         root::take_mounts(prepared)?;

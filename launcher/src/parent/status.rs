@@ -74,6 +74,14 @@ impl Namespaces {
         let entry = |name: &&str| Some(format!("\"{name}\":{}", inode(pid, name)?));
         Namespaces(NAMES.iter().filter_map(entry).collect::<Vec<_>>().join(","))
     }
+
+    /// Reads them again, unless the process has ended.
+    pub fn update(&mut self, pid: i32) {
+        let now = Namespaces::of(pid);
+        if !now.0.is_empty() {
+            *self = now;
+        }
+    }
 }
 
 /// From a link such as `net:[4026531840]`.

@@ -194,7 +194,9 @@ impl Watch<'_> {
                 if let Some(file) = &mut self.pid_file {
                     file.publish(self.container.pid)?;
                 }
-                if let Some(namespaces) = &self.container.namespaces {
+                if let Some(namespaces) = &mut self.container.namespaces {
+                    // The child may have made one since.
+                    namespaces.update(self.container.pid);
                     self.status.started(self.container.pid, namespaces);
                 }
             }

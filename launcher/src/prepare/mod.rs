@@ -37,7 +37,7 @@ use crate::spec::mounts::What;
 use crate::spec::{Changes, Spec};
 use crate::sys::file;
 use crate::sys::process::Words;
-use crate::sys::{Errno, Result as SysResult, terminal};
+use crate::sys::{Errno, Result as SysResult, system, terminal};
 use account::Account;
 use activation::Activation;
 pub use activation::NOTIFY_NAME;
@@ -88,6 +88,8 @@ pub struct Prepared<'a> {
     pub account: Account,
     /// The descriptors that the command inherits.
     pub keep_fds: Vec<BorrowedFd<'static>>,
+    /// For its time namespace, as the kernel takes them.
+    pub clock_offsets: Option<String>,
     /// The container gets a terminal of its own.
     pub terminal: bool,
     /// Standard error is one too, and goes there.
@@ -166,6 +168,7 @@ pub fn prepare<'a>(
         environment: Words::new(environment),
         account,
         keep_fds,
+        clock_offsets: spec.uptime.map(clock_offsets),
         terminal: spec.tty.unwrap_or_else(|| is_terminal(0) && is_terminal(1) && may_take(0)),
         stderr_is_terminal: is_terminal(2),
         inherited,
@@ -256,6 +259,18 @@ impl Prepared<'_> {
         words.extend(self.spec.command.iter().cloned());
         Words::new(words)
     }
+}
+
+/// What makes the clocks that count from the machine's start show these seconds now
+/// (time_namespaces(7)).
+fn clock_offsets(uptime: u32) -> String {
+    let offset = |name: &str, clock| {
+        let now = system::clock(clock);
+        // Back to the second before, and forward by what was left of it.
+        let (seconds, rest) = (i64::from(uptime) - now.tv_sec - 1, 1_000_000_000 - now.tv_nsec);
+        format!("{name} {} {}\n", seconds + rest / 1_000_000_000, rest % 1_000_000_000)
+    };
+    offset("monotonic", libc::CLOCK_MONOTONIC) + &offset("boottime", libc::CLOCK_BOOTTIME)
 }
 
 fn borrow(number: i32) -> Result<BorrowedFd<'static>, Error> {

@@ -55,6 +55,8 @@ pub struct Spec {
     /// PID 1 instead of the built-in init.
     pub init: Option<CString>,
     pub grace_ms: u32,
+    /// How long the container has been up when it starts, if not as long as the host.
+    pub uptime: Option<u32>,
     pub die_by_signal: bool,
     pub pid_file: Option<CString>,
     pub status_fd: Option<i32>,
@@ -150,6 +152,7 @@ impl Spec {
                 .collect::<Result<_, _>>()?,
             init: parse_path("--init", args.init.as_ref())?,
             grace_ms: parse_grace(args.grace.as_ref())?,
+            uptime: parse_uptime(args.uptime.as_ref(), share)?,
             die_by_signal: args.die_by_signal,
             pid_file: parse_path("--pid-file", args.pid_file.as_ref())?,
             status_fd: args
@@ -254,6 +257,25 @@ fn parse_grace(word: Option<&Word>) -> Result<u32, Error> {
     };
     parse().ok_or_else(|| {
         Error::misuse(format!("--grace {text} is not a number of seconds up to {MAX_SECONDS}"))
+    })
+}
+
+fn parse_uptime(word: Option<&Word>, share: Shared) -> Result<Option<u32>, Error> {
+    let Some(word) = word else { return Ok(None) };
+    if share.time {
+        return Err(Error::misuse("--uptime would set the host's clocks with --share time"));
+    }
+    let text = word.show();
+    let seconds = match text.as_str() {
+        "fresh" => Some(0),
+        // Up to 34 years; the kernel takes 292 (timens_offsets in time_namespaces(7)).
+        digits if digits.bytes().all(|b| b.is_ascii_digit()) => {
+            digits.parse().ok().filter(|&seconds| seconds < 1 << 30)
+        }
+        _ => None,
+    };
+    seconds.map(Some).ok_or_else(|| {
+        Error::misuse(format!("--uptime {text} is neither fresh nor a number of seconds"))
     })
 }
 
@@ -375,6 +397,10 @@ mod tests {
             (&["--gid-map", "0:0:1", "r"], "--uid-map"),
             (&["--share", "uts", "--hostname", "x", "r"], "--share uts"),
             (&["--init", "", "r"], "--init is empty"),
+            (&["--uptime", "", "r"], "--uptime"),
+            (&["--uptime", "-1", "r"], "--uptime -1"),
+            (&["--uptime", "9999999999", "r"], "--uptime 9999999999"),
+            (&["--uptime", "1", "--share", "time", "r"], "--share time"),
             (&["--seccomp", "nnoe", "r"], "neither default nor none"),
             (&["--seccomp=none", "--seccomp-log", "r"], "nothing to log"),
             (&["--cap-add", "net_rw", "r"], "did you mean net_raw?"),
