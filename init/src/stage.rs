@@ -84,6 +84,8 @@ stages! {
     MakeTarget,
     /// Attach a mount of the plan.
     AttachMount,
+    /// Mount /proc.
+    MountProc,
     /// Make the rootfs read-only.
     SetReadOnly,
     /// Open the container's terminal and hand its master side out.
@@ -102,8 +104,6 @@ stages! {
     ExecInit,
 
     // init.
-    /// Mount /proc.
-    MountProc,
     /// Forbid further user namespaces.
     ForbidUserns,
     /// Mask what the host's root could reach through /proc.

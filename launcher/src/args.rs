@@ -57,6 +57,10 @@ pub struct Args {
     #[argh(option, arg_name = "dst")]
     pub mqueue: Vec<Word>,
 
+    /// mount options of /proc: hidepid=off|noaccess|invisible|ptraceable, subset=pid
+    #[argh(option, arg_name = "options")]
+    pub proc_options: Option<Word>,
+
     /// put a copy of a file, or of what descriptor FD gives, there: SRC|FD:DST[:MODE]
     #[argh(option, arg_name = "src:dst")]
     pub file: Vec<Word>,

@@ -24,9 +24,11 @@ fn rootfs() -> Rootfs {
 
 #[test]
 fn without_dns_the_files_are_the_rootfss() {
-    run(&rootfs(), &[], "cat /etc/hosts /etc/hostname; readlink /etc/resolv.conf")
-        .ok()
-        .prints(&["own", "own", "../run/resolved/resolv.conf"]);
+    run(&rootfs(), &[], "cat /etc/hosts /etc/hostname; readlink /etc/resolv.conf").ok().prints(&[
+        "own",
+        "own",
+        "../run/resolved/resolv.conf",
+    ]);
 }
 
 #[test]

@@ -43,6 +43,7 @@ mod options;
 mod overlay;
 mod person;
 mod plan;
+mod proc;
 mod root_maps;
 mod seccomp;
 mod service;

@@ -21,6 +21,7 @@ const ALL: &[&str] = &[
     "--dir",
     "--here",
     "--dns",
+    "--proc-options",
     "--read-only",
     "--ephemeral",
     "--overlay-dir",

@@ -69,8 +69,10 @@ fn a_file_may_come_from_a_descriptor_and_be_executed() {
 
 #[test]
 fn a_descriptor_that_is_not_open_is_named() {
-    run(&["--file", "77:/x"], "").fails_with(125, "cannot read descriptor 77 for the container: EBADF");
-    run(&["--file", "/nowhere:/x"], "").fails_with(125, "cannot read /nowhere for the container: ENOENT");
+    run(&["--file", "77:/x"], "")
+        .fails_with(125, "cannot read descriptor 77 for the container: EBADF");
+    run(&["--file", "/nowhere:/x"], "")
+        .fails_with(125, "cannot read /nowhere for the container: ENOENT");
 }
 
 #[test]

@@ -6,31 +6,6 @@ use super::{Result, decode, decode_unit, syscall};
 
 pub(super) const AT_FDCWD: isize = -100;
 
-/// Changes into a directory that is no symbolic link in its last component.
-pub fn change_directory_nofollow(path: Word<'_>) -> Result<()> {
-    const O_PATH_DIRECTORY_NOFOLLOW_CLOEXEC: usize =
-        O_PATH | O_DIRECTORY | O_NOFOLLOW | 0o2_000_000;
-    const O_PATH: usize = 0o10_000_000;
-    #[cfg(any(target_arch = "x86_64", target_arch = "riscv64"))]
-    const O_DIRECTORY: usize = 0o200_000;
-    #[cfg(any(target_arch = "x86_64", target_arch = "riscv64"))]
-    const O_NOFOLLOW: usize = 0o400_000;
-    #[cfg(any(target_arch = "aarch64", target_arch = "arm"))]
-    const O_DIRECTORY: usize = 0o40_000;
-    #[cfg(any(target_arch = "aarch64", target_arch = "arm"))]
-    const O_NOFOLLOW: usize = 0o100_000;
-    // SAFETY: the path ends with NUL.
-    let fd = decode(unsafe {
-        syscall!(OPENAT, AT_FDCWD, path.as_ptr(), O_PATH_DIRECTORY_NOFOLLOW_CLOEXEC, 0)
-    })?;
-    // SAFETY: the fd is ours and closed right after.
-    unsafe {
-        let result = decode_unit(syscall!(FCHDIR, fd as u32));
-        syscall!(CLOSE, fd as u32);
-        result
-    }
-}
-
 /// chdir(2).
 pub fn change_directory(path: Word<'_>) -> Result<()> {
     // SAFETY: the path ends with NUL.

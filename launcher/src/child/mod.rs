@@ -83,6 +83,8 @@ fn steps(
         root::find_command(prepared, root)?;
         reporter.done(Stage::FindCommand);
     }
+    system::mount_proc(spec, root)?;
+    reporter.done(Stage::MountProc);
     prepared.rootfs.finish(root).at(Stage::SetReadOnly)?;
     if prepared.terminal {
         dev.open_terminal(prepared, channel)?;
@@ -98,7 +100,7 @@ fn steps(
     }
 
     if prepared.order == Order::Pivot {
-        // The old root now lies over the new one; init detaches it once /proc is mounted.
+        // The old root now lies over the new one; init detaches it.
         mount::pivot_here().at(Stage::PivotRoot)?;
         reporter.done(Stage::PivotRoot);
     }

@@ -22,7 +22,7 @@ use confine::Confinement;
 use environment::Environment;
 use idmap::IdMap;
 use limits::Limits;
-use mounts::{Mount, Target};
+use mounts::{Mount, MountOption, Target};
 use user::UserSpec;
 
 /// A container as asked for.
@@ -38,6 +38,8 @@ pub struct Spec {
     pub workdir: CString,
     /// What is mounted besides the rootfs, in this order.
     pub mounts: Vec<Mount>,
+    /// Those of /proc.
+    pub proc_options: Vec<MountOption>,
     /// The rootfs cannot be changed.
     pub read_only: bool,
     /// What becomes of changes to it.
@@ -137,6 +139,7 @@ impl Spec {
             hostname,
             workdir: parse_workdir(args.workdir.as_ref(), Mount::here(args)?)?,
             mounts: Mount::plan(args, &typed.order, names)?,
+            proc_options: Mount::proc_options(args)?,
             read_only: args.read_only,
             changes: parse_changes(args)?,
             tty: parse_tty(args)?,

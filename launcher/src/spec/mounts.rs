@@ -21,13 +21,16 @@ pub struct Mount {
     pub optional: bool,
 }
 
+/// A file system's own, as the kernel takes it.
+pub type MountOption = (&'static CStr, CString);
+
 /// What is put there.
 #[derive(Debug, PartialEq, Eq)]
 pub enum What {
     Bind(Bind),
     /// A new tmpfs with these options and flags.
     Tmpfs {
-        options: Vec<(&'static CStr, CString)>,
+        options: Vec<MountOption>,
         flags: u64,
     },
     /// A new mqueue file system.
@@ -99,6 +102,11 @@ impl Mount {
     pub fn here(args: &Args) -> Result<Option<Target>, Error> {
         let mount = args.here.as_ref().map(|word| forms::parse("--here", word)).transpose()?;
         Ok(mount.map(|mount| mount.target))
+    }
+
+    /// The options of /proc.
+    pub fn proc_options(args: &Args) -> Result<Vec<MountOption>, Error> {
+        args.proc_options.as_ref().map_or(Ok(Vec::new()), forms::proc_options)
     }
 
     /// The plan that was typed: argh gives the values option by option, `order` the options. What

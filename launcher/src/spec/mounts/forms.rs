@@ -3,7 +3,7 @@
 use std::ffi::{CStr, CString};
 
 use super::fields::Fields;
-use super::{Bind, Content, Mount, What};
+use super::{Bind, Content, Mount, MountOption, What};
 use crate::error::Error;
 use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID, RDONLY};
 use crate::words::Word;
@@ -102,6 +102,24 @@ fn tmpfs(fields: Fields<'_>) -> Result<Mount, Error> {
 }
 
 const TMPFS_OPTIONS: [&CStr; 5] = [c"size", c"mode", c"nr_inodes", c"uid", c"gid"];
+
+/// `hidepid=…,subset=pid` (proc(5)).
+pub fn proc_options(word: &Word) -> Result<Vec<MountOption>, Error> {
+    let fields = Fields::of("--proc-options", &word.0);
+    let parse = |word: Vec<u8>| match word.as_slice() {
+        b"subset=pid" => Ok((c"subset", c"pid".to_owned())),
+        other => match other.strip_prefix(b"hidepid=") {
+            Some(
+                b"0" | b"1" | b"2" | b"4" | b"off" | b"noaccess" | b"invisible" | b"ptraceable",
+            ) => Ok((c"hidepid", CString::new(&other[8..]).unwrap_or_default())),
+            _ => Err(fields.unknown(other, &PROC_OPTIONS)),
+        },
+    };
+    fields.options(Some(&word.0)).into_iter().map(parse).collect()
+}
+
+const PROC_OPTIONS: [&str; 5] =
+    ["subset=pid", "hidepid=off", "hidepid=noaccess", "hidepid=invisible", "hidepid=ptraceable"];
 
 /// `SRC|FD:DST[:MODE]`.
 fn file(fields: Fields<'_>) -> Result<Mount, Error> {
@@ -211,12 +229,18 @@ mod tests {
             ("--bind", "/a:/b:readonly", "readonly"),
             ("--bind", "/a:/b:r0", "did you mean ro?"),
             ("--bind", "/a:/b:ro:x", "too many"),
+            ("--proc-options", "subset=sys", "did you mean subset=pid?"),
+            ("--proc-options", "hidepid=3", "did you mean hidepid="),
             ("--tmpfs", "/a:sice=1", "did you mean size=?"),
             ("--file", "1:/a:9", "octal"),
             ("--symlink", "/a", "missing"),
             ("--dir", "/a:77777", "octal"),
         ] {
-            let text = parse(option, value).unwrap_err().to_string();
+            let error = match option {
+                "--proc-options" => proc_options(&Word(value.into())).unwrap_err(),
+                _ => parse(option, value).unwrap_err(),
+            };
+            let text = error.to_string();
             assert!(text.contains(part) && text.contains(option), "{option} {value}: {text}");
         }
     }
