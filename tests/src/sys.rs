@@ -152,7 +152,9 @@ pub fn window_size(fd: i32) -> io::Result<(u16, u16)> {
 /// As if a person had typed it. The kernel looks at the lower half of `high` and the request: a
 /// filter has to do the same.
 pub fn type_into(fd: i32, byte: u8, high: u64) -> io::Result<()> {
-    let request = high | libc::TIOCSTI as u64;
+    /// asm-generic/ioctls.h; the C libraries differ in its type.
+    const TIOCSTI: u64 = 0x5412;
+    let request = high | TIOCSTI;
     // SAFETY: the kernel reads one byte.
     let result = unsafe { libc::syscall(libc::SYS_ioctl, fd, request, &raw const byte) };
     check(result as c_int).map(drop)
