@@ -16,6 +16,9 @@ fn run(rootfs: &Rootfs, options: &[&str], script: &str) -> Output {
 /// With files of its own, the last a link that leads nowhere.
 fn rootfs() -> Rootfs {
     let rootfs = Rootfs::new().with_shell();
+    for name in ["run", "var/tmp"] {
+        fs::create_dir_all(rootfs.inside(name)).unwrap();
+    }
     rootfs.add_file("etc/hosts", "own\n");
     rootfs.add_file("etc/hostname", "own\n");
     symlink("../run/resolved/resolv.conf", rootfs.inside("etc/resolv.conf")).unwrap();
@@ -66,6 +69,8 @@ fn the_hosts_servers_are_a_copy() {
 fn a_file_of_the_users_wins() {
     let options = ["--dns=none", "--file", "/dev/null:/etc/hosts"];
     run(&rootfs(), &options, "wc -c < /etc/hosts").ok().prints(&["0"]);
+    let options = ["--dns=none", "--bind", "/dev/null:/etc/hosts:dev"];
+    run(&rootfs(), &options, "wc -c < /etc/hosts; ls /dev/pts").ok().prints(&["0", "ptmx"]);
 }
 
 #[test]

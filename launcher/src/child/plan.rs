@@ -17,7 +17,7 @@ use crate::sys::{Errno, Result as SysResult, mount};
 /// Puts everything in its place.
 pub fn apply(prepared: &Prepared<'_>, root: BorrowedFd<'_>, dev: &Dev) -> Result<(), Failure> {
     for (index, step) in prepared.plan.iter().enumerate() {
-        match place(step, root, dev) {
+        match place(index, step, root, dev) {
             Err(failure) if step.mount.optional && failure.stage == Stage::MakeTarget => {}
             other => other.map_err(|failure| Failure { object: index as u16, ..failure })?,
         }
@@ -25,7 +25,7 @@ pub fn apply(prepared: &Prepared<'_>, root: BorrowedFd<'_>, dev: &Dev) -> Result
     Ok(())
 }
 
-fn place(step: &Step<'_>, root: BorrowedFd<'_>, dev: &Dev) -> Result<(), Failure> {
+fn place(index: usize, step: &Step<'_>, root: BorrowedFd<'_>, dev: &Dev) -> Result<(), Failure> {
     let target = &step.mount.target;
     match &step.mount.what {
         What::Bind(_) => match &step.source {
@@ -48,7 +48,7 @@ fn place(step: &Step<'_>, root: BorrowedFd<'_>, dev: &Dev) -> Result<(), Failure
             // A link is covered, not followed: it may dangle, as resolv.conf does where a daemon of
             // the host's would have written it.
             let onto = open_or_make_file(root, target, libc::O_NOFOLLOW).at(Stage::MakeTarget)?;
-            dev.attach_file(step.content, *mode, onto.as_fd()).at(Stage::AttachMount)
+            dev.attach_file(index, step.content, *mode, onto.as_fd()).at(Stage::AttachMount)
         }
         What::Symlink(to) => {
             let (dir, name) = parent_of(root, target).at(Stage::MakeTarget)?;

@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::log::Log;
 use crate::prepare::ids::RootfsIds;
 use crate::prepare::{Order, Prepared};
+use crate::spec::Spec;
 use crate::sys::file::{self, At};
 use crate::sys::{Errno, mount, process};
 pub use pid_file::PidFile;
@@ -58,7 +59,8 @@ pub fn admit(
     log: &mut Log,
 ) -> Result<Container, Blocked> {
     log.step(format_args!("clone3 into pid {pid}"));
-    let namespaces = prepared.spec.status_fd.map(|_| Namespaces::of(pid));
+    let namespaces =
+        prepared.spec.status_fd.map(|_| Namespaces::of(pid, late_namespace(prepared.spec)));
     let container = Container { pid, channel, namespaces };
     match container.prepare_ids(prepared, log) {
         Ok(()) => {
@@ -74,6 +76,11 @@ pub fn admit(
             Err(blocked)
         }
     }
+}
+
+/// The namespace that the child makes itself, once it has been let go.
+fn late_namespace(spec: &Spec) -> Option<&'static str> {
+    spec.uptime.map(|_| "time")
 }
 
 impl Container {

@@ -69,17 +69,18 @@ impl Status {
 pub struct Namespaces(String);
 
 impl Namespaces {
-    /// Reads them. To be done while the process is known to be there.
-    pub fn of(pid: i32) -> Namespaces {
+    /// Reads them, but for the one that is yet to be made. To be done while the process is known to
+    /// be there.
+    pub fn of(pid: i32, without: Option<&str>) -> Namespaces {
         let entry = |name: &&str| Some(format!("\"{name}\":{}", inode(pid, name)?));
-        Namespaces(NAMES.iter().filter_map(entry).collect::<Vec<_>>().join(","))
+        let names = NAMES.iter().filter(|name| Some(**name) != without);
+        Namespaces(names.filter_map(entry).collect::<Vec<_>>().join(","))
     }
 
-    /// Reads them again, unless the process has ended.
-    pub fn update(&mut self, pid: i32) {
-        let now = Namespaces::of(pid);
-        if !now.0.is_empty() {
-            *self = now;
+    /// Adds one that has been made by now, if the process has not ended.
+    pub fn add(&mut self, pid: i32, name: &str) {
+        if let Some(number) = inode(pid, name) {
+            self.0 += &format!(",\"{name}\":{number}");
         }
     }
 }

@@ -12,7 +12,7 @@ use init::stage::Stage;
 use super::diagnose;
 use super::relay::{Relay, Served};
 use super::status::Namespaces;
-use super::{Container, PidFile, Status};
+use super::{Container, PidFile, Status, late_namespace};
 use crate::advice;
 use crate::error::Error;
 use crate::log::Log;
@@ -180,7 +180,7 @@ impl Watch<'_> {
                 process::wait(self.container.pid).ok();
                 self.container.pid = pid as i32;
                 if let Some(namespaces) = &mut self.container.namespaces {
-                    *namespaces = Namespaces::of(pid as i32);
+                    *namespaces = Namespaces::of(pid as i32, late_namespace(self.prepared.spec));
                 }
             }
             Report::Terminal => {
@@ -195,8 +195,9 @@ impl Watch<'_> {
                     file.publish(self.container.pid)?;
                 }
                 if let Some(namespaces) = &mut self.container.namespaces {
-                    // The child may have made one since.
-                    namespaces.update(self.container.pid);
+                    if let Some(name) = late_namespace(self.prepared.spec) {
+                        namespaces.add(self.container.pid, name);
+                    }
                     self.status.started(self.container.pid, namespaces);
                 }
             }
