@@ -69,7 +69,7 @@ fn the_hosts_servers_are_a_copy() {
 fn a_file_of_the_users_wins() {
     let options = ["--dns=none", "--file", "/dev/null:/etc/hosts"];
     run(&rootfs(), &options, "wc -c < /etc/hosts").ok().prints(&["0"]);
-    let options = ["--dns=none", "--bind", "/dev/null:/etc/hosts:dev"];
+    let options = ["--dns=none", "--device", "/dev/null:/etc/hosts"];
     run(&rootfs(), &options, "wc -c < /etc/hosts; ls /dev/pts").ok().prints(&["0", "ptmx"]);
 }
 
