@@ -113,6 +113,9 @@ fn namespaces(prepared: &Prepared<'_>) -> Vec<String> {
     if !named(true).is_empty() {
         lines.push(format!("the host's: {}", named(true)));
     }
+    if let Some(seconds) = prepared.spec.uptime {
+        lines.push(format!("up for {seconds} s when it starts"));
+    }
     lines
 }
 
@@ -135,9 +138,13 @@ fn mounts(prepared: &Prepared<'_>) -> Vec<String> {
     let share = prepared.spec.share;
     let masked = prepared.ids.mask_proc && !prepared.spec.confine.unmask;
     let own = |shared: bool| if shared { "the host's" } else { "new" };
+    let options = prepared.spec.proc_options.iter();
+    let options = options
+        .map(|(key, value)| format!(", {}={}", key.to_string_lossy(), value.to_string_lossy()));
     let mut lines = vec![
         format!(
-            "/proc  proc{}",
+            "/proc  proc{}{}",
+            options.collect::<String>(),
             if masked { ", masked: container root is the host's" } else { "" }
         ),
         "/dev  tmpfs with null, zero, full, random, urandom, tty; pts, shm and mqueue".into(),
