@@ -48,6 +48,7 @@ mod root_maps;
 mod seccomp;
 mod service;
 mod signals;
+mod soak;
 mod start;
 mod status;
 mod terminal;
