@@ -4,7 +4,7 @@ use init::stage::Stage;
 
 use crate::child::MOUNT_POINTS;
 use crate::error::Error;
-use crate::prepare::{Prepared, clone_advice};
+use crate::prepare::{Prepared, Step, clone_advice};
 use crate::spec::Changes;
 use crate::sys::Errno;
 
@@ -98,8 +98,9 @@ fn show_target(prepared: &Prepared<'_>, index: usize) -> String {
 }
 
 fn show_source(prepared: &Prepared<'_>, index: usize) -> String {
-    let source = prepared.plan.get(index).and_then(|step| step.source.as_ref());
-    source.map_or_else(String::new, |source| source.host_path.to_string_lossy().into_owned())
+    let sources = prepared.plan.get(index).into_iter().flat_map(Step::sources);
+    let paths = sources.map(|source| source.host_path.to_string_lossy()).collect::<Vec<_>>();
+    paths.join(", ")
 }
 
 /// What the user can do about it.
@@ -131,9 +132,9 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
             "it has to be a directory"
         }
         (Stage::CloneSource, Errno::ESTALE) => "another file has taken its place meanwhile",
-        (Stage::MountOverlay, Errno::EOPNOTSUPP) => {
+        (Stage::MountOverlay | Stage::AttachMount, Errno::EOPNOTSUPP) => {
             "a tmpfs keeps no user attributes before Linux 6.6, which an overlay needs; \
-             --overlay-dir with a directory on ext4, xfs or btrfs does"
+             --overlay-dir or upper= with a directory on ext4, xfs or btrfs does"
         }
         (Stage::MountOverlay, Errno::ENODEV) => "the kernel lacks CONFIG_OVERLAY_FS, or its module",
         (Stage::MountOverlay, Errno::EPERM) => {

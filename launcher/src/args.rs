@@ -53,6 +53,10 @@ pub struct Args {
     #[argh(option, arg_name = "dst")]
     pub tmpfs: Vec<Word>,
 
+    /// mount an overlay of the host's directories: DST:lower=DIR[,lower=DIR…][,upper=DIR][,ro]
+    #[argh(option, arg_name = "dst:layers")]
+    pub overlay: Vec<Word>,
+
     /// mount a message queue file system
     #[argh(option, arg_name = "dst")]
     pub mqueue: Vec<Word>,

@@ -3,6 +3,7 @@
 //! The host has been looked at as for a start, so what cannot be had here is an error as it would
 //! be there; only what the kernel says inside the namespaces is not known yet.
 
+use std::ffi::CString;
 use std::os::fd::AsRawFd;
 
 use crate::json::quote;
@@ -168,6 +169,12 @@ fn step(step: &Step<'_>) -> String {
             format!("the host's {source}{below}, {}", flags(bind.flags))
         }
         What::Tmpfs { flags: set, .. } => format!("tmpfs, {}", flags(*set)),
+        What::Overlay { lower, upper, flags: set } => {
+            let show = |path: &CString| path.to_string_lossy().into_owned();
+            let lower = lower.iter().map(show).collect::<Vec<_>>().join(", ");
+            let upper = upper.as_ref().map_or("memory".into(), show);
+            format!("overlay of {lower}, changes in {upper}, {}", flags(*set))
+        }
         What::Mqueue => "mqueue".into(),
         What::File { mode, .. } => format!("a file of {} bytes, {mode:o}", step.content.len()),
         What::Symlink(to) => format!("a link to {}", to.to_string_lossy()),

@@ -15,6 +15,7 @@ const ALL: &[&str] = &[
     "--dev-bind",
     "--device",
     "--tmpfs",
+    "--overlay",
     "--mqueue",
     "--file",
     "--symlink",

@@ -8,7 +8,7 @@ use init::stage::Stage;
 
 use super::dev::Dev;
 use super::reporter::{At as _, Failure};
-use crate::prepare::{Prepared, Step};
+use crate::prepare::{Overlay, Prepared, Step};
 use crate::spec::mounts::{Target, What};
 use crate::sys::file::{self, At};
 use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID};
@@ -42,6 +42,11 @@ fn place(index: usize, step: &Step<'_>, root: BorrowedFd<'_>, dev: &Dev) -> Resu
         What::Tmpfs { options, flags } => {
             let options = options.iter().map(|(key, value)| (*key, value.as_c_str()));
             put_file_system(c"tmpfs", options, *flags, root, target)
+        }
+        What::Overlay { flags, .. } => {
+            let onto = open_or_make_dir(root, target, 0o755).at(Stage::MakeTarget)?;
+            let attach = |overlay: &Overlay| overlay.attach(onto.as_fd(), root, *flags);
+            step.overlay.as_ref().map_or(Ok(()), attach).at(Stage::AttachMount)
         }
         What::Mqueue => put_file_system(c"mqueue", [], NOSUID | NODEV | NOEXEC, root, target),
         What::File { mode, .. } => {

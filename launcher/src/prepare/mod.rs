@@ -142,7 +142,7 @@ pub fn prepare<'a>(
         Changes::InPlace if rootfs.is_image() && !spec.read_only => &Changes::Dropped,
         other => other,
     };
-    let overlay = Overlay::open(changes, &caller, rootfs.is_by_path())?;
+    let overlay = Overlay::over_rootfs(changes, &caller, rootfs.is_by_path())?;
     let program = program::open(spec.init.as_deref())?;
     let filter = filter::open(&spec.confine)?;
     let label = label::look_up(spec.confine.label.as_ref())?;
@@ -202,18 +202,17 @@ impl Prepared<'_> {
 
     /// Sources of the host's whose files belong to the same ids inside as those of the rootfs.
     pub fn shown_with_owners(&self) -> impl Iterator<Item = &Source> {
-        let binds = self.plan.iter().filter_map(|step| match &step.mount.what {
-            What::Bind(bind) if bind.idmap => step.source.as_ref(),
-            _ => None,
-        });
-        binds.chain(self.overlay.as_ref().and_then(Overlay::source))
+        let is_shown =
+            |step: &&Step<'_>| !matches!(&step.mount.what, What::Bind(bind) if !bind.idmap);
+        let of_plan = self.plan.iter().filter(is_shown).flat_map(Step::sources);
+        of_plan.chain(self.overlay.iter().flat_map(Overlay::sources))
     }
 
     /// Attaches the rootfs over `/`, and changes into it.
     pub fn attach_root(&self) -> SysResult<()> {
         match &self.overlay {
             None => self.rootfs.attach(),
-            Some(overlay) => overlay.attach(self.rootfs.dir()),
+            Some(overlay) => overlay.attach_over(self.rootfs.dir()),
         }
     }
 

@@ -33,6 +33,13 @@ pub enum What {
         options: Vec<MountOption>,
         flags: u64,
     },
+    /// Directories of the host's over one another, uppermost first.
+    Overlay {
+        lower: Vec<CString>,
+        /// What is changed goes there, or is gone at the end.
+        upper: Option<CString>,
+        flags: u64,
+    },
     /// A new mqueue file system.
     Mqueue,
     /// A file with a copy of something.
@@ -118,6 +125,7 @@ impl Mount {
             ("--dev-bind", args.dev_bind.iter()),
             ("--device", args.device.iter()),
             ("--tmpfs", args.tmpfs.iter()),
+            ("--overlay", args.overlay.iter()),
             ("--mqueue", args.mqueue.iter()),
             ("--file", args.file.iter()),
             ("--symlink", args.symlink.iter()),

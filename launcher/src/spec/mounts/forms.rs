@@ -17,6 +17,7 @@ pub fn parse(option: &str, value: &Word) -> Result<Mount, Error> {
         "--dev-bind" => bind(fields, NOSUID, false),
         "--device" => device(fields),
         "--tmpfs" => tmpfs(fields),
+        "--overlay" => overlay(fields),
         "--mqueue" => Ok(Mount::new(fields.only()?, What::Mqueue)),
         "--file" => file(fields),
         "--symlink" => symlink(fields),
@@ -102,6 +103,33 @@ fn tmpfs(fields: Fields<'_>) -> Result<Mount, Error> {
 }
 
 const TMPFS_OPTIONS: [&CStr; 5] = [c"size", c"mode", c"nr_inodes", c"uid", c"gid"];
+
+/// `DST:lower=DIR[,lower=DIR…][,upper=DIR][,ro]`.
+fn overlay(fields: Fields<'_>) -> Result<Mount, Error> {
+    /// More would not go into the 256 bytes that fsconfig(2) takes.
+    const LOWER_MAX: usize = 64;
+    let [target, options] = fields.up_to()?;
+    let target = fields.target(target.unwrap_or_default())?;
+    let (mut lower, mut upper, mut flags) = (Vec::new(), None, NOSUID | NODEV);
+    for word in fields.options(options) {
+        let path = |bytes: &[u8]| match bytes {
+            [] => Err(fields.wrong("a path is missing")),
+            bytes => Ok(CString::new(bytes).unwrap_or_default()),
+        };
+        match (word.strip_prefix(b"lower="), word.strip_prefix(b"upper="), word.as_slice()) {
+            (Some(directory), ..) => lower.push(path(directory)?),
+            (_, Some(directory), _) if upper.is_none() => upper = Some(path(directory)?),
+            (_, Some(_), _) => return Err(fields.wrong("upper= is there twice")),
+            (.., b"ro") => flags |= RDONLY,
+            _ => return Err(fields.unknown(&word, &["lower=", "upper=", "ro"])),
+        }
+    }
+    match lower.len() {
+        1..=LOWER_MAX => Ok(Mount::new(target, What::Overlay { lower, upper, flags })),
+        0 => Err(fields.wrong("lower=DIR is missing")),
+        _ => Err(fields.wrong("there are more than 64 lower=")),
+    }
+}
 
 /// `hidepid=…,subset=pid` (proc(5)).
 pub fn proc_options(word: &Word) -> Result<Vec<MountOption>, Error> {
@@ -233,6 +261,10 @@ mod tests {
             ("--proc-options", "hidepid=3", "did you mean hidepid="),
             ("--tmpfs", "/a:sice=1", "did you mean size=?"),
             ("--file", "1:/a:9", "octal"),
+            ("--overlay", "/a", "lower=DIR is missing"),
+            ("--overlay", "/a:lower=", "a path is missing"),
+            ("--overlay", "/a:lower=b,upper=c,upper=d", "twice"),
+            ("--overlay", "/a:lowr=b", "did you mean lower=?"),
             ("--symlink", "/a", "missing"),
             ("--dir", "/a:77777", "octal"),
         ] {
