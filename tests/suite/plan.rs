@@ -143,3 +143,15 @@ fn a_read_only_root_cannot_be_changed_but_where_programs_write() {
     output.ok().prints(&["new"]);
     assert_eq!(rootfs.listing(), before);
 }
+
+#[test]
+fn what_the_command_could_clear_is_not_promised() {
+    for options in [&["--read-only"][..], &["--bind=/usr:/u:ro"], &["--tmpfs=/t:ro"]] {
+        let options = [&["--cap-add=SYS_ADMIN"], options].concat();
+        run(&options, "").fails_with(125, "do not hold against a command with CAP_SYS_ADMIN");
+    }
+    let script = "grep -c ' ro' /proc/self/mounts; mount -o remount,bind,rw /u";
+    let output = run(&["--bind=/usr:/u:ro"], script);
+    assert_ne!(output.status.code(), Some(0), "{output}");
+    run(&["--cap-add=SYS_ADMIN", "--bind=/usr:/u"], "").ok();
+}

@@ -133,13 +133,22 @@ impl Spec {
         }
         let hostname = parse_hostname(args.hostname.as_ref())?;
         let names = dns::files(args.dns.as_ref(), hostname.to_bytes(), share)?;
+        let mounts = Mount::plan(args, &typed.order, names)?;
+        let confine = Confinement::parse(args)?;
+        let is_read_only = args.read_only || mounts.iter().any(Mount::is_read_only);
+        if is_read_only && confine.capabilities.bounding & 1 << capability::SYS_ADMIN != 0 {
+            return Err(Error::misuse(
+                "--read-only and ro do not hold against a command with CAP_SYS_ADMIN, which could \
+                 clear them",
+            ));
+        }
         Ok(Spec {
             rootfs: args.rootfs.to_c_string(),
             command,
             environment: Environment::parse(&args.env, args.keep_env)?,
             hostname,
             workdir: parse_workdir(args.workdir.as_ref(), Mount::here(args)?)?,
-            mounts: Mount::plan(args, &typed.order, names)?,
+            mounts,
             proc_options: Mount::proc_options(args)?,
             read_only: args.read_only,
             changes: parse_changes(args)?,
@@ -147,7 +156,7 @@ impl Spec {
             user: UserSpec::parse(args.user.as_ref())?,
             userns: parse_userns(args)?,
             share,
-            confine: Confinement::parse(args)?,
+            confine,
             limits: Limits::parse(args)?,
             keep_fds: args
                 .keep_fd

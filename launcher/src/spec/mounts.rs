@@ -10,6 +10,7 @@ use std::ffi::{CStr, CString};
 
 use crate::args::Args;
 use crate::error::Error;
+use crate::sys::mount::attr::RDONLY;
 use crate::words::Word;
 
 /// A step of the plan.
@@ -101,6 +102,16 @@ pub const HERE: &[u8] = b"/app";
 const VOLATILE: [&[u8]; 3] = [b"/tmp:mode=1777", b"/run:mode=755", b"/var/tmp:mode=1777"];
 
 impl Mount {
+    /// What is put there cannot be changed.
+    pub fn is_read_only(&self) -> bool {
+        let flags = match &self.what {
+            What::Bind(bind) => bind.flags,
+            What::Tmpfs { flags, .. } | What::Overlay { flags, .. } => *flags,
+            _ => 0,
+        };
+        flags & RDONLY != 0
+    }
+
     fn new(target: Target, what: What) -> Mount {
         Mount { target, what, optional: false }
     }
