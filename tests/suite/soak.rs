@@ -91,9 +91,9 @@ fn the_last_of_many_sizes_arrives() {
 fn a_launcher_that_is_killed_leaves_the_terminal_sane() {
     require!(terminals);
     let rootfs = Rootfs::new();
-    let mut person = Person::new();
-    let before = terminal::modes(person.terminal.as_fd()).unwrap();
     for round in 0..pace::rounds(20, 200) {
+        let mut person = Person::new();
+        let before = terminal::modes(person.terminal.as_fd()).unwrap();
         // At any time: before the terminal is taken, while it is, and after.
         let running = person.start(Launch::on(&rootfs).probe("sleep 1000"));
         if round % 4 == 0 {
