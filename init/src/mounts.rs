@@ -1,6 +1,7 @@
-//! The last mounts of a container: /proc, its masks, and the cut.
+//! The last of a container's mounts: what hides parts of /proc, and the cut.
 //!
-//! In: PID 1 of the new pid namespace; `/` is the rootfs, the old root lies over it. Out: nothing
+//! In: PID 1 of the new pid namespace; `/` is the rootfs with a /proc of the
+//! container's, the old root lies over it. Out: nothing
 //! of the host is left in the mount namespace.
 
 use init::args::Options;
@@ -15,7 +16,6 @@ use crate::sys::{self, Errno, MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
 const RESTRICTED: usize = MS_NOSUID | MS_NODEV | MS_NOEXEC;
 const ROOT: Word<'_> = Word::new(c"/");
 const ROOT_PROC: Word<'_> = Word::new(c"/proc");
-const PROC: Word<'_> = Word::new(c"proc");
 const HERE: Word<'_> = Word::new(c".");
 
 /// What the OCI runtimes make read-only in /proc: the host's settings, which only the host's root
@@ -34,9 +34,6 @@ const HIDDEN_DIRECTORIES: Words =
 pub fn arrange(options: &Options<'_>, reporter: &mut Reporter) -> Result<(), Failure> {
     let Some(contract) = &options.contract else { return Ok(()) };
     let terms = &contract.terms;
-    // The kernel lets a user namespace mount a proc only while another one is fully visible
-    // in its mount namespace (fs/namespace.c, mount_too_revealing): before the cut.
-    reporter.step(Stage::MountProc, mount_proc())?;
     if terms.want(Terms::FORBID_USERNS) {
         // Before the mask makes /proc/sys read-only.
         let forbidden =
@@ -54,13 +51,6 @@ pub fn arrange(options: &Options<'_>, reporter: &mut Reporter) -> Result<(), Fai
         reporter.step(Stage::MaskProc, mask_proc())?;
     }
     Ok(())
-}
-
-/// A rootfs may have anything at /proc: a symbolic link would put proc elsewhere, and its masks
-/// with it (CVE-2019-19921), so it must be a directory, and is mounted on by standing in it.
-fn mount_proc() -> sys::Result<()> {
-    sys::change_directory_nofollow(ROOT_PROC)?;
-    sys::mount(PROC, HERE, PROC, RESTRICTED)
 }
 
 fn mask_proc() -> sys::Result<()> {

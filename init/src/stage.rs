@@ -32,6 +32,8 @@ stages! {
     LeaveSession,
     /// Wait until the parent has written the id maps.
     WaitGate,
+    /// Make a time namespace and set its clocks (`--uptime`).
+    SetUptime,
     /// Clone a host device node (ordinary user: from inside the new mount namespace).
     CloneDevice,
     /// Clone the source of a bind (ordinary user).
@@ -86,6 +88,8 @@ stages! {
     MakeTarget,
     /// Attach a mount of the plan.
     AttachMount,
+    /// Mount /proc.
+    MountProc,
     /// Make the rootfs read-only.
     SetReadOnly,
     /// Open the container's terminal and hand its master side out.
@@ -106,8 +110,6 @@ stages! {
     ExecInit,
 
     // init.
-    /// Mount /proc.
-    MountProc,
     /// Forbid further user namespaces.
     ForbidUserns,
     /// Detach the old root.

@@ -4,7 +4,7 @@ use init::stage::Stage;
 
 use crate::child::MOUNT_POINTS;
 use crate::error::Error;
-use crate::prepare::{NEEDS_MOUNT_API, Prepared, clone_advice};
+use crate::prepare::{NEEDS_MOUNT_API, Prepared, Step, clone_advice};
 use crate::spec::Changes;
 use crate::sys::Errno;
 
@@ -25,6 +25,7 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
     match stage {
         Stage::LeaveSession => "leave the caller's session".into(),
         Stage::WaitGate => "wait for the parent".into(),
+        Stage::SetUptime => "set the container's clocks".into(),
         Stage::ClearGroups => "drop the caller's groups".into(),
         Stage::SetGid => "become the container's gid 0".into(),
         Stage::SetUid => "become the container's uid 0".into(),
@@ -100,8 +101,9 @@ fn show_target(prepared: &Prepared<'_>, index: usize) -> String {
 }
 
 fn show_source(prepared: &Prepared<'_>, index: usize) -> String {
-    let source = prepared.plan.get(index).and_then(|step| step.source.as_ref());
-    source.map_or_else(String::new, |source| source.host_path.to_string_lossy().into_owned())
+    let sources = prepared.plan.get(index).into_iter().flat_map(Step::sources);
+    let paths = sources.map(|source| source.host_path.to_string_lossy()).collect::<Vec<_>>();
+    paths.join(", ")
 }
 
 /// What the user can do about it.
@@ -117,6 +119,7 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
             "AppArmor may restrict user namespaces: sysctl \
              kernel.apparmor_restrict_unprivileged_userns (Ubuntu), or an outer container's seccomp"
         }
+        (Stage::SetUptime, Errno::EINVAL) => "the kernel lacks CONFIG_TIME_NS",
         (Stage::CloneRoot, errno) => return clone_advice(errno),
         (
             Stage::CloneDevice
@@ -143,9 +146,9 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
             "it has to be a directory"
         }
         (Stage::CloneSource, Errno::ESTALE) => "another file has taken its place meanwhile",
-        (Stage::MountOverlay, Errno::EOPNOTSUPP) => {
+        (Stage::MountOverlay | Stage::AttachMount, Errno::EOPNOTSUPP) => {
             "a tmpfs keeps no user attributes before Linux 6.6, which an overlay needs; \
-             --overlay-dir with a directory on ext4, xfs or btrfs does"
+             --overlay-dir or upper= with a directory on ext4, xfs or btrfs does"
         }
         (Stage::MountOverlay, Errno::ENODEV) => "the kernel lacks CONFIG_OVERLAY_FS, or its module",
         (Stage::MountOverlay, Errno::EPERM) => {

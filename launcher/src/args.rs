@@ -53,9 +53,17 @@ pub struct Args {
     #[argh(option, arg_name = "dst")]
     pub tmpfs: Vec<Word>,
 
+    /// mount an overlay of the host's directories: DST:lower=DIR[,lower=DIR…][,upper=DIR][,ro]
+    #[argh(option, arg_name = "dst:layers")]
+    pub overlay: Vec<Word>,
+
     /// mount a message queue file system
     #[argh(option, arg_name = "dst")]
     pub mqueue: Vec<Word>,
+
+    /// mount options of /proc: hidepid=off|noaccess|invisible|ptraceable, subset=pid
+    #[argh(option, arg_name = "options")]
+    pub proc_options: Option<Word>,
 
     /// put a copy of a file, or of what descriptor FD gives, there: SRC|FD:DST[:MODE]
     #[argh(option, arg_name = "src:dst")]
@@ -77,6 +85,11 @@ pub struct Args {
     #[argh(switch)]
     pub read_only: bool,
 
+    /// how names are found: host, none or ADDRESS[,ADDRESS]; files over /etc/resolv.conf, hosts
+    /// and hostname
+    #[argh(option, arg_name = "how")]
+    pub dns: Option<Word>,
+
     /// leave the root file system as it is: changes are in memory, and gone at the end
     #[argh(switch)]
     pub ephemeral: bool,
@@ -84,6 +97,14 @@ pub struct Args {
     /// leave the root file system as it is: changes are kept in this directory, for the next time
     #[argh(option, arg_name = "path")]
     pub overlay_dir: Option<Word>,
+
+    /// a terminal of the container's own, also if standard input or output is none
+    #[argh(switch)]
+    pub tty: bool,
+
+    /// the standard streams as they are, also if they are a terminal
+    #[argh(switch)]
+    pub no_tty: bool,
 
     /// run as UID[:GID] or NAME[:GROUP] of the container's /etc/passwd (default: 0)
     #[argh(option, arg_name = "user")]
@@ -160,6 +181,10 @@ pub struct Args {
     /// seconds that other processes get to end in once the command has ended (default: 0)
     #[argh(option, arg_name = "seconds")]
     pub grace: Option<Word>,
+
+    /// how long the container has been up when it starts: fresh, or SECONDS (default: as the host)
+    #[argh(option, arg_name = "time")]
+    pub uptime: Option<Word>,
 
     /// end by the signal that ended the command, not with 128+N
     #[argh(switch)]

@@ -3,6 +3,7 @@
 //! The host has been looked at as for a start, so what cannot be had here is an error as it would
 //! be there; only what the kernel says inside the namespaces is not known yet.
 
+use std::ffi::CString;
 use std::os::fd::AsRawFd;
 
 use crate::json::quote;
@@ -115,6 +116,9 @@ fn namespaces(prepared: &Prepared<'_>) -> Vec<String> {
     if !named(true).is_empty() {
         lines.push(format!("the host's: {}", named(true)));
     }
+    if let Some(seconds) = prepared.spec.uptime {
+        lines.push(format!("up for {seconds} s when it starts"));
+    }
     lines
 }
 
@@ -137,9 +141,13 @@ fn mounts(prepared: &Prepared<'_>) -> Vec<String> {
     let share = prepared.spec.share;
     let masked = prepared.ids.mask_proc && !prepared.spec.confine.unmask;
     let own = |shared: bool| if shared { "the host's" } else { "new" };
+    let options = prepared.spec.proc_options.iter();
+    let options = options
+        .map(|(key, value)| format!(", {}={}", key.to_string_lossy(), value.to_string_lossy()));
     let mut lines = vec![
         format!(
-            "/proc  proc{}",
+            "/proc  proc{}{}",
+            options.collect::<String>(),
             if masked { ", masked: container root is the host's" } else { "" }
         ),
         "/dev  tmpfs with null, zero, full, random, urandom, tty; pts, shm and mqueue".into(),
@@ -163,6 +171,12 @@ fn step(step: &Step<'_>) -> String {
             format!("the host's {source}{below}, {}", flags(bind.flags))
         }
         What::Tmpfs { flags: set, .. } => format!("tmpfs, {}", flags(*set)),
+        What::Overlay { lower, upper, flags: set } => {
+            let show = |path: &CString| path.to_string_lossy().into_owned();
+            let lower = lower.iter().map(show).collect::<Vec<_>>().join(", ");
+            let upper = upper.as_ref().map_or("memory".into(), show);
+            format!("overlay of {lower}, changes in {upper}, {}", flags(*set))
+        }
         What::Mqueue => "mqueue".into(),
         What::File { mode, .. } => format!("a file of {} bytes, {mode:o}", step.content.len()),
         What::Symlink(to) => format!("a link to {}", to.to_string_lossy()),

@@ -1,7 +1,7 @@
 //! The namespaces of a container: their flags, how they are made, and why they cannot be.
 
 use crate::prepare::Caller;
-use crate::spec::Shared;
+use crate::spec::Spec;
 use crate::sys::process::{self, Forked};
 use crate::sys::{Errno, Result as SysResult};
 
@@ -38,14 +38,16 @@ pub const ALL: [Namespace; 7] = [
 ];
 
 /// The container's own, but for its mount namespace, which is not always made in the same call.
-pub fn own(share: Shared, has_userns: bool) -> u64 {
+pub fn own(spec: &Spec, has_userns: bool) -> u64 {
+    let share = spec.share;
     let unless = |shared: bool, flag| if shared { 0 } else { flag };
     PID | unless(!has_userns, USER)
         | unless(share.net, NET)
         | unless(share.uts, UTS)
         | unless(share.ipc, IPC)
         | unless(share.cgroup, CGROUP)
-        | unless(share.time, TIME)
+        // Where its clocks are to be set, the child makes it.
+        | unless(share.time || spec.uptime.is_some(), TIME)
 }
 
 /// clone3, which makes them all in one call; where a seccomp filter has no clone3, clone, and

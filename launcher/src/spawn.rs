@@ -44,15 +44,13 @@ pub fn spawn(prepared: &Prepared<'_>) -> Result<Side, Error> {
         None => Some(step_into(prepared)?),
     };
     let flags = match prepared.order {
-        Order::Pivot => {
-            namespaces::MNT | namespaces::own(prepared.spec.share, prepared.ids.has_userns())
-        }
+        Order::Pivot => namespaces::MNT | namespaces::own(prepared.spec, prepared.ids.has_userns()),
         // The rootfs is attached in a mount namespace of root's, which the child then copies.
         Order::Locked if prepared.caller.can_mount => {
             mount::unshare_namespace().and_then(|()| mount::make_private()).map_err(|errno| {
                 Error::at("UnshareMounts", "leave the host's mount namespace", errno)
             })?;
-            namespaces::own(prepared.spec.share, prepared.ids.has_userns())
+            namespaces::own(prepared.spec, prepared.ids.has_userns())
         }
         // An ordinary user has no such namespace. The child makes one, and clones the container.
         Order::Locked => namespaces::USER | namespaces::MNT,
@@ -87,7 +85,7 @@ fn step_into(prepared: &Prepared<'_>) -> Result<OwnedFd, Error> {
 /// clone3 once more, by a child that stands between: the container proper, as the launcher's own
 /// child. Only for [`Order::Locked`] and an ordinary user.
 pub fn spawn_within(prepared: &Prepared<'_>) -> SysResult<(Forked, bool)> {
-    let own = namespaces::own(prepared.spec.share, prepared.ids.has_userns());
+    let own = namespaces::own(prepared.spec, prepared.ids.has_userns());
     // With CLONE_PARENT the exit signal is that of the caller.
     namespaces::clone_into(namespaces::MNT | own | CLONE_PARENT, 0)
 }

@@ -159,10 +159,28 @@ pub fn window_size(fd: i32) -> io::Result<(u16, u16)> {
     Ok((size.ws_row, size.ws_col))
 }
 
-/// As if a person had typed it.
-pub fn type_into(fd: i32, byte: u8) -> io::Result<()> {
+/// As if a person had typed it. The kernel looks at the lower half of `high` and the request: a
+/// filter has to do the same.
+pub fn type_into(fd: i32, byte: u8, high: u64) -> io::Result<()> {
+    /// asm-generic/ioctls.h; the C libraries differ in its type.
+    const TIOCSTI: u64 = 0x5412;
+    let request = high | TIOCSTI;
     // SAFETY: the kernel reads one byte.
-    check(unsafe { libc::ioctl(fd, libc::TIOCSTI, &raw const byte) }).map(drop)
+    let result = unsafe { libc::syscall(libc::SYS_ioctl, fd, request, &raw const byte) };
+    check(result as c_int).map(drop)
+}
+
+/// As if a person had pasted what is selected on a console (TIOCLINUX, TIOCL_PASTESEL).
+pub fn paste_selection(fd: i32) -> io::Result<()> {
+    let paste = 3u8;
+    // SAFETY: the kernel reads one byte.
+    check(unsafe { libc::ioctl(fd, libc::TIOCLINUX, &raw const paste) }).map(drop)
+}
+
+/// Makes it the controlling terminal of our session.
+pub fn take_terminal(fd: i32) -> io::Result<()> {
+    // SAFETY: this request takes a number.
+    check(unsafe { libc::ioctl(fd, libc::TIOCSCTTY, 0) }).map(drop)
 }
 
 /// Its number.

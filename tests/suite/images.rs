@@ -88,3 +88,13 @@ fn what_is_no_image_is_told_from_what_is_an_archive() {
     crate::sys::make_fifo(&path).unwrap();
     run(&path, &[], "").fails_with(125, "ENOTDIR");
 }
+
+#[test]
+fn an_image_layout_is_told_from_a_root_file_system() {
+    let layout = Rootfs::bare();
+    layout.add_file("oci-layout", r#"{"imageLayoutVersion": "1.0.0"}"#);
+    let before = layout.listing();
+    let line = "is an OCI image layout; `cargo xtask rootfs --from` unpacks it";
+    Launch::on(&layout).probe("exit 0").run().fails_with(125, line);
+    assert_eq!(layout.listing(), before);
+}

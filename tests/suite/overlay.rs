@@ -92,3 +92,75 @@ fn a_directory_for_changes_has_to_be_there() {
     run(&rootfs(), &["--overlay-dir", "/nowhere"], "")
         .fails_with(125, "--overlay-dir /nowhere: ENOENT");
 }
+
+/// Two directories with a file of the same name, and one of each alone.
+fn layers() -> (Rootfs, Rootfs) {
+    let layers = (Rootfs::bare(), Rootfs::bare());
+    for (layer, name) in [(&layers.0, "top"), (&layers.1, "bottom")] {
+        layer.add_file("both", format!("{name}\n"));
+        layer.add_file(name, "");
+    }
+    layers
+}
+
+fn overlay_of(layers: &(Rootfs, Rootfs), more: &str) -> String {
+    let (top, bottom) = (layers.0.path().display(), layers.1.path().display());
+    format!("/o/x:lower={top},lower={bottom}{more}")
+}
+
+#[test]
+fn an_overlay_of_the_plan_shows_its_layers_and_leaves_them() {
+    require!(overlay);
+    require!(attributes_on_tmpfs);
+    let layers = layers();
+    fs::set_permissions(layers.0.path(), fs::Permissions::from_mode(0o750)).unwrap();
+    let before = (layers.0.listing(), layers.1.listing());
+    let option = overlay_of(&layers, "");
+    let script = "cd /o/x; stat -c '%a %u' .; cat both; ls; echo new > both; rm top; cat both; ls";
+    let all = ["both", "bottom", "probe", "top"];
+    let rest = ["both", "bottom", "probe"];
+    let lines = [&["750 0", "top"][..], &all, &["new"], &rest].concat();
+    run(&rootfs(), &["--overlay", &option], script).ok().prints(&lines);
+    assert_eq!((layers.0.listing(), layers.1.listing()), before);
+    let option = overlay_of(&layers, ",ro");
+    let output = run(&rootfs(), &["--overlay", &option], "echo x > /o/x/both").code(1);
+    assert!(output.stderr.contains("Read-only"), "{output}");
+}
+
+#[test]
+fn an_overlay_of_the_plan_may_keep_its_changes() {
+    require!(overlay);
+    require!(attributes_on_files);
+    let (layers, kept) = (layers(), temporary_path("kept"));
+    fs::create_dir(&kept).unwrap();
+    let option = overlay_of(&layers, &format!(",upper={}", kept.display()));
+    run(&rootfs(), &["--overlay", &option], "echo new > /o/x/both; rm /o/x/top").ok();
+    run(&rootfs(), &["--overlay", &option], "cat /o/x/both; ls /o/x")
+        .ok()
+        .prints(&["new", "both", "bottom", "probe"]);
+    fs::remove_dir_all(&kept).ok();
+}
+
+#[test]
+fn nothing_but_the_overlay_is_left_mounted() {
+    require!(overlay);
+    require!(attributes_on_tmpfs);
+    let layers = layers();
+    let count = |options: &[&str]| {
+        let output = run(&rootfs(), options, "cat /proc/self/mountinfo").ok();
+        assert!(
+            !output.lines().iter().any(|line| line.contains(" - tmpfs") && line.contains(" /o"))
+        );
+        output.lines().len()
+    };
+    let option = overlay_of(&layers, "");
+    assert_eq!(count(&["--overlay", &option]), count(&[]) + 1);
+    let both = ["--ephemeral", "--overlay", &option];
+    assert_eq!(count(&both), count(&["--ephemeral"]) + 1);
+    run(&rootfs(), &both, "readlink /proc/1/root; ls /o/x/top /..").ok();
+}
+
+#[test]
+fn a_layer_that_is_missing_is_named() {
+    run(&rootfs(), &["--overlay", "/o:lower=/nowhere"], "").fails_with(125, "/nowhere: ENOENT");
+}

@@ -69,8 +69,10 @@ fn a_file_may_come_from_a_descriptor_and_be_executed() {
 
 #[test]
 fn a_descriptor_that_is_not_open_is_named() {
-    run(&["--file", "77:/x"], "").fails_with(125, "cannot read descriptor 77 for --file: EBADF");
-    run(&["--file", "/nowhere:/x"], "").fails_with(125, "cannot read /nowhere for --file: ENOENT");
+    run(&["--file", "77:/x"], "")
+        .fails_with(125, "cannot read descriptor 77 for the container: EBADF");
+    run(&["--file", "/nowhere:/x"], "")
+        .fails_with(125, "cannot read /nowhere for the container: ENOENT");
 }
 
 #[test]
@@ -140,4 +142,16 @@ fn a_read_only_root_cannot_be_changed_but_where_programs_write() {
     let output = run_on(&rootfs, &["--read-only", "--tmpfs", "/etc"], "echo x > /etc/new; ls /etc");
     output.ok().prints(&["new"]);
     assert_eq!(rootfs.listing(), before);
+}
+
+#[test]
+fn what_the_command_could_clear_is_not_promised() {
+    for options in [&["--read-only"][..], &["--bind=/usr:/u:ro"], &["--tmpfs=/t:ro"]] {
+        let options = [&["--cap-add=SYS_ADMIN"], options].concat();
+        run(&options, "").fails_with(125, "do not hold against a command with CAP_SYS_ADMIN");
+    }
+    let script = "grep -c ' ro' /proc/self/mounts; mount -o remount,bind,rw /u";
+    let output = run(&["--bind=/usr:/u:ro"], script);
+    assert_ne!(output.status.code(), Some(0), "{output}");
+    run(&["--cap-add=SYS_ADMIN", "--bind=/usr:/u"], "").ok();
 }

@@ -1,58 +1,15 @@
 //! An interactive start: the container has a terminal of its own, between it and the caller's.
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::os::fd::AsFd;
+use std::time::Duration;
 
 use crate::ability::require;
 use crate::launch::Launch;
 use crate::pace;
+use crate::person::Person;
 use crate::rootfs::Rootfs;
-use crate::running::{Running, limit};
 use crate::sys::before::Before;
 use crate::sys::terminal;
-
-/// The caller's terminal: what is typed goes in at the master's side, what is shown comes out.
-struct Person {
-    master: File,
-    terminal: OwnedFd,
-    shown: String,
-}
-
-impl Person {
-    fn new() -> Person {
-        let (master, terminal) = terminal::open().unwrap();
-        terminal::set_size(terminal.as_fd(), 24, 80).unwrap();
-        Person { master: master.into(), terminal, shown: String::new() }
-    }
-
-    fn start(&self, launch: Launch) -> Running {
-        launch.start_on(&self.terminal)
-    }
-
-    fn types(&mut self, text: &str) {
-        self.master.write_all(text.as_bytes()).unwrap();
-    }
-
-    /// Waits until this has been shown, and gives what was shown up to it.
-    #[track_caller]
-    fn sees(&mut self, text: &str) -> String {
-        let deadline = Instant::now() + limit();
-        loop {
-            if let Some(at) = self.shown.find(text) {
-                let rest = self.shown.split_off(at + text.len());
-                return std::mem::replace(&mut self.shown, rest);
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            let is_there = terminal::wait_readable(self.master.as_fd(), left).unwrap();
-            assert!(is_there, "{text:?} was not shown, but {:?}", self.shown);
-            let mut buffer = [0; 4096];
-            let count = self.master.read(&mut buffer).unwrap();
-            self.shown.push_str(&String::from_utf8_lossy(&buffer[..count]));
-        }
-    }
-}
 
 #[test]
 fn command_has_a_controlling_terminal_of_the_containers_own() {
@@ -275,23 +232,4 @@ fn output_that_goes_elsewhere_means_no_terminal() {
     let output = launch.probe("session").run().ok();
     assert_eq!((output.fact("controlling"), output.fact("foreground")), ("ENXIO", "none"));
     assert_eq!(output.fact("session"), "2");
-}
-
-#[test]
-fn nothing_can_be_typed_into_the_callers_terminal() {
-    require!(terminals);
-    // Standard input is the caller's terminal itself here, and it does not take it.
-    let person = Person::new();
-    let launch = Launch::new().stdin(person.terminal.try_clone().unwrap());
-    launch.probe("try type").run().ok().prints_one_of(&["EPERM", "EIO", "ENOTTY"]);
-    // With a terminal of the container's own, whatever happens stays in there.
-    let mut person = Person::new();
-    let running = person.start(Launch::new().probe("try type"));
-    running.finish().code(0);
-    person.types("mark\r");
-    std::thread::sleep(Duration::from_millis(50));
-    let mut typed = File::from(person.terminal.try_clone().unwrap());
-    let mut line = [0; 64];
-    let count = typed.read(&mut line).unwrap();
-    assert_eq!(&line[..count], b"mark\n");
 }

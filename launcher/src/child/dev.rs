@@ -1,6 +1,7 @@
 //! /dev: a tmpfs with the nodes every program expects, and terminals of its own.
 
 use std::ffi::CStr;
+use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use init::report::Report;
@@ -12,7 +13,7 @@ use super::root;
 use crate::prepare::{NOTIFY_NAME, Prepared, Source, Sources};
 use crate::sys::file::At;
 use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID};
-use crate::sys::{Result as SysResult, file, mount, socket, terminal};
+use crate::sys::{Errno, Result as SysResult, file, mount, socket, terminal};
 
 const LINKS: [(&CStr, &CStr); 5] = [
     (c"fd", c"/proc/self/fd"),
@@ -32,6 +33,8 @@ const TTY_GROUP: u32 = 5;
 pub struct Dev {
     dev: OwnedFd,
     pts: OwnedFd,
+    /// What devpts is mounted on: nobody sees a file in there.
+    below_pts: OwnedFd,
 }
 
 /// Mounts and fills /dev.
@@ -65,7 +68,9 @@ pub fn assemble(
     }
     reporter.done(Stage::FillDev);
 
-    let pts = mount_pts(prepared, dev.as_fd()).at(Stage::MountPts)?;
+    let flags = libc::O_PATH | libc::O_DIRECTORY;
+    let below_pts = file::open(At::Dir(dev.as_fd()), c"pts", flags).at(Stage::MountPts)?;
+    let pts = mount_pts(prepared, below_pts.as_fd()).at(Stage::MountPts)?;
     reporter.done(Stage::MountPts);
     mount_shm(sources, dev.as_fd()).at(Stage::MountShm)?;
     reporter.done(Stage::MountShm);
@@ -74,7 +79,7 @@ pub fn assemble(
         // CONFIG_POSIX_MQUEUE is off on many boards; who needs queues is told by mq_open itself.
         Err(errno) => reporter.skipped(Stage::MountMqueue, errno),
     }
-    Ok(Dev { dev, pts })
+    Ok(Dev { dev, pts, below_pts })
 }
 
 fn bind_onto_new_file(source: BorrowedFd<'_>, dir: BorrowedFd<'_>, name: &CStr) -> SysResult<()> {
@@ -82,13 +87,13 @@ fn bind_onto_new_file(source: BorrowedFd<'_>, dir: BorrowedFd<'_>, name: &CStr) 
     mount::attach(source, At::Dir(dir), name)
 }
 
-fn mount_pts(prepared: &Prepared<'_>, dev: BorrowedFd<'_>) -> SysResult<OwnedFd> {
+fn mount_pts(prepared: &Prepared<'_>, onto: BorrowedFd<'_>) -> SysResult<OwnedFd> {
     let options = [(c"mode", c"620"), (c"ptmxmode", c"666"), (c"gid", c"5")];
     // The kernel takes no id that the container does not have.
     let has_group = prepared.ids.gid.has_inside(TTY_GROUP);
     let options = options.into_iter().take(if has_group { 3 } else { 2 });
     let pts = mount::create(c"devpts", options, NOSUID | NOEXEC)?;
-    mount::attach(pts.as_fd(), At::Dir(dev), c"pts")?;
+    mount::attach(pts.as_fd(), At::Dir(onto), c"")?;
     Ok(pts)
 }
 
@@ -114,19 +119,26 @@ fn mount_mqueue(prepared: &Prepared<'_>, sources: &Sources, dev: BorrowedFd<'_>)
 }
 
 impl Dev {
-    /// Attaches a new file with this content onto another one. It has a name in here until that
-    /// is done: the kernel mounts nothing that has none.
-    pub fn attach_file(&self, content: &[u8], mode: u32, onto: BorrowedFd<'_>) -> SysResult<()> {
-        const NAME: &CStr = c".file";
-        let dev = self.dev.as_fd();
-        let file = file::create(dev, NAME, mode)?;
+    /// Attaches a new file with this content onto another one. It keeps a name, out of sight: the
+    /// kernel mounts nothing that has none, nor on it.
+    pub fn attach_file(
+        &self,
+        number: usize,
+        content: &[u8],
+        mode: u32,
+        onto: BorrowedFd<'_>,
+    ) -> SysResult<()> {
+        let mut name = [0; 24]; // on the stack: nothing is allocated here
+        write!(&mut name[..], "{number}\0").map_err(|_| Errno::ENAMETOOLONG)?;
+        let name = CStr::from_bytes_until_nul(&name).map_err(|_| Errno::ENAMETOOLONG)?;
+        let dir = self.below_pts.as_fd();
+        let file = file::create(dir, name, mode)?;
         file::write_all(file.as_fd(), content)?;
-        let clone = mount::clone_tree(At::Dir(dev), NAME, false)?;
+        let clone = mount::clone_tree(At::Dir(dir), name, false)?;
         if mode & 0o111 != 0 {
             mount::allow_exec(clone.as_fd())?;
         }
-        mount::attach(clone.as_fd(), At::Dir(onto), c"")?;
-        file::remove(dev, NAME)
+        mount::attach(clone.as_fd(), At::Dir(onto), c"")
     }
 
     /// Opens a terminal of the container's own devpts: one of the host's would belong to nobody

@@ -13,6 +13,7 @@ mod plan;
 mod reporter;
 mod root;
 mod system;
+mod time;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
@@ -47,6 +48,7 @@ fn steps(
     identity::wait_for_maps(channel)?;
     left?;
     reporter.done(Stage::WaitGate);
+    time::enter(prepared)?;
     if prepared.order == Order::Pivot {
         // As the caller still, who may be nobody inside.
         root::take_mounts(prepared)?;
@@ -85,6 +87,8 @@ fn steps(
         root::find_command(prepared, root)?;
         reporter.done(Stage::FindCommand);
     }
+    system::mount_proc(spec, root)?;
+    reporter.done(Stage::MountProc);
     prepared.rootfs.finish(root).at(Stage::SetReadOnly)?;
     if prepared.terminal {
         dev.open_terminal(prepared, channel)?;
@@ -104,7 +108,7 @@ fn steps(
         mount::make_private().at(Stage::MakePrivate)?;
     }
     if prepared.order == Order::Pivot {
-        // The old root now lies over the new one; init detaches it once /proc is mounted.
+        // The old root now lies over the new one; init detaches it.
         mount::pivot_here().at(Stage::PivotRoot)?;
         reporter.done(Stage::PivotRoot);
     }

@@ -8,7 +8,7 @@ use init::stage::Stage;
 
 use super::dev::Dev;
 use super::reporter::{At as _, Failure};
-use crate::prepare::{Prepared, Step};
+use crate::prepare::{Overlay, Prepared, Step};
 use crate::resolve;
 use crate::spec::mounts::{Target, What};
 use crate::sys::file::{self, At};
@@ -18,7 +18,7 @@ use crate::sys::{Errno, Result as SysResult, mount};
 /// Puts everything in its place.
 pub fn apply(prepared: &Prepared<'_>, root: BorrowedFd<'_>, dev: &Dev) -> Result<(), Failure> {
     for (index, step) in prepared.plan.iter().enumerate() {
-        match place(step, root, dev) {
+        match place(index, step, root, dev) {
             Err(failure) if step.mount.optional && failure.stage == Stage::MakeTarget => {}
             other => other.map_err(|failure| Failure { object: index as u16, ..failure })?,
         }
@@ -26,7 +26,7 @@ pub fn apply(prepared: &Prepared<'_>, root: BorrowedFd<'_>, dev: &Dev) -> Result
     Ok(())
 }
 
-fn place(step: &Step<'_>, root: BorrowedFd<'_>, dev: &Dev) -> Result<(), Failure> {
+fn place(index: usize, step: &Step<'_>, root: BorrowedFd<'_>, dev: &Dev) -> Result<(), Failure> {
     let target = &step.mount.target;
     match &step.mount.what {
         What::Bind(_) => match &step.source {
@@ -34,7 +34,7 @@ fn place(step: &Step<'_>, root: BorrowedFd<'_>, dev: &Dev) -> Result<(), Failure
             Some(source) => {
                 let onto = match source.is_dir() {
                     true => open_or_make_dir(root, target, 0o755),
-                    false => open_or_make_file(root, target),
+                    false => open_or_make_file(root, target, 0),
                 };
                 let onto = onto.at(Stage::MakeTarget)?;
                 source.attach(onto.as_fd(), root).at(Stage::AttachMount)
@@ -44,10 +44,17 @@ fn place(step: &Step<'_>, root: BorrowedFd<'_>, dev: &Dev) -> Result<(), Failure
             let options = options.iter().map(|(key, value)| (*key, value.as_c_str()));
             put_file_system(c"tmpfs", options, *flags, root, target)
         }
+        What::Overlay { flags, .. } => {
+            let onto = open_or_make_dir(root, target, 0o755).at(Stage::MakeTarget)?;
+            let attach = |overlay: &Overlay| overlay.attach(onto.as_fd(), root, *flags);
+            step.overlay.as_ref().map_or(Ok(()), attach).at(Stage::AttachMount)
+        }
         What::Mqueue => put_file_system(c"mqueue", [], NOSUID | NODEV | NOEXEC, root, target),
         What::File { mode, .. } => {
-            let onto = open_or_make_file(root, target).at(Stage::MakeTarget)?;
-            dev.attach_file(step.content, *mode, onto.as_fd()).at(Stage::AttachMount)
+            // A link is covered, not followed: it may dangle, as resolv.conf does where a daemon of
+            // the host's would have written it.
+            let onto = open_or_make_file(root, target, libc::O_NOFOLLOW).at(Stage::MakeTarget)?;
+            dev.attach_file(index, step.content, *mode, onto.as_fd()).at(Stage::AttachMount)
         }
         What::Symlink(to) => {
             let (dir, name) = parent_of(root, target).at(Stage::MakeTarget)?;
@@ -83,8 +90,8 @@ fn open_or_make_dir(root: BorrowedFd<'_>, target: &Target, mode: u32) -> SysResu
 }
 
 /// The file, or a new empty one for the mount to cover.
-fn open_or_make_file(root: BorrowedFd<'_>, target: &Target) -> SysResult<OwnedFd> {
-    let open = || resolve::open(root, &target.path, libc::O_PATH);
+fn open_or_make_file(root: BorrowedFd<'_>, target: &Target, flags: i32) -> SysResult<OwnedFd> {
+    let open = || resolve::open(root, &target.path, libc::O_PATH | flags);
     let found = match open() {
         Err(Errno::ENOENT) => {
             let (dir, name) = parent_of(root, target)?;

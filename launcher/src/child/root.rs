@@ -70,12 +70,11 @@ pub fn take_mounts(prepared: &Prepared<'_>) -> Result<(), Failure> {
         object: index as u16,
     })?;
     for (index, step) in prepared.plan.iter().enumerate() {
-        let taken = step.source.as_ref().map_or(Ok(()), Source::take);
+        let taken = step.sources().try_for_each(Source::take);
         taken.at_object(Stage::CloneSource, index)?;
     }
-    if let Some(source) = prepared.overlay.as_ref().and_then(Overlay::source) {
-        source.take().at(Stage::MountOverlay)?;
-    }
+    let mut of_rootfs = prepared.overlay.iter().flat_map(Overlay::sources);
+    of_rootfs.try_for_each(Source::take).at(Stage::MountOverlay)?;
     if prepared.rootfs.tree().is_none() {
         prepared.rootfs.take(At::Cwd).at(Stage::CloneRoot)?;
     }

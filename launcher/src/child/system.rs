@@ -1,18 +1,37 @@
-//! /sys and /sys/fs/cgroup, read-only. A container lives without them, so what the kernel
-//! refuses is left out, and `--verbose` says so.
+//! /proc; and /sys and /sys/fs/cgroup, read-only. A container lives without those two, so what the
+//! kernel refuses is left out, and `--verbose` says so.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
 use init::stage::Stage;
 
-use super::reporter::{Failure, Reporter};
+use super::reporter::{At as _, Failure, Reporter};
 use super::root;
 use crate::prepare::{Prepared, Source};
-use crate::sys::file::At;
+use crate::spec::Spec;
+use crate::sys::file::{self, At};
 use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID, RDONLY};
 use crate::sys::{Result as SysResult, mount};
 
 const FLAGS: u64 = RDONLY | NOSUID | NODEV | NOEXEC;
+
+/// Mounts a proc of the container's own.
+///
+/// The kernel lets a user namespace do that only while another one is fully visible in its mount
+/// namespace (fs/namespace.c, mount_too_revealing): before the host's tree is cut away. But after
+/// the plan, which a link in a hostile rootfs could have put over a file in here.
+///
+/// Such a link at /proc itself would put proc elsewhere, and its masks with it (CVE-2019-19921).
+pub fn mount_proc(spec: &Spec, root: BorrowedFd<'_>) -> Result<(), Failure> {
+    let mount = || {
+        let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW;
+        let target = file::open(At::Dir(root), c"proc", flags)?;
+        let options = spec.proc_options.iter().map(|(key, value)| (*key, value.as_c_str()));
+        let proc = mount::create(c"proc", options, NOSUID | NODEV | NOEXEC)?;
+        mount::attach(proc.as_fd(), At::Dir(target.as_fd()), c"")
+    };
+    mount().at(Stage::MountProc)
+}
 
 /// Mounts both, as far as they can be had.
 pub fn mount_sys(

@@ -20,6 +20,7 @@ use crate::error::Error;
 use crate::log::Log;
 use crate::prepare::ids::RootfsIds;
 use crate::prepare::{Order, Prepared};
+use crate::spec::Spec;
 use crate::sys::file;
 use crate::sys::{Errno, mount, process};
 pub use pid_file::PidFile;
@@ -63,8 +64,10 @@ pub fn admit(
     log.step(format_args!("clone3 into pid {pid}"));
     let start = || {
         let number = prepared.caller.proc.number(pid)?;
-        let namespaces =
-            prepared.spec.status_fd.map(|_| Namespaces::of(&prepared.caller.proc, number));
+        let namespaces = prepared
+            .spec
+            .status_fd
+            .map(|_| Namespaces::of(&prepared.caller.proc, number, late_namespace(prepared.spec)));
         let container = Container { pid, number, channel, namespaces };
         container.prepare_ids(prepared, log)?;
         // A core of ours would tell of the host. Not before the last clone3: a child that is not
@@ -76,6 +79,11 @@ pub fn admit(
         // Its channel is closed, which ends the child.
         process::wait(pid).ok();
     })
+}
+
+/// The namespace that the child makes itself, once it has been let go.
+fn late_namespace(spec: &Spec) -> Option<&'static str> {
+    spec.uptime.map(|_| "time")
 }
 
 impl Container {

@@ -3,14 +3,17 @@
 //! The caller's terminal is raw meanwhile, so that Ctrl-C, Ctrl-Z and the rest reach the
 //! container's line discipline, which turns them into signals inside. Its modes come back while
 //! the launcher is stopped, and when this value is dropped.
+//!
+//! By `--tty` there may be pipes or files in its place. Their bytes are typed as they are, and
+//! their end is typed as well, as a person does it by Ctrl-D: a terminal has no other.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use crate::error::Error;
-use crate::sys::file;
-use crate::sys::socket::pollfd;
+use crate::sys::socket::{self, pollfd};
 use crate::sys::terminal::{self, Modes};
-use crate::sys::{Errno, Result as SysResult};
+use crate::sys::{Errno, Result as SysResult, file};
 
 const CHUNK: usize = 4096;
 
@@ -18,6 +21,10 @@ const CHUNK: usize = 4096;
 pub struct Relay {
     stdin: BorrowedFd<'static>,
     stdout: BorrowedFd<'static>,
+    /// Standard input is a terminal, not a pipe or a file.
+    is_terminal: bool,
+    /// Of a pipe or a file that has ended.
+    end: Option<End>,
     /// None once the caller's terminal has hung up: closing it hangs up the container's.
     master: Option<OwnedFd>,
     /// What to give back; None while the caller's terminal is not raw.
@@ -25,6 +32,16 @@ pub struct Relay {
     /// Read from one side, not yet taken by the other.
     to_container: Vec<u8>,
     to_caller: Vec<u8>,
+}
+
+/// An end that is typed whenever nothing is left to read: a shell's command and the shell itself
+/// both have to see it, and a program that changes the terminal's modes meanwhile would miss one.
+struct End {
+    /// The container's side of its terminal, which tells.
+    peer: OwnedFd,
+    next: Instant,
+    /// Until the one after that.
+    pause: Duration,
 }
 
 /// What a round of moving bytes comes to.
@@ -42,17 +59,23 @@ impl Relay {
     pub fn start(master: OwnedFd) -> Result<Relay, Error> {
         let start = || -> SysResult<Relay> {
             let (stdin, stdout) = (file::borrow_inherited(0)?, file::borrow_inherited(1)?);
-            // The container's terminal begins as the caller's is now.
-            terminal::set_modes(master.as_fd(), &terminal::modes(stdin)?)?;
+            let modes = terminal::modes(stdin);
+            if let Ok(modes) = &modes {
+                // The container's terminal begins as the caller's is now.
+                terminal::set_modes(master.as_fd(), modes)?;
+            }
             file::set_nonblocking(master.as_fd())?;
             let mut relay = Relay {
                 stdin,
                 stdout,
+                is_terminal: modes.is_ok(),
+                end: None,
                 master: Some(master),
                 callers_modes: None,
                 to_container: Vec::new(),
                 to_caller: Vec::new(),
             };
+            relay.pass_size_on();
             relay.resume()?;
             Ok(relay)
         };
@@ -69,7 +92,8 @@ impl Relay {
 
     /// Makes the caller's terminal raw (again), if it is ours to change.
     pub fn resume(&mut self) -> SysResult<()> {
-        if self.callers_modes.is_none() && terminal::is_foreground(self.stdin) {
+        let is_cooked = self.is_terminal && self.callers_modes.is_none();
+        if is_cooked && terminal::is_foreground(self.stdin) {
             let modes = terminal::modes(self.stdin)?;
             terminal::set_modes(self.stdin, &modes.raw())?;
             self.callers_modes = Some(modes);
@@ -90,7 +114,8 @@ impl Relay {
             Some(master) => (master.as_raw_fd(), true),
             None => (-1, false),
         };
-        let wants_input = when(open && self.to_container.is_empty(), libc::POLLIN);
+        let has_input = open && self.end.is_none();
+        let wants_input = when(has_input && self.to_container.is_empty(), libc::POLLIN);
         let wants_output = when(open && self.to_caller.is_empty(), libc::POLLIN);
         let gives_input = when(open && !self.to_container.is_empty(), libc::POLLOUT);
         [
@@ -103,16 +128,11 @@ impl Relay {
     /// Moves what can be moved, by what poll(2) said of [`Relay::interests`].
     pub fn serve(&mut self, ready: &[pollfd]) -> Served {
         let &[input, master, output] = ready else { return Served::Well };
-        let mut served = Served::Well;
-        if input.revents & libc::POLLIN != 0 {
-            // A shell that brings a running job to the foreground does not say so: input tells.
-            self.resume().ok();
-        }
-        if input.revents & libc::POLLIN != 0 && self.callers_modes.is_none() {
-            served = Served::InBackground;
-        } else if input.revents != 0 && fill(self.stdin, &mut self.to_container).is_err() {
-            self.hang_up();
-        }
+        let served = match input.revents {
+            0 => Served::Well,
+            events => self.take_input(events),
+        };
+        self.type_end();
         if let Some(fd) = self.master.as_ref().map(AsFd::as_fd) {
             if master.revents & (libc::POLLIN | libc::POLLHUP) != 0 && self.to_caller.is_empty() {
                 // EIO: nobody inside has the terminal open just now, which may yet change; only
@@ -129,9 +149,47 @@ impl Relay {
         served
     }
 
+    fn take_input(&mut self, events: i16) -> Served {
+        if self.is_terminal && events & libc::POLLIN != 0 {
+            // A shell that brings a running job to the foreground does not say so: input tells.
+            self.resume().ok();
+            if self.callers_modes.is_none() {
+                return Served::InBackground;
+            }
+        }
+        if fill(self.stdin, &mut self.to_container).is_err() {
+            match self.master.as_ref().filter(|_| !self.is_terminal).map(End::begin) {
+                Some(Ok(end)) => self.end = Some(end),
+                _ => self.hang_up(),
+            }
+        }
+        Served::Well
+    }
+
+    /// How long nothing may happen before [`Relay::serve`] is called.
+    pub fn timeout(&self) -> Option<Duration> {
+        let end = self.end.as_ref().filter(|_| self.master.is_some())?;
+        Some(end.next.saturating_duration_since(Instant::now()))
+    }
+
+    fn type_end(&mut self) {
+        let (Some(end), Some(master)) = (&mut self.end, &self.master) else { return };
+        let now = Instant::now();
+        if now < end.next {
+            return;
+        }
+        end.next = now + end.pause;
+        end.pause = (end.pause * 2).min(End::LONGEST);
+        if self.to_container.is_empty() && socket::is_readable(end.peer.as_fd()) == Ok(false) {
+            let modes = terminal::modes(master.as_fd());
+            self.to_container.extend(modes.map(|modes| modes.end_of_input()));
+        }
+    }
+
     /// The window was resized.
     pub fn pass_size_on(&self) {
-        if let (Some(master), Ok(size)) = (&self.master, terminal::size(self.stdin)) {
+        let size = terminal::size(self.stdin).or_else(|_| terminal::size(self.stdout));
+        if let (Some(master), Ok(size)) = (&self.master, size) {
             terminal::set_size(master.as_fd(), &size).ok();
         }
     }
@@ -159,13 +217,23 @@ impl Relay {
     }
 }
 
+impl End {
+    const LONGEST: Duration = Duration::from_secs(1);
+
+    fn begin(master: &OwnedFd) -> SysResult<End> {
+        let peer = terminal::open_peer(master.as_fd())?;
+        Ok(End { peer, next: Instant::now(), pause: Duration::from_millis(10) })
+    }
+}
+
 impl Drop for Relay {
     fn drop(&mut self) {
         self.suspend();
     }
 }
 
-/// Reads into an empty buffer. A raw terminal is at its end only when it has hung up.
+/// Reads into an empty buffer; the end is an error. A raw terminal is there only when it has hung
+/// up.
 fn fill(from: BorrowedFd<'_>, buffer: &mut Vec<u8>) -> SysResult<()> {
     buffer.resize(CHUNK, 0);
     let count = file::read(from, buffer);

@@ -69,10 +69,19 @@ impl Status {
 pub struct Namespaces(String);
 
 impl Namespaces {
-    /// Reads them. To be done while the process is known to be there.
-    pub fn of(proc: &Proc, pid: i32) -> Namespaces {
-        let entry = |name: &&str| Some(format!("\"{name}\":{}", inode(proc, pid, name)?));
-        Namespaces(NAMES.iter().filter_map(entry).collect::<Vec<_>>().join(","))
+    /// Reads them, but for the one that is yet to be made. To be done while the process is known to
+    /// be there.
+    pub fn of(proc: &Proc, number: i32, without: Option<&str>) -> Namespaces {
+        let entry = |name: &&str| Some(format!("\"{name}\":{}", inode(proc, number, name)?));
+        let names = NAMES.iter().filter(|name| Some(**name) != without);
+        Namespaces(names.filter_map(entry).collect::<Vec<_>>().join(","))
+    }
+
+    /// Adds one that has been made by now, if the process has not ended.
+    pub fn add(&mut self, proc: &Proc, number: i32, name: &str) {
+        if let Some(inode) = inode(proc, number, name) {
+            self.0 += &format!(",\"{name}\":{inode}");
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use init::stage::Stage;
 use super::diagnose;
 use super::relay::{Relay, Served};
 use super::status::Namespaces;
-use super::{Container, PidFile, Status};
+use super::{Container, PidFile, Status, late_namespace};
 use crate::advice;
 use crate::error::Error;
 use crate::log::Log;
@@ -109,7 +109,8 @@ impl Watch<'_> {
         if let Some(relay) = &self.relay {
             fds.extend(relay.interests());
         }
-        socket::poll(&mut fds).map_err(|errno| Error::at("Supervise", "poll", errno))?;
+        let timeout = self.relay.as_ref().and_then(Relay::timeout);
+        socket::poll(&mut fds, timeout).map_err(|errno| Error::at("Supervise", "poll", errno))?;
         if fds[1].revents != 0 {
             self.read_reports()?;
         }
@@ -195,7 +196,13 @@ impl Watch<'_> {
                 if let Some(file) = &mut self.pid_file {
                     file.publish(self.container.pid)?;
                 }
-                if let Some(namespaces) = &self.container.namespaces {
+                if let Some(namespaces) = &mut self.container.namespaces {
+                    let proc = &self.prepared.caller.proc;
+                    if let Some(name) = late_namespace(self.prepared.spec)
+                        && let Ok(number) = proc.number(self.container.pid)
+                    {
+                        namespaces.add(proc, number, name);
+                    }
                     self.status.started(self.container.pid, namespaces);
                 }
             }
@@ -210,7 +217,7 @@ impl Watch<'_> {
         if let Some(namespaces) = &mut self.container.namespaces
             && let Ok(number) = proc.number(self.container.pid)
         {
-            *namespaces = Namespaces::of(proc, number);
+            *namespaces = Namespaces::of(proc, number, late_namespace(self.prepared.spec));
         }
     }
 

@@ -1,4 +1,4 @@
-//! What `--file` puts into the container, read once: a pipe gives it only once, and a start may
+//! What files the plan puts into the container hold, read once: a pipe gives it only once, and a start may
 //! need a second try.
 
 use std::fs::File;
@@ -23,6 +23,7 @@ pub fn read(spec: &Spec) -> Result<Vec<Vec<u8>>, Error> {
 fn read_one(content: &Content) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     let read = match content {
+        Content::Text(text) => return Ok(text.clone()),
         Content::Path(path) => File::open(std::ffi::OsStr::from_bytes(path.to_bytes()))
             .and_then(|mut file| file.read_to_end(&mut bytes)),
         Content::Descriptor(number) => {
@@ -33,8 +34,9 @@ fn read_one(content: &Content) -> Result<Vec<u8>, Error> {
         let shown = match content {
             Content::Path(path) => path.to_string_lossy().into_owned(),
             Content::Descriptor(number) => format!("descriptor {number}"),
+            Content::Text(_) => String::new(),
         };
-        Error::at("ReadFile", format_args!("read {shown} for --file"), errno_of(&error))
+        Error::at("ReadFile", format_args!("read {shown} for the container"), errno_of(&error))
     })
 }
 

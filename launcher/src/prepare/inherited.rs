@@ -16,7 +16,7 @@ pub struct Inherited {
     pub mask: SignalSet,
     /// The limits that were too low for the set-up, each with its number.
     pub limits: Vec<(u32, Limit)>,
-    /// What `--file` puts into the container, in the order of the plan.
+    /// What the files hold that the plan puts into the container, in its order.
     pub contents: Vec<Vec<u8>>,
 }
 

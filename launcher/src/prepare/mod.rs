@@ -39,7 +39,7 @@ use crate::spec::mounts::What;
 use crate::spec::{Changes, Spec};
 use crate::sys::file;
 use crate::sys::process::Words;
-use crate::sys::{Errno, Result as SysResult, terminal};
+use crate::sys::{Errno, Result as SysResult, system, terminal};
 use account::Account;
 use activation::Activation;
 pub use activation::NOTIFY_NAME;
@@ -80,7 +80,9 @@ pub struct Prepared<'a> {
     pub account: Account,
     /// The descriptors that the command inherits.
     pub keep_fds: Vec<BorrowedFd<'static>>,
-    /// The container gets a terminal of its own, because the caller has one.
+    /// For its time namespace, as the kernel takes them.
+    pub clock_offsets: Option<String>,
+    /// The container gets a terminal of its own.
     pub terminal: bool,
     /// Standard error is one too, and goes there.
     pub stderr_is_terminal: bool,
@@ -139,7 +141,7 @@ pub fn prepare<'a>(
         Changes::InPlace if rootfs.is_image() && !spec.read_only => &Changes::Dropped,
         other => other,
     };
-    let overlay = Overlay::open(changes, &caller, rootfs.is_by_path())?;
+    let overlay = Overlay::over_rootfs(changes, &caller, rootfs.is_by_path())?;
     let program = program::open(spec.init.as_deref())?;
     let filter = filter::open(&spec.confine)?;
     let label = label::look_up(spec.confine.label.as_ref())?;
@@ -165,7 +167,8 @@ pub fn prepare<'a>(
         environment: Words::new(environment),
         account,
         keep_fds,
-        terminal: is_terminal(0) && is_terminal(1) && may_take(0),
+        clock_offsets: spec.uptime.map(clock_offsets),
+        terminal: spec.tty.unwrap_or_else(|| is_terminal(0) && is_terminal(1) && may_take(0)),
         stderr_is_terminal: is_terminal(2),
         inherited,
     })
@@ -198,18 +201,17 @@ impl Prepared<'_> {
 
     /// Sources of the host's whose files belong to the same ids inside as those of the rootfs.
     pub fn shown_with_owners(&self) -> impl Iterator<Item = &Source> {
-        let binds = self.plan.iter().filter_map(|step| match &step.mount.what {
-            What::Bind(bind) if bind.idmap => step.source.as_ref(),
-            _ => None,
-        });
-        binds.chain(self.overlay.as_ref().and_then(Overlay::source))
+        let is_shown =
+            |step: &&Step<'_>| !matches!(&step.mount.what, What::Bind(bind) if !bind.idmap);
+        let of_plan = self.plan.iter().filter(is_shown).flat_map(Step::sources);
+        of_plan.chain(self.overlay.iter().flat_map(Overlay::sources))
     }
 
     /// Attaches the rootfs over `/`, and changes into it.
     pub fn attach_root(&self) -> SysResult<()> {
         match &self.overlay {
             None => self.rootfs.attach(),
-            Some(overlay) => overlay.attach(self.rootfs.dir()),
+            Some(overlay) => overlay.attach_over(self.rootfs.dir()),
         }
     }
 
@@ -255,6 +257,18 @@ impl Prepared<'_> {
         words.extend(self.spec.command.iter().cloned());
         Words::new(words)
     }
+}
+
+/// What makes the clocks that count from the machine's start show these seconds now
+/// (time_namespaces(7)).
+fn clock_offsets(uptime: u32) -> String {
+    let offset = |name: &str, clock| {
+        let now = system::clock(clock);
+        // Back to the second before, and forward by what was left of it.
+        let (seconds, rest) = (i64::from(uptime) - now.tv_sec - 1, 1_000_000_000 - now.tv_nsec);
+        format!("{name} {} {}\n", seconds + rest / 1_000_000_000, rest % 1_000_000_000)
+    };
+    offset("monotonic", libc::CLOCK_MONOTONIC) + &offset("boottime", libc::CLOCK_BOOTTIME)
 }
 
 fn borrow(number: i32) -> Result<BorrowedFd<'static>, Error> {

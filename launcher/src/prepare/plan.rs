@@ -3,7 +3,7 @@
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;
 
-use super::{Caller, Inherited, Source};
+use super::{Caller, Inherited, Overlay, Source};
 use crate::error::Error;
 use crate::log::Log;
 use crate::spec::Spec;
@@ -16,8 +16,17 @@ pub struct Step<'a> {
     pub mount: &'a Mount,
     /// Of a bind; none where an optional source is missing.
     pub source: Option<Source>,
+    /// Of an overlay.
+    pub overlay: Option<Overlay>,
     /// Of a file.
     pub content: &'a [u8],
+}
+
+impl Step<'_> {
+    /// What it takes from the host.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        self.source.iter().chain(self.overlay.iter().flat_map(Overlay::sources))
+    }
 }
 
 /// Opens the sources, as the caller and from the caller's directory.
@@ -38,7 +47,13 @@ pub fn open<'a>(
             What::File { .. } => contents.next().map_or(&[][..], Vec::as_slice),
             _ => &[],
         };
-        Ok(Step { mount, source, content })
+        let overlay = match &mount.what {
+            What::Overlay { lower, upper, .. } => {
+                Some(Overlay::of_plan(lower, upper.as_deref(), caller, by_path)?)
+            }
+            _ => None,
+        };
+        Ok(Step { mount, source, overlay, content })
     };
     spec.mounts.iter().map(&mut open).collect()
 }

@@ -40,6 +40,11 @@ impl Rootfs {
             }
             other => other.map_err(|errno| opened(errno).advise_maybe(advice(path, errno)))?,
         };
+        // The file that the image layout of OCI demands (image-layout.md).
+        if file::open(At::Dir(dir.as_fd()), c"oci-layout", libc::O_PATH).is_ok() {
+            return Err(Error::refused("OpenRootfs", format!("{shown} is an OCI image layout"))
+                .advise("`cargo xtask rootfs --from` unpacks it"));
+        }
         let stat = file::stat_fd(dir.as_fd()).map_err(opened)?;
         let by_path = if has_setattr {
             Vec::new()

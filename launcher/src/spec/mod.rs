@@ -6,10 +6,12 @@
 
 pub mod capability;
 pub mod confine;
+pub mod dns;
 pub mod environment;
 pub mod idmap;
 pub mod limits;
 pub mod mounts;
+mod time;
 pub mod user;
 
 use std::ffi::{CStr, CString};
@@ -21,7 +23,7 @@ use confine::Confinement;
 use environment::Environment;
 use idmap::IdMap;
 use limits::Limits;
-use mounts::{Mount, Target};
+use mounts::{Mount, MountOption, Target};
 use user::UserSpec;
 
 /// A container as asked for.
@@ -39,10 +41,14 @@ pub struct Spec {
     pub workdir: CString,
     /// What is mounted besides the rootfs, in this order.
     pub mounts: Vec<Mount>,
+    /// Those of /proc.
+    pub proc_options: Vec<MountOption>,
     /// The rootfs cannot be changed.
     pub read_only: bool,
     /// What becomes of changes to it.
     pub changes: Changes,
+    /// Whether it has a terminal of its own, if that is not for us to find out.
+    pub tty: Option<bool>,
     pub user: UserSpec,
     pub userns: Userns,
     /// Namespaces to keep the host's of.
@@ -54,6 +60,8 @@ pub struct Spec {
     /// PID 1 instead of the built-in init.
     pub init: Option<CString>,
     pub grace_ms: u32,
+    /// How long the container has been up when it starts, if not as long as the host.
+    pub uptime: Option<u32>,
     pub die_by_signal: bool,
     pub pid_file: Option<CString>,
     pub status_fd: Option<i32>,
@@ -127,19 +135,32 @@ impl Spec {
         if share.uts && args.hostname.is_some() {
             return Err(Error::misuse("--hostname would set the host's name with --share uts"));
         }
+        let hostname = parse_hostname(args.hostname.as_ref())?;
+        let names = dns::files(args.dns.as_ref(), hostname.to_bytes(), share)?;
+        let mounts = Mount::plan(args, &typed.order, names)?;
+        let confine = Confinement::parse(args)?;
+        let is_read_only = args.read_only || mounts.iter().any(Mount::is_read_only);
+        if is_read_only && confine.capabilities.bounding & 1 << capability::SYS_ADMIN != 0 {
+            return Err(Error::misuse(
+                "--read-only and ro do not hold against a command with CAP_SYS_ADMIN, which could \
+                 clear them",
+            ));
+        }
         Ok(Spec {
             rootfs: args.rootfs.to_c_string(),
             command,
             environment: Environment::parse(&args.env, args.keep_env)?,
-            hostname: parse_hostname(args.hostname.as_ref())?,
+            hostname,
             workdir: parse_workdir(args.workdir.as_ref(), Mount::here(args)?)?,
-            mounts: Mount::plan(args, &typed.order)?,
+            mounts,
+            proc_options: Mount::proc_options(args)?,
             read_only: args.read_only,
             changes: parse_changes(args)?,
+            tty: parse_tty(args)?,
             user: UserSpec::parse(args.user.as_ref())?,
             userns: parse_userns(args)?,
             share,
-            confine: Confinement::parse(args)?,
+            confine,
             limits: Limits::parse(args)?,
             keep_fds: args
                 .keep_fd
@@ -148,7 +169,8 @@ impl Spec {
                 .collect::<Result<_, _>>()?,
             init: parse_path("--init", args.init.as_ref())?,
             on_exit: on_exit(args)?,
-            grace_ms: parse_grace(args.grace.as_ref())?,
+            grace_ms: time::grace(args.grace.as_ref())?,
+            uptime: time::uptime(args.uptime.as_ref(), share)?,
             die_by_signal: args.die_by_signal,
             pid_file: parse_path("--pid-file", args.pid_file.as_ref())?,
             status_fd: parse_status_fd(args.status_fd.as_ref())?,
@@ -203,6 +225,13 @@ fn parse_changes(args: &Args) -> Result<Changes, Error> {
     }
 }
 
+fn parse_tty(args: &Args) -> Result<Option<bool>, Error> {
+    match (args.tty, args.no_tty) {
+        (true, true) => Err(Error::misuse("--tty and --no-tty exclude each other")),
+        (tty, no_tty) => Ok((tty || no_tty).then_some(tty)),
+    }
+}
+
 fn parse_path(option: &str, word: Option<&Word>) -> Result<Option<CString>, Error> {
     match word {
         Some(word) if word.0.is_empty() => Err(Error::misuse(format!("{option} is empty"))),
@@ -223,31 +252,6 @@ fn parse_fd(option: &str, word: &Word) -> Result<i32, Error> {
         .ok_or_else(|| {
             Error::misuse(format!("{option} {} is not a descriptor's number", word.show()))
         })
-}
-
-/// Seconds, with or without a fraction, to milliseconds. By hand: the tables that parse a float
-/// are a thirtieth of the binary.
-fn parse_grace(word: Option<&Word>) -> Result<u32, Error> {
-    const MAX_SECONDS: u32 = 1_000_000;
-    let Some(word) = word else { return Ok(0) };
-    let text = word.show();
-    let parse = || {
-        let (whole, fraction) = text.split_once('.').unwrap_or((&text, "0"));
-        let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-        if !digits(whole) || !digits(fraction) {
-            return None;
-        }
-        let seconds = whole.parse::<u32>().ok().filter(|&seconds| seconds <= MAX_SECONDS)?;
-        let mut thousandths = fraction.bytes().chain(*b"000").map(|digit| u32::from(digit - b'0'));
-        let mut next = || thousandths.next().unwrap_or(0);
-        let millis = next() * 100 + next() * 10 + next();
-        // What is finer still counts as a whole one: more than nothing must not become nothing.
-        let finer = fraction.bytes().skip(3).any(|digit| digit != b'0');
-        Some(seconds * 1000 + millis + u32::from(finer))
-    };
-    parse().ok_or_else(|| {
-        Error::misuse(format!("--grace {text} is not a number of seconds up to {MAX_SECONDS}"))
-    })
 }
 
 fn parse_share(words: &[Word]) -> Result<Shared, Error> {
@@ -349,15 +353,6 @@ mod tests {
     }
 
     #[test]
-    fn grace_is_seconds() {
-        assert_eq!(spec(&["--grace", "1.5", "r"]).unwrap().grace_ms, 1500);
-        assert_eq!(spec(&["--grace", "0.0001", "r"]).unwrap().grace_ms, 1);
-        assert_eq!(spec(&["--grace", "12.3456", "r"]).unwrap().grace_ms, 12346);
-        assert_eq!(spec(&["--grace", "7", "r"]).unwrap().grace_ms, 7000);
-        assert_eq!(spec(&["r"]).unwrap().grace_ms, 0);
-    }
-
-    #[test]
     fn words_that_make_no_sense_are_refused_and_named() {
         for (words, part) in [
             (&[][..], "no ROOTFS"),
@@ -365,12 +360,6 @@ mod tests {
             (&["r", ""], "COMMAND is an empty word"),
             (&["--hostname=", "r"], "--hostname"),
             (&["--workdir", "x", "r"], "not absolute"),
-            (&["--grace", "-1", "r"], "--grace -1"),
-            (&["--grace", "inf", "r"], "--grace inf"),
-            (&["--grace", "nan", "r"], "--grace nan"),
-            (&["--grace", "1.", "r"], "--grace 1."),
-            (&["--grace", ".5", "r"], "--grace .5"),
-            (&["--grace", "1000001", "r"], "--grace 1000001"),
             (&["--keep-fd", "+3", "r"], "--keep-fd +3"),
             (&["--keep-fd", "99999999999", "r"], "--keep-fd"),
             (&["--status-fd", "x", "r"], "--status-fd x"),

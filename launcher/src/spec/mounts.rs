@@ -10,6 +10,7 @@ use std::ffi::{CStr, CString};
 
 use crate::args::Args;
 use crate::error::Error;
+use crate::sys::mount::attr::RDONLY;
 use crate::words::Word;
 
 /// A step of the plan.
@@ -21,13 +22,23 @@ pub struct Mount {
     pub optional: bool,
 }
 
+/// A file system's own, as the kernel takes it.
+pub type MountOption = (&'static CStr, CString);
+
 /// What is put there.
 #[derive(Debug, PartialEq, Eq)]
 pub enum What {
     Bind(Bind),
     /// A new tmpfs with these options and flags.
     Tmpfs {
-        options: Vec<(&'static CStr, CString)>,
+        options: Vec<MountOption>,
+        flags: u64,
+    },
+    /// Directories of the host's over one another, uppermost first.
+    Overlay {
+        lower: Vec<CString>,
+        /// What is changed goes there, or is gone at the end.
+        upper: Option<CString>,
         flags: u64,
     },
     /// A new mqueue file system.
@@ -64,6 +75,7 @@ pub struct Bind {
 pub enum Content {
     Descriptor(i32),
     Path(CString),
+    Text(Vec<u8>),
 }
 
 /// An absolute path inside.
@@ -74,6 +86,14 @@ pub struct Target {
     pub above: Vec<CString>,
 }
 
+impl Target {
+    /// A file in /etc.
+    pub fn in_etc(name: &str) -> Target {
+        let path = CString::new(["etc/", name].concat()).unwrap_or_default();
+        Target { path, above: vec![c"etc".to_owned()] }
+    }
+}
+
 /// Where `--here` puts the current directory.
 pub const HERE: &[u8] = b"/app";
 
@@ -82,6 +102,16 @@ pub const HERE: &[u8] = b"/app";
 const VOLATILE: [&[u8]; 3] = [b"/tmp:mode=1777", b"/run:mode=755", b"/var/tmp:mode=1777"];
 
 impl Mount {
+    /// What is put there cannot be changed.
+    pub fn is_read_only(&self) -> bool {
+        let flags = match &self.what {
+            What::Bind(bind) => bind.flags,
+            What::Tmpfs { flags, .. } | What::Overlay { flags, .. } => *flags,
+            _ => 0,
+        };
+        flags & RDONLY != 0
+    }
+
     fn new(target: Target, what: What) -> Mount {
         Mount { target, what, optional: false }
     }
@@ -92,14 +122,21 @@ impl Mount {
         Ok(mount.map(|mount| mount.target))
     }
 
-    /// The plan that was typed: argh gives the values option by option, `order` the options.
-    pub fn plan(args: &Args, order: &[String]) -> Result<Vec<Mount>, Error> {
+    /// The options of /proc.
+    pub fn proc_options(args: &Args) -> Result<Vec<MountOption>, Error> {
+        args.proc_options.as_ref().map_or(Ok(Vec::new()), forms::proc_options)
+    }
+
+    /// The plan that was typed: argh gives the values option by option, `order` the options. What
+    /// other options ask for comes first, so that a mount of the user's is on top of it.
+    pub fn plan(args: &Args, order: &[String], others: Vec<Mount>) -> Result<Vec<Mount>, Error> {
         let mut typed = [
             ("--bind", args.bind.iter()),
             ("--mount", args.mount.iter()),
             ("--dev-bind", args.dev_bind.iter()),
             ("--device", args.device.iter()),
             ("--tmpfs", args.tmpfs.iter()),
+            ("--overlay", args.overlay.iter()),
             ("--mqueue", args.mqueue.iter()),
             ("--file", args.file.iter()),
             ("--symlink", args.symlink.iter()),
@@ -116,7 +153,6 @@ impl Mount {
             let mount = forms::parse("--tmpfs", &Word(word.to_vec()))?;
             Ok(Mount { optional: true, ..mount })
         });
-        // First, so that a mount of the user's on one of them is on top.
-        volatile.chain(typed).collect()
+        volatile.chain(others.into_iter().map(Ok)).chain(typed).collect()
     }
 }

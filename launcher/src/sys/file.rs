@@ -43,12 +43,6 @@ pub fn create_empty(dir: BorrowedFd<'_>, name: &CStr) -> Result<()> {
     create(dir, name, 0o644).map(drop)
 }
 
-/// unlinkat(2).
-pub fn remove(dir: BorrowedFd<'_>, name: &CStr) -> Result<()> {
-    // SAFETY: the path ends with NUL.
-    unsafe { syscall!(Sysno::unlinkat, dir.as_raw_fd(), name.as_ptr(), 0) }.map(drop)
-}
-
 /// struct open_how of linux/openat2.h.
 #[repr(C)]
 struct OpenHow {

@@ -257,6 +257,19 @@ pub fn set_hostname(name: &CStr) -> Result<()> {
     unsafe { syscall!(Sysno::sethostname, name.as_ptr(), name.count_bytes()) }.map(drop)
 }
 
+/// unshare(CLONE_NEWTIME): a time namespace for children and for who enters it.
+pub fn make_time_namespace() -> Result<()> {
+    const CLONE_NEWTIME: i32 = 0x80;
+    // SAFETY: it takes no memory.
+    unsafe { syscall!(Sysno::unshare, CLONE_NEWTIME) }.map(drop)
+}
+
+/// setns(2).
+pub fn enter_namespace(namespace: BorrowedFd<'_>) -> Result<()> {
+    // SAFETY: it takes no memory.
+    unsafe { syscall!(Sysno::setns, namespace.as_raw_fd(), 0) }.map(drop)
+}
+
 /// Lets processes of the same user look at this one, and write its id maps.
 pub fn make_dumpable() -> Result<()> {
     // SAFETY: this option takes a number.

@@ -1,6 +1,7 @@
 //! The channel between parent and child: a pair of sockets that keep packets apart.
 
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use syscalls::{Sysno, syscall};
 
@@ -75,10 +76,15 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<(usize, Opti
 /// What to wait for on a descriptor, and what came.
 pub use libc::pollfd;
 
-/// ppoll(2) without a time limit or a change of mask.
-pub fn poll(fds: &mut [pollfd]) -> Result<()> {
-    // SAFETY: pointer and length are of one slice; no timeout and no mask are given.
-    match unsafe { syscall!(Sysno::ppoll, fds.as_mut_ptr(), fds.len(), 0, 0, 0) } {
+/// ppoll(2) without a change of mask.
+pub fn poll(fds: &mut [pollfd], timeout: Option<Duration>) -> Result<()> {
+    let time = timeout.map(|time| libc::timespec {
+        tv_sec: time.as_secs() as _,
+        tv_nsec: i64::from(time.subsec_nanos()),
+    });
+    let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: pointer and length are of one slice; `time` is null or one timespec; no mask is given.
+    match unsafe { syscall!(Sysno::ppoll, fds.as_mut_ptr(), fds.len(), time, 0, 0) } {
         Err(super::Errno::EINTR) => Ok(()),
         other => other.map(drop),
     }
@@ -86,9 +92,16 @@ pub fn poll(fds: &mut [pollfd]) -> Result<()> {
 
 /// Whether the other side is gone already.
 pub fn is_hung_up(socket: BorrowedFd<'_>) -> Result<bool> {
-    let mut fd = pollfd { fd: socket.as_raw_fd(), events: 0, revents: 0 };
-    let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: one pollfd and one timespec, both live.
-    unsafe { syscall!(Sysno::ppoll, &raw mut fd, 1, &raw const now, 0, 0) }?;
-    Ok(fd.revents & libc::POLLHUP != 0)
+    look(socket, 0).map(|events| events & libc::POLLHUP != 0)
+}
+
+/// Whether there is something to read.
+pub fn is_readable(fd: BorrowedFd<'_>) -> Result<bool> {
+    look(fd, libc::POLLIN).map(|events| events & libc::POLLIN != 0)
+}
+
+fn look(fd: BorrowedFd<'_>, events: i16) -> Result<i16> {
+    let mut entry = [pollfd { fd: fd.as_raw_fd(), events, revents: 0 }];
+    poll(&mut entry, Some(Duration::ZERO))?;
+    Ok(entry[0].revents)
 }

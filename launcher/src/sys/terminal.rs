@@ -64,6 +64,11 @@ impl Modes {
         self.characters[libc::VTIME] = 0;
         self
     }
+
+    /// The key that ends the input.
+    pub fn end_of_input(&self) -> u8 {
+        self.characters[libc::VEOF]
+    }
 }
 
 /// The size of a terminal.

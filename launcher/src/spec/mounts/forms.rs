@@ -3,7 +3,7 @@
 use std::ffi::{CStr, CString};
 
 use super::fields::Fields;
-use super::{Bind, Content, Mount, What};
+use super::{Bind, Content, Mount, MountOption, What};
 use crate::error::Error;
 use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID, RDONLY};
 use crate::words::Word;
@@ -17,6 +17,7 @@ pub fn parse(option: &str, value: &Word) -> Result<Mount, Error> {
         "--dev-bind" => bind(fields, NOSUID, false),
         "--device" => device(fields),
         "--tmpfs" => tmpfs(fields),
+        "--overlay" => overlay(fields),
         "--mqueue" => Ok(Mount::new(fields.only()?, What::Mqueue)),
         "--file" => file(fields),
         "--symlink" => symlink(fields),
@@ -102,6 +103,51 @@ fn tmpfs(fields: Fields<'_>) -> Result<Mount, Error> {
 }
 
 const TMPFS_OPTIONS: [&CStr; 5] = [c"size", c"mode", c"nr_inodes", c"uid", c"gid"];
+
+/// `DST:lower=DIR[,lower=DIR…][,upper=DIR][,ro]`.
+fn overlay(fields: Fields<'_>) -> Result<Mount, Error> {
+    /// More would not go into the 256 bytes that fsconfig(2) takes.
+    const LOWER_MAX: usize = 64;
+    let [target, options] = fields.up_to()?;
+    let target = fields.target(target.unwrap_or_default())?;
+    let (mut lower, mut upper, mut flags) = (Vec::new(), None, NOSUID | NODEV);
+    for word in fields.options(options) {
+        let path = |bytes: &[u8]| match bytes {
+            [] => Err(fields.wrong("a path is missing")),
+            bytes => Ok(CString::new(bytes).unwrap_or_default()),
+        };
+        match (word.strip_prefix(b"lower="), word.strip_prefix(b"upper="), word.as_slice()) {
+            (Some(directory), ..) => lower.push(path(directory)?),
+            (_, Some(directory), _) if upper.is_none() => upper = Some(path(directory)?),
+            (_, Some(_), _) => return Err(fields.wrong("upper= is there twice")),
+            (.., b"ro") => flags |= RDONLY,
+            _ => return Err(fields.unknown(&word, &["lower=", "upper=", "ro"])),
+        }
+    }
+    match lower.len() {
+        1..=LOWER_MAX => Ok(Mount::new(target, What::Overlay { lower, upper, flags })),
+        0 => Err(fields.wrong("lower=DIR is missing")),
+        _ => Err(fields.wrong("there are more than 64 lower=")),
+    }
+}
+
+/// `hidepid=…,subset=pid` (proc(5)).
+pub fn proc_options(word: &Word) -> Result<Vec<MountOption>, Error> {
+    let fields = Fields::of("--proc-options", &word.0);
+    let parse = |word: Vec<u8>| match word.as_slice() {
+        b"subset=pid" => Ok((c"subset", c"pid".to_owned())),
+        other => match other.strip_prefix(b"hidepid=") {
+            Some(
+                b"0" | b"1" | b"2" | b"4" | b"off" | b"noaccess" | b"invisible" | b"ptraceable",
+            ) => Ok((c"hidepid", CString::new(&other[8..]).unwrap_or_default())),
+            _ => Err(fields.unknown(other, &PROC_OPTIONS)),
+        },
+    };
+    fields.options(Some(&word.0)).into_iter().map(parse).collect()
+}
+
+const PROC_OPTIONS: [&str; 5] =
+    ["subset=pid", "hidepid=off", "hidepid=noaccess", "hidepid=invisible", "hidepid=ptraceable"];
 
 /// `SRC|FD:DST[:MODE]`.
 fn file(fields: Fields<'_>) -> Result<Mount, Error> {
@@ -211,12 +257,22 @@ mod tests {
             ("--bind", "/a:/b:readonly", "readonly"),
             ("--bind", "/a:/b:r0", "did you mean ro?"),
             ("--bind", "/a:/b:ro:x", "too many"),
+            ("--proc-options", "subset=sys", "did you mean subset=pid?"),
+            ("--proc-options", "hidepid=3", "did you mean hidepid="),
             ("--tmpfs", "/a:sice=1", "did you mean size=?"),
             ("--file", "1:/a:9", "octal"),
+            ("--overlay", "/a", "lower=DIR is missing"),
+            ("--overlay", "/a:lower=", "a path is missing"),
+            ("--overlay", "/a:lower=b,upper=c,upper=d", "twice"),
+            ("--overlay", "/a:lowr=b", "did you mean lower=?"),
             ("--symlink", "/a", "missing"),
             ("--dir", "/a:77777", "octal"),
         ] {
-            let text = parse(option, value).unwrap_err().to_string();
+            let error = match option {
+                "--proc-options" => proc_options(&Word(value.into())).unwrap_err(),
+                _ => parse(option, value).unwrap_err(),
+            };
+            let text = error.to_string();
             assert!(text.contains(part) && text.contains(option), "{option} {value}: {text}");
         }
     }
