@@ -136,7 +136,7 @@ fn colons_in_names_are_escaped() {
 fn here_is_where_the_launcher_stands() {
     let source = source();
     let rootfs = Rootfs::new().with_shell();
-    for (option, place) in [("--here", "/app"), ("--here=/work/it", "/work/it")] {
+    for (option, place) in [("--here", "/app"), ("--here=/place/it", "/place/it")] {
         let launch = Launch::on(&rootfs).option(option).directory(source.path());
         let output = launch.command(["sh", "-c", "pwd; cat data; echo; echo 1 > made"]).run().ok();
         output.prints(&[place, "text"]);
