@@ -57,7 +57,7 @@ const BOOTS: &[Boot] = &[
             ("one 2", "\u{3}"),
             ("# ", "echo code $?; sh -c 'echo two $((1+1)); sleep 1001'\n"),
             ("two 2", "\u{1a}"),
-            ("# ", "jobs; kill %1; exit 5\n"),
+            ("# ", "jobs; kill -9 %1; wait; exit 5\n"),
         ],
         shows: &[
             "code 130\r\n",
