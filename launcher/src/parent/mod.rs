@@ -124,7 +124,11 @@ impl Container {
                 log.step("idmap rootfs");
                 Ok(())
             }
-            Err(errno) if prepared.ids.rootfs_ids == RootfsIds::MapOrIdentity => {
+            // What mount_setattr(2) says of a mount that cannot be mapped, and no other: container
+            // root must not become the host's for the want of memory.
+            Err(errno @ (Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EPERM))
+                if prepared.ids.rootfs_ids == RootfsIds::MapOrIdentity =>
+            {
                 Err(Blocked::NotMappable(errno))
             }
             Err(errno) => {
