@@ -69,8 +69,13 @@ pub fn suite() -> Result<PathBuf, Error> {
 
 /// Builds the program the container tests run inside.
 pub fn probe() -> Result<PathBuf, Error> {
+    of_tests("probe")
+}
+
+/// Builds another program of the tests' package.
+pub fn of_tests(name: &str) -> Result<PathBuf, Error> {
     let mut command = static_cargo("build", &workspace::target_dir())?;
-    executable(command.args(["-p", "tests", "--bin", "probe"]), "probe")
+    executable(command.args(["-p", "tests", "--bin", name]), name)
 }
 
 /// A nested cargo in the workspace. The caller's rustflags would replace the ones that make the

@@ -4,6 +4,7 @@
 //! prints it, once. Exit code 1: it failed. Exit code 2: the command line was wrong. Exit code 3: a
 //! virtual machine gave no verdict.
 
+mod bench;
 mod build;
 mod cargo_json;
 mod console;
@@ -37,6 +38,7 @@ struct Xtask {
 #[derive(FromArgs)]
 #[argh(subcommand)]
 enum Task {
+    Bench(bench::BenchTask),
     Build(build::Build),
     Initramfs(initramfs::Initramfs),
     Rootfs(rootfs::Rootfs),
@@ -69,6 +71,7 @@ fn start(typed: impl Iterator<Item = OsString>) -> Result<(), Error> {
         return Err(Error::Misuse(text.into()));
     }
     match xtask.task {
+        Task::Bench(task) => task.run(),
         Task::Build(task) => task.run(),
         Task::Initramfs(task) => task.run(&passed_on.unwrap_or_default()),
         Task::Rootfs(task) => task.run(),

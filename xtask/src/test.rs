@@ -7,12 +7,12 @@
 mod boots;
 mod guest;
 mod images;
-mod ordinary;
+pub mod ordinary;
 mod session;
-mod stage;
+pub mod stage;
 mod subject;
 mod tally;
-mod tools;
+pub mod tools;
 mod verdict;
 mod vm;
 

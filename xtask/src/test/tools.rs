@@ -1,6 +1,7 @@
 //! Debian's own tools that the container tests start beside the launcher: a folder of them on this
 //! machine, or packed for a virtual one.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -76,6 +77,16 @@ pub fn collect(stage: &Stage) -> Result<PathBuf, Error> {
         }
     }
     Ok(folder)
+}
+
+/// PATH with such a folder before it.
+pub fn path(folder: &Path) -> OsString {
+    let mut path = folder.as_os_str().to_os_string();
+    if let Some(rest) = std::env::var_os("PATH") {
+        path.push(":");
+        path.push(rest);
+    }
+    path
 }
 
 fn unpack(tool: &Tool, place: &Path) -> Result<(), Error> {
