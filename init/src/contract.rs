@@ -1,6 +1,6 @@
 //! What the launcher wants done, as one word of numbers.
 //!
-//! init's argv is then `init -@3,FLAGS,… WORKDIR COMMAND [ARG…]`: private to the two, checked by the
+//! init's argv is then `init -@4,FLAGS,… WORKDIR COMMAND [ARG…]`: private to the two, checked by the
 //! version, which is the first number. What another program may want of init is an option
 //! ([`crate::args`]).
 
@@ -14,7 +14,7 @@ pub const LETTER: u8 = b'@';
 
 /// The terms; see [`crate::VERSION`]. An array, because a loop reads it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Terms(pub [u64; 10]);
+pub struct Terms(pub [u64; 11]);
 
 macro_rules! terms {
     ($($(#[$doc:meta])* $index:literal $name:ident: $kind:ty;)*) => {
@@ -45,6 +45,8 @@ terms! {
     8 filter: i32;
     /// How long the label is that the word behind the working directory holds; 0 if it is none.
     9 label_length: usize;
+    /// A set of Landlock's rules that the command is held to, or 0.
+    10 landlock: i32;
 }
 
 impl Terms {
@@ -109,18 +111,19 @@ mod tests {
     #[test]
     fn what_the_launcher_writes_init_reads() {
         let numbers =
-            [40, 14, 1000, u64::from(u32::MAX) - 1, 0xa804_25fb, u64::MAX, 2500, 0x2000, 15, 6];
+            [40, 14, 1000, u64::from(u32::MAX) - 1, 0xa804_25fb, u64::MAX, 2500, 0x2000, 15, 6, 16];
         let terms = Terms(numbers);
         let text = Written(terms, &[1, 20, 300]).to_string();
-        assert!(text.starts_with("-@3,40,14,1000,"), "{text}");
+        assert!(text.starts_with("-@4,40,14,1000,"), "{text}");
         let text = CString::new(text).unwrap();
-        let mut word = Word::new(&text).strip(Word::new(c"-@3")).unwrap();
+        let mut word = Word::new(&text).strip(Word::new(c"-@4")).unwrap();
         let mut got = Terms::default();
         assert_eq!(got.read(&mut word), Some(()));
         assert_eq!(got, terms);
         assert_eq!((got.report(), got.uid(), got.gid()), (14, 1000, u32::MAX - 1));
         assert_eq!((got.caps(), got.sigmask(), got.grace_ms()), (0xa804_25fb, u64::MAX, 2500));
         assert_eq!((got.ambient(), got.filter(), got.label_length()), (0x2000, 15, 6));
+        assert_eq!(got.landlock(), 16);
         let groups = std::iter::from_fn(|| next(&mut word)).collect::<Vec<_>>();
         assert_eq!(groups, [1, 20, 300]);
         assert!(terms.want(Terms::CUT_ROOT) && !terms.want(Terms::STEPS));
@@ -130,10 +133,10 @@ mod tests {
     fn too_few_numbers_are_refused() {
         for text in [
             c"",
-            c",1,2,3,4,5,6,7,8,9",
-            c",1,2,3,4,5,6,7,8,9,",
-            c",1,2,3,4,5,6,7,8,9,x",
-            c"1,2,3,4,5,6,7,8,9,10",
+            c",1,2,3,4,5,6,7,8,9,10",
+            c",1,2,3,4,5,6,7,8,9,10,",
+            c",1,2,3,4,5,6,7,8,9,10,x",
+            c"1,2,3,4,5,6,7,8,9,10,11",
         ] {
             assert_eq!(Terms::default().read(&mut Word::new(text)), None, "{text:?}");
         }

@@ -118,6 +118,11 @@ fn confine(contract: &Contract<'_>, at: impl Fn(Stage)) -> sys::Result<()> {
         at(Stage::SetNoNewPrivs);
         sys::set_no_new_privs()?;
     }
+    if terms.landlock() != 0 {
+        // Without no_new_privs it takes CAP_SYS_ADMIN; the filter may not know the call.
+        at(Stage::RestrictSelf);
+        sys::restrict_self(terms.landlock())?;
+    }
     install_filter(terms, 0, &at)?;
     at(Stage::SetCommandUid);
     let ambient = terms.ambient();

@@ -98,6 +98,8 @@ stages! {
     RaiseLoopback,
     /// Set the host name.
     SetHostname,
+    /// Add a path to the rules that the command is held to (`--landlock`).
+    AllowPath,
     /// Make the rootfs the root.
     PivotRoot,
     /// Copy init to a file system of its own, where no memfd can be executed.
@@ -132,6 +134,8 @@ stages! {
     SetNoNewPrivs,
     /// Name the label that the command is executed with.
     SetLabel,
+    /// Hold the command to the rules of `--landlock`.
+    RestrictSelf,
     /// Set the command's uid.
     SetCommandUid,
     /// Set the command's capabilities.

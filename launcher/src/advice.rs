@@ -11,7 +11,14 @@ use crate::sys::Errno;
 /// The error that a report of the child's or init's stands for.
 pub fn stage_failed(stage: Stage, errno: Errno, object: u16, prepared: &Prepared<'_>) -> Error {
     let action = action(stage, usize::from(object), prepared);
-    Error::at(stage.name(), action, errno).advise_maybe(of(stage, errno))
+    let advice = match (stage, errno) {
+        (Stage::ExecCommand, Errno::EACCES) if prepared.landlock.is_some() => {
+            let what = "--landlock has to allow x for it, its interpreter (#!) and its ELF loader";
+            Some(what.into())
+        }
+        _ => of(stage, errno),
+    };
+    Error::at(stage.name(), action, errno).advise_maybe(advice)
 }
 
 /// What was being done, on which object.
@@ -65,6 +72,12 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
         Stage::OpenTerminal => "open a terminal in the container's /dev/pts".into(),
         Stage::RaiseLoopback => "bring up the container's loopback interface".into(),
         Stage::SetHostname => format!("set the host name to {}", spec.hostname.to_string_lossy()),
+        Stage::AllowPath => {
+            let rules = spec.confine.landlock.as_ref();
+            let path = rules.and_then(|rules| rules.paths.get(object)).map(|(path, _)| path);
+            let path = path.map_or("".into(), |path| path.to_string_lossy());
+            format!("find --landlock /{path} in rootfs {rootfs}")
+        }
         Stage::PivotRoot => format!("make rootfs {rootfs} the root"),
         Stage::CopyInit => "copy init to a tmpfs, as no memfd may be executed".into(),
         Stage::KeepFds => "keep descriptors open for the command".into(),
@@ -83,6 +96,7 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
         Stage::SetCommandGroups => format!("give the command the groups {:?}", account.groups),
         Stage::SetCommandGid => format!("give the command the gid {}", account.gid),
         Stage::SetNoNewPrivs => "set no_new_privs".into(),
+        Stage::RestrictSelf => "hold the command to the rules of --landlock".into(),
         Stage::SetCommandUid => format!("give the command the uid {}", account.uid),
         Stage::SetCapabilities => "set the command's capabilities".into(),
         Stage::ChangeDirectory => {
@@ -178,6 +192,7 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
         }
         (Stage::SetLabel, Errno::ENOENT) => "no such profile is loaded",
         (Stage::MaskProc, Errno::ESTALE) => "somebody renames in the rootfs while it starts",
+        (Stage::AllowPath, Errno::ENOENT) => "a rule is for what is there when the command starts",
         (Stage::ChangeDirectory, Errno::ENOENT) => "create it in the rootfs, or give another",
         (Stage::UnshareTime, _) => {
             "an outer container's seccomp forbids clone3 as well; --share time leaves it out"

@@ -146,6 +146,15 @@ pub struct Args {
     #[argh(switch)]
     pub seccomp_log: bool,
 
+    /// hold the command to PATH[:r|rx|rw|rwx] of its files (default: rx), to bind:PORT and
+    /// connect:PORT of TCP, or to its own processes: abstract, signal; repeatable
+    #[argh(option, arg_name = "rule")]
+    pub landlock: Vec<Word>,
+
+    /// make do with what this version of Landlock restricts: 1 to 5
+    #[argh(option, arg_name = "N")]
+    pub landlock_abi: Option<Word>,
+
     /// execute the command with this AppArmor profile
     #[argh(option, arg_name = "profile")]
     pub apparmor: Option<Word>,

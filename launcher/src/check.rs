@@ -18,7 +18,7 @@ use crate::prepare::ids::{self, IdPlan};
 use crate::prepare::{Caller, Program, Rootfs, program};
 use crate::spec::Userns;
 use crate::sys::process::{self, Forked, Words};
-use crate::sys::{Errno, Result as SysResult, file, mount, system};
+use crate::sys::{Errno, Result as SysResult, file, landlock, mount, system};
 
 /// What the abilities are tried on when no ROOTFS is given.
 const ANY_DIRECTORY: &CStr = c"/";
@@ -113,6 +113,10 @@ impl Findings {
         self.likes("init from a memfd", run_init(), apart);
         let setattr = if mount::has_setattr() { Ok(()) } else { Err(Errno::ENOSYS) };
         self.likes("mount_setattr", setattr, "Linux 5.12; no idmapped mounts without it");
+        match landlock::abi() {
+            Ok(abi) => self.yes(format_args!("landlock, ABI {abi}")),
+            Err(errno) => self.no("landlock", format_args!("{}; no --landlock", show_errno(errno))),
+        }
     }
 
     /// The CLONE_NEW* that can be had; none without a user namespace, which allows the others.

@@ -12,6 +12,7 @@ use crate::prepare::ids::RootfsIds;
 use crate::prepare::{Order, Prepared, Step};
 use crate::spec::capability;
 use crate::spec::confine::{Label, Seccomp};
+use crate::spec::landlock::Landlock;
 use crate::spec::mounts::{Mount, What};
 use crate::spec::{Changes, Explain, limits};
 use crate::sys::mount::attr;
@@ -29,6 +30,7 @@ pub fn describe(prepared: &Prepared<'_>, form: Explain) -> String {
         ("mounts", mounts(prepared)),
         ("privileges", privileges(prepared)),
         ("seccomp", vec![seccomp(prepared)]),
+        ("landlock", landlock(prepared)),
         ("limits", limits(prepared)),
         ("from the host", shared(prepared)),
     ];
@@ -227,6 +229,11 @@ fn seccomp(prepared: &Prepared<'_>) -> String {
         }
         Seccomp::File(path) => format!("{}{log}", path.to_string_lossy()),
     }
+}
+
+fn landlock(prepared: &Prepared<'_>) -> Vec<String> {
+    let rules = prepared.spec.confine.landlock.as_ref();
+    rules.map_or_else(|| vec!["none".into()], Landlock::describe)
 }
 
 fn limits(prepared: &Prepared<'_>) -> Vec<String> {

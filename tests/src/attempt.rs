@@ -22,6 +22,11 @@ fn attempt(words: &[&str]) -> io::Result<()> {
         "write" => write(word(words, 1)?, words.get(2).copied().unwrap_or("x")),
         "open" => OpenOptions::new().write(true).open(word(words, 1)?).map(drop),
         "create" => fs::write(word(words, 1)?, words.get(2).copied().unwrap_or("")),
+        "truncate" => attack::truncate(&path(1)?),
+        "rename" => fs::rename(word(words, 1)?, word(words, 2)?),
+        "execute" => {
+            std::process::Command::new(word(words, 1)?).args(["exit", "0"]).status().map(drop)
+        }
         "mkdir" => fs::create_dir(word(words, 1)?),
         "list" => fs::read_dir(word(words, 1)?)?.next().transpose().map(drop),
         "mknod" => sys::make_null_node(&path(1)?),

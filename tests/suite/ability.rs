@@ -142,6 +142,11 @@ pub fn foreign_rootfs() -> Ability {
     }
 }
 
+/// Landlock in the kernel, and switched on.
+pub fn landlock() -> Ability {
+    sys::landlock_abi().map(drop).map_err(|error| format!("no Landlock: {error} {EXCUSE}"))
+}
+
 /// POSIX message queues in the kernel.
 pub fn message_queues() -> Ability {
     if Path::new("/proc/sys/fs/mqueue").exists() {

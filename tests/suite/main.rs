@@ -40,6 +40,7 @@ mod init_storm;
 mod init_subject;
 mod init_terminal;
 mod isolation;
+mod landlock;
 mod lifecycle;
 mod many;
 mod mount_points;

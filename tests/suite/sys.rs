@@ -22,6 +22,15 @@ fn c_path(path: &Path) -> io::Result<CString> {
     CString::new(path.as_os_str().as_bytes()).map_err(io::Error::other)
 }
 
+/// The version of Landlock's interface.
+pub fn landlock_abi() -> io::Result<u32> {
+    const VERSION: u32 = 1;
+    let none = std::ptr::null::<u8>();
+    // SAFETY: with this flag no memory is read.
+    let version = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, none, 0, VERSION) };
+    check(version as i32).map(|version| version as u32)
+}
+
 /// The effective user id.
 pub fn uid() -> u32 {
     // SAFETY: takes no memory and cannot fail.

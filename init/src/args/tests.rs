@@ -90,7 +90,7 @@ fn double_dash_lets_a_command_begin_with_a_dash() {
 
 #[test]
 fn launcher_speaks_for_its_command() {
-    let argv = Vector::new(["init", "-@3,32,7,0,0,0,0,2500,0,0,0,5", "/a b", "-x", "--"]);
+    let argv = Vector::new(["init", "-@4,32,7,0,0,0,0,2500,0,0,0,0,5", "/a b", "-x", "--"]);
     look(&argv, &["TINI_KILL_PROCESS_GROUP=1"], |options, parsed| {
         assert_eq!(parsed, command(&["-x", "--"]));
         assert_eq!(options.letters(), "", "variables are the command's");
@@ -101,8 +101,8 @@ fn launcher_speaks_for_its_command() {
     });
     assert_eq!(run(&["init", "-@999,1", "/", "sh"]), Parsed::WrongVersion);
     assert_eq!(run(&["init", "-@", "/", "sh"]), Parsed::WrongVersion);
-    assert_eq!(run(&["init", "-@3,1", "/", "sh"]), Parsed::Bad("-@3,1".to_string()));
-    let whole = "-@3,32,7,0,0,0,0,2500,0,0,0";
+    assert_eq!(run(&["init", "-@4,1", "/", "sh"]), Parsed::Bad("-@4,1".to_string()));
+    let whole = "-@4,32,7,0,0,0,0,2500,0,0,0,0";
     assert_eq!(run(&["init", whole]), Parsed::Bad(whole.to_string()), "no directory");
 }
 

@@ -28,6 +28,16 @@ pub unsafe fn call<const N: usize>(number: usize, arguments: [usize; N]) -> usiz
     result
 }
 
+/// The same by a number that has no name below.
+///
+/// # Safety
+///
+/// As the system call demands.
+pub unsafe fn syscall2(number: usize, a: usize, b: usize) -> usize {
+    // SAFETY: the caller vouches for the call.
+    unsafe { call(number, [a, b]) }
+}
+
 /// Under the names that `sc` has for them elsewhere.
 pub mod nr {
     pub const READ: usize = 3;

@@ -30,7 +30,7 @@ use handed::entry;
 
 /// `syscall!(NAME, argument…)`, each argument as a machine word.
 #[cfg(not(target_arch = "arm"))]
-use sc::syscall;
+use sc::{syscall, syscall2};
 
 #[cfg(target_arch = "arm")]
 macro_rules! syscall {
@@ -39,7 +39,7 @@ macro_rules! syscall {
     };
 }
 #[cfg(target_arch = "arm")]
-use syscall;
+use {arm::syscall2, syscall};
 
 /// An errno as the kernel returns it, negative. Never 0, so that a `Result<()>` is one number too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ mod between;
 mod dev;
 pub mod hand_over;
 mod identity;
+mod landlock;
 mod network;
 mod plan;
 mod reporter;
@@ -103,6 +104,7 @@ fn steps(
         reporter.done(Stage::SetHostname);
     }
 
+    landlock::allow_paths(prepared, root)?;
     if prepared.rootfs.is_by_path() {
         // Without mount_setattr a clone, such as a device node, is still a peer of the host's.
         mount::make_private().at(Stage::MakePrivate)?;
@@ -124,5 +126,6 @@ fn keep_open(prepared: &Prepared<'_>, channel: BorrowedFd<'_>) -> crate::sys::Re
     let keep = |fd: BorrowedFd<'_>| file::set_close_on_exec(fd.as_raw_fd(), false);
     keep(channel)?;
     prepared.filter.iter().try_for_each(|filter| keep(filter.as_fd()))?;
+    prepared.landlock.iter().try_for_each(|rules| keep(rules.set.as_fd()))?;
     prepared.keep_fds.iter().try_for_each(|&fd| keep(fd))
 }

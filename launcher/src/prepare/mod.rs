@@ -14,6 +14,7 @@ pub mod ids;
 mod image;
 mod inherited;
 mod label;
+mod landlock;
 mod order;
 mod overlay;
 mod plan;
@@ -74,6 +75,8 @@ pub struct Prepared<'a> {
     pub program: Program,
     /// The filter of system calls.
     pub filter: Option<OwnedFd>,
+    /// What the command is held to.
+    pub landlock: Option<landlock::Rules>,
     /// For /proc/self/attr/exec.
     label: Option<CString>,
     pub environment: Words,
@@ -144,6 +147,7 @@ pub fn prepare<'a>(
     let overlay = Overlay::over_rootfs(changes, &caller, rootfs.is_by_path())?;
     let program = program::open(spec.init.as_deref())?;
     let filter = filter::open(&spec.confine)?;
+    let landlock = landlock::open(spec.confine.landlock.as_ref())?;
     let label = label::look_up(spec.confine.label.as_ref())?;
     log.step("prepare init and devices");
 
@@ -163,6 +167,7 @@ pub fn prepare<'a>(
         candidates,
         program,
         filter,
+        landlock,
         label,
         environment: Words::new(environment),
         account,
@@ -249,6 +254,7 @@ impl Prepared<'_> {
             if self.account.uid == 0 { 0 } else { confine.capabilities.ambient },
             self.filter.as_ref().map_or(0, |file| file.as_raw_fd() as u64),
             self.label.as_ref().map_or(0, |label| label.count_bytes() as u64),
+            self.landlock.as_ref().map_or(0, |rules| rules.set.as_raw_fd() as u64),
         ]);
         let mut words = vec![c"init".to_owned()];
         words.extend(CString::new(Written(terms, &self.account.groups).to_string()));

@@ -3,6 +3,7 @@
 use std::ffi::CString;
 
 use super::capability::Capabilities;
+use super::landlock::Landlock;
 use super::parse_path;
 use crate::args::Args;
 use crate::error::Error;
@@ -16,6 +17,7 @@ pub struct Confinement {
     pub seccomp: Seccomp,
     /// Calls that the filter refuses are told to the kernel's log.
     pub seccomp_log: bool,
+    pub landlock: Option<Landlock>,
     pub label: Option<Label>,
     /// Even the host's root sees /proc as it is.
     pub unmask: bool,
@@ -68,6 +70,7 @@ impl Confinement {
             new_privs: args.new_privs,
             seccomp,
             seccomp_log: args.seccomp_log,
+            landlock: Landlock::parse(args)?,
             label: profile.or(context.map(Label::Selinux)),
             unmask: args.unmask,
         })

@@ -9,6 +9,7 @@ pub mod confine;
 pub mod dns;
 pub mod environment;
 pub mod idmap;
+pub mod landlock;
 pub mod limits;
 pub mod mounts;
 mod time;

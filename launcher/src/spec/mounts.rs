@@ -12,6 +12,7 @@ use crate::args::Args;
 use crate::error::Error;
 use crate::sys::mount::attr::RDONLY;
 use crate::words::Word;
+pub use fields::Fields;
 
 /// A step of the plan.
 #[derive(Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ pub mod device;
 #[cfg(not(test))]
 pub mod entry;
 pub mod file;
+pub mod landlock;
 mod memory;
 pub mod mount;
 pub mod network;

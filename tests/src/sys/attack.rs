@@ -42,6 +42,12 @@ pub fn call_i386(_: [usize; 4]) -> io::Result<()> {
     Err(io::Error::from_raw_os_error(libc::ENOSYS))
 }
 
+/// By its path: the file is not opened, and need not be for writing.
+pub fn truncate(path: &CStr) -> io::Result<()> {
+    // SAFETY: the path ends with NUL.
+    check(unsafe { libc::truncate(path.as_ptr(), 0) }).map(drop)
+}
+
 pub fn trace(pid: i32) -> io::Result<()> {
     let nothing = ptr::null_mut::<libc::c_void>();
     // SAFETY: PTRACE_SEIZE takes no memory.
