@@ -32,6 +32,8 @@ stages! {
     LeaveSession,
     /// Wait until the parent has written the id maps.
     WaitGate,
+    /// Make a cgroup namespace, where the parent had to move us into our cgroup.
+    UnshareCgroup,
     /// Make a time namespace and set its clocks (`--uptime`).
     SetUptime,
     /// Clone a host device node (ordinary user: from inside the new mount namespace).

@@ -32,6 +32,7 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
     match stage {
         Stage::LeaveSession => "leave the caller's session".into(),
         Stage::WaitGate => "wait for the parent".into(),
+        Stage::UnshareCgroup => "make a cgroup namespace".into(),
         Stage::SetUptime => "set the container's clocks".into(),
         Stage::ClearGroups => "drop the caller's groups".into(),
         Stage::SetGid => "become the container's gid 0".into(),

@@ -175,6 +175,58 @@ pub struct Args {
     #[argh(option, arg_name = "N")]
     pub nice: Option<Word>,
 
+    /// memory of the command and all it starts, at most: 64M, 1.5G; above it the kernel kills
+    #[argh(option, arg_name = "size")]
+    pub memory: Option<Word>,
+
+    /// memory above which the kernel slows it down and takes memory back
+    #[argh(option, arg_name = "size")]
+    pub memory_high: Option<Word>,
+
+    /// swap on top of the memory, at most
+    #[argh(option, arg_name = "size")]
+    pub swap: Option<Word>,
+
+    /// processors' worth of time, at most: 1.5
+    #[argh(option, arg_name = "N.N")]
+    pub cpus: Option<Word>,
+
+    /// share of processor time against others: 1 to 10000 (usual: 100)
+    #[argh(option, arg_name = "N")]
+    pub cpu_weight: Option<Word>,
+
+    /// run on these processors alone: 0-3,8
+    #[argh(option, arg_name = "list")]
+    pub cpuset_cpus: Option<Word>,
+
+    /// processes and threads, at most
+    #[argh(option, arg_name = "N")]
+    pub pids: Option<Word>,
+
+    /// share of block devices' time against others: 1 to 10000 (usual: 100)
+    #[argh(option, arg_name = "N")]
+    pub io_weight: Option<Word>,
+
+    /// limit a block device: DEV:rbps=SIZE,wbps=SIZE,riops=N,wiops=N per second; repeatable
+    #[argh(option, arg_name = "dev:limits")]
+    pub io_max: Vec<Word>,
+
+    /// memory in huge pages of a size, at most: 2M=64M; repeatable
+    #[argh(option, arg_name = "page=size")]
+    pub hugetlb: Vec<Word>,
+
+    /// where to make the cgroup, as /proc/self/cgroup names it (default: near our own)
+    #[argh(option, arg_name = "path")]
+    pub cgroup_parent: Option<Word>,
+
+    /// tell at the end what was used
+    #[argh(switch)]
+    pub stats: bool,
+
+    /// end the command after this long: SIGTERM, after --grace (10 s) SIGKILL; exit code 124
+    #[argh(option, arg_name = "duration")]
+    pub timeout: Option<Word>,
+
     /// leave /proc as it is even where container root is the host's root: it can take the host over
     #[argh(switch)]
     pub unmask: bool,

@@ -14,6 +14,7 @@ use init::exit;
 use crate::advice;
 use crate::error::{Error, show_errno};
 use crate::namespaces::{self, Namespace};
+use crate::prepare::cgroup;
 use crate::prepare::ids::{self, IdPlan};
 use crate::prepare::{Caller, Program, Rootfs, program};
 use crate::spec::Userns;
@@ -45,6 +46,7 @@ pub fn look(rootfs: &CStr) -> Result<Findings, Error> {
     );
     let mut findings = Findings { lines, can_start: true, to_share: Vec::new() };
     findings.check_calls();
+    findings.check_limits(&caller);
     let ids = findings.check_ids(&caller, &rootfs);
     if !caller.proc.is_hosts {
         // A start puts it in sight; here it is enough to have it where it belongs.
@@ -116,6 +118,14 @@ impl Findings {
         match landlock::abi() {
             Ok(abi) => self.yes(format_args!("landlock, ABI {abi}")),
             Err(errno) => self.no("landlock", format_args!("{}; no --landlock", show_errno(errno))),
+        }
+    }
+
+    /// The controllers that limits need; no start without a limit minds.
+    fn check_limits(&mut self, caller: &Caller) {
+        match cgroup::abilities(&caller.proc) {
+            Ok(names) => self.yes(format_args!("limits: {names}")),
+            Err(error) => self.no("limits", error),
         }
     }
 

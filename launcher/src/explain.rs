@@ -8,12 +8,14 @@ use std::os::fd::AsRawFd;
 
 use crate::json::quote;
 use crate::log::one_line;
+use crate::prepare::cgroup::Plan;
 use crate::prepare::ids::RootfsIds;
 use crate::prepare::{Order, Prepared, Step};
 use crate::spec::capability;
 use crate::spec::confine::{Label, Seccomp};
 use crate::spec::landlock::Landlock;
 use crate::spec::mounts::{Mount, What};
+use crate::spec::time::Timeout;
 use crate::spec::{Changes, Explain, limits};
 use crate::sys::mount::attr;
 
@@ -32,6 +34,7 @@ pub fn describe(prepared: &Prepared<'_>, form: Explain) -> String {
         ("seccomp", vec![seccomp(prepared)]),
         ("landlock", landlock(prepared)),
         ("limits", limits(prepared)),
+        ("resources", resources(prepared)),
         ("from the host", shared(prepared)),
     ];
     match form {
@@ -250,6 +253,19 @@ fn limits(prepared: &Prepared<'_>) -> Vec<String> {
     lines.extend(limits.oom_score_adj.map(|adj| format!("oom_score_adj {adj}")));
     if lines.is_empty() {
         lines.push("the caller's".into());
+    }
+    lines
+}
+
+/// What it may use together with all that it starts.
+fn resources(prepared: &Prepared<'_>) -> Vec<String> {
+    let mut lines = prepared.cgroup.as_ref().map(Plan::describe).unwrap_or_default();
+    lines.extend(prepared.spec.timeout.map(|Timeout { after_ms, grace_ms }| {
+        let seconds = |millis: u32| format!("{}.{:03} s", millis / 1000, millis % 1000);
+        format!("SIGTERM after {}, SIGKILL after {} more", seconds(after_ms), seconds(grace_ms))
+    }));
+    if lines.is_empty() {
+        lines.push("the cgroup of the caller".into());
     }
     lines
 }

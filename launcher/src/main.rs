@@ -40,7 +40,7 @@ use init::exit::{self, Ending};
 
 use error::Error;
 use log::Log;
-use parent::{Blocked, PidFile, Status};
+use parent::{Blocked, Cgroups, Outcome, PidFile, Status};
 use prepare::{Inherited, prepare};
 use spawn::{Side, spawn};
 use spec::Spec;
@@ -102,19 +102,18 @@ fn run_container(spec: &Spec, callers_mask: SignalSet) -> Result<u8, Error> {
         return Ok(print(&explain::describe(&prepared, form)));
     }
     let status = Status::open(spec.status_fd)?;
-    let ending = start_and_wait(spec, callers_mask, &status);
-    match &ending {
-        Ok(ending) => status.exited(*ending),
-        Err(error) => status.failed(error),
-    }
-    let ending = ending?;
-    if let (Ending::Signal { signal, .. }, true) = (ending, spec.die_by_signal) {
+    let outcome = start_and_wait(spec, callers_mask, &status);
+    let outcome = outcome.inspect_err(|error| status.failed(error))?;
+    if let Ending::Signal { signal, .. } = outcome.ending
+        && spec.die_by_signal
+        && !outcome.timed_out
+    {
         die_by(i32::from(signal));
     }
-    Ok(ending.exit_code())
+    Ok(outcome.exit_code())
 }
 
-fn start_and_wait(spec: &Spec, callers_mask: SignalSet, status: &Status) -> Result<Ending, Error> {
+fn start_and_wait(spec: &Spec, callers_mask: SignalSet, status: &Status) -> Result<Outcome, Error> {
     let debug = std::env::var_os("LAUNCHER_DEBUG").is_some_and(|value| value != "0");
     let mut log = Log::new(spec.verbose || debug);
     let inherited = Inherited::replace(spec, callers_mask)?;
@@ -128,16 +127,19 @@ fn start(
     status: &Status,
     pid_file: &mut Option<PidFile>,
     log: &mut Log,
-) -> Result<Ending, Error> {
+) -> Result<Outcome, Error> {
     let mut prepared = prepare(spec, inherited, log)?;
+    let plan = prepared.cgroup.take();
+    let cgroups = plan.as_ref().map(|plan| Cgroups::make(plan, log)).transpose()?;
+    let cgroups = cgroups.as_ref();
     loop {
-        let (pid, channel) = match spawn(&prepared)? {
+        let child = match spawn(&prepared, cgroups)? {
             Side::Child(child) => child::enter(&prepared, &child),
-            Side::Parent { pid, channel } => (pid, channel),
+            Side::Parent { pid, channel, lacks } => (pid, channel, lacks),
         };
-        match parent::admit(&prepared, pid, channel, log) {
+        match parent::admit(&prepared, cgroups, child, log) {
             Ok(container) => {
-                return container.supervise(&prepared, status, pid_file.as_mut(), log);
+                return container.supervise(&prepared, cgroups, status, pid_file.as_mut(), log);
             }
             Err(Blocked::NotMappable(errno)) => prepared.fall_back_to_identity(errno, log)?,
             Err(Blocked::Refused(error)) => prepared.fall_back_to_single(&error, log)?,

@@ -1,5 +1,7 @@
 //! The namespaces of a container: their flags, how they are made, and why they cannot be.
 
+use std::os::fd::BorrowedFd;
+
 use crate::prepare::Caller;
 use crate::spec::Spec;
 use crate::sys::process::{self, Forked};
@@ -50,30 +52,70 @@ pub fn own(spec: &Spec, has_userns: bool) -> u64 {
         | unless(share.time || spec.uptime.is_some(), TIME)
 }
 
-/// clone3, which makes them all in one call; where a seccomp filter has no clone3, clone, and
-/// whether the child has to make its time namespace itself.
-pub fn clone_into(flags: u64, exit_signal: i32) -> SysResult<(Forked, bool)> {
-    match process::clone3(flags, exit_signal) {
+/// What a clone could not do with the rest, and has to be done afterwards.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Lacks {
+    /// The child makes its time namespace.
+    pub time: bool,
+    /// The parent moves it into its cgroup, and then the child makes the namespace of that.
+    pub cgroup: bool,
+}
+
+/// clone3, which makes them all in one call; where a seccomp filter has no clone3, clone.
+pub fn clone_into(flags: u64, exit_signal: i32) -> SysResult<(Forked, Lacks)> {
+    match process::clone3(flags, exit_signal, None) {
         // EPERM also says that there are no user namespaces for us; then clone repeats it.
         Err(Errno::ENOSYS | Errno::EPERM) => {}
-        other => return other.map(|forked| (forked, false)),
+        other => return other.map(|forked| (forked, Lacks::default())),
     }
-    let mut lacks_time = false;
+    let mut lacks = Lacks::default();
     if flags & TIME != 0 {
         // The child is born into ours, if we may make one.
         match process::unshare_time() {
-            Err(Errno::EPERM) => lacks_time = true,
+            Err(Errno::EPERM) => lacks.time = true,
             other => other?,
         }
     }
-    process::clone(flags & !TIME, exit_signal).map(|forked| (forked, lacks_time))
+    process::clone(flags & !TIME, exit_signal).map(|forked| (forked, lacks))
+}
+
+/// The same for a child with a cgroup. It is born in it, and so in no other for a moment; if it
+/// cannot be, or if there are more (cgroup v1), it has to be moved. A cgroup namespace that was
+/// made before that would show the way from the cgroup of its maker.
+pub fn clone_with_cgroup(
+    flags: u64,
+    exit_signal: i32,
+    cgroup: Option<BorrowedFd<'_>>,
+    is_all: bool,
+) -> SysResult<(Forked, Lacks)> {
+    let fewer = if is_all { flags } else { flags & !CGROUP };
+    if let Some(cgroup) = cgroup {
+        match process::clone3(fewer, exit_signal, Some(cgroup)) {
+            // No clone3 (5.3, or seccomp) or not that flag (5.7), or the kernel does not allow it
+            // where it may allow to move.
+            Err(
+                Errno::ENOSYS
+                | Errno::EPERM
+                | Errno::E2BIG
+                | Errno::EOPNOTSUPP
+                | Errno::EBUSY
+                | Errno::EACCES,
+            ) => {}
+            other => {
+                let lacks = Lacks { cgroup: !is_all, ..Lacks::default() };
+                return other.map(|forked| (forked, lacks));
+            }
+        }
+    }
+    let (forked, lacks) = clone_into(flags & !CGROUP, exit_signal)?;
+    Ok((forked, Lacks { cgroup: true, ..lacks }))
 }
 
 /// Makes them for a process that ends at once.
 pub fn try_out(flags: u64) -> SysResult<()> {
     match clone_into(flags, libc::SIGCHLD)? {
-        (Forked::Child, lacks_time) => {
-            let made = if lacks_time { process::unshare_time() } else { Ok(()) };
+        (Forked::Child, lacks) => {
+            let made = if lacks.time { process::unshare_time() } else { Ok(()) };
             process::exit(made.map_or_else(|errno| errno.into_raw() as u8, |()| 0))
         }
         (Forked::Parent(pid), _) => process::wait_for_errno(pid),

@@ -3,7 +3,8 @@
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use crate::error::Error;
-use crate::namespaces;
+use crate::namespaces::{self, Lacks};
+use crate::parent::Cgroups;
 use crate::prepare::{Order, Prepared};
 use crate::sys::file::At;
 use crate::sys::process::{Forked, Words};
@@ -15,6 +16,7 @@ pub enum Side {
     Parent {
         pid: i32,
         channel: OwnedFd,
+        lacks: Lacks,
     },
     Child(Child),
 }
@@ -25,15 +27,14 @@ pub struct Child {
     pub channel: OwnedFd,
     /// What init is to be executed with.
     pub argv: Words,
-    /// The time namespace is yet to be made.
-    pub lacks_time: bool,
+    pub lacks: Lacks,
 }
 
 /// With it the parent of the new process is ours.
 const CLONE_PARENT: u64 = 0x0000_8000;
 
-/// Clones the child into its namespaces.
-pub fn spawn(prepared: &Prepared<'_>) -> Result<Side, Error> {
+/// Clones the child into its namespaces, and into its cgroups if it is to have some.
+pub fn spawn(prepared: &Prepared<'_>, cgroups: Option<&Cgroups<'_>>) -> Result<Side, Error> {
     let (parent_end, child_end) = socket::pair()
         .map_err(|errno| Error::at("Channel", "create the channel to the child", errno))?;
     // Before the clone, so that the child allocates nothing.
@@ -55,14 +56,19 @@ pub fn spawn(prepared: &Prepared<'_>) -> Result<Side, Error> {
         // An ordinary user has no such namespace. The child makes one, and clones the container.
         Order::Locked => namespaces::USER | namespaces::MNT,
     };
-    match namespaces::clone_into(flags, libc::SIGCHLD) {
-        // Each side closes the other's end: that is how it sees the other one die.
-        Ok((Forked::Child, lacks_time)) => {
-            Ok(Side::Child(Child { channel: child_end, argv, lacks_time }))
+    let cloned = match cgroups {
+        None => namespaces::clone_into(flags, libc::SIGCHLD),
+        Some(cgroups) => {
+            let (place, is_all) = (cgroups.birthplace(), cgroups.are_one());
+            namespaces::clone_with_cgroup(flags, libc::SIGCHLD, place, is_all)
         }
-        Ok((Forked::Parent(pid), _)) => {
+    };
+    match cloned {
+        // Each side closes the other's end: that is how it sees the other one die.
+        Ok((Forked::Child, lacks)) => Ok(Side::Child(Child { channel: child_end, argv, lacks })),
+        Ok((Forked::Parent(pid), lacks)) => {
             back.and_then(|back| file::enter_dir(back.as_fd()).ok());
-            Ok(Side::Parent { pid, channel: parent_end })
+            Ok(Side::Parent { pid, channel: parent_end, lacks })
         }
         Err(errno) => Err(Error::at("Clone", "create the container's namespaces", errno)
             .advise_maybe(namespaces::advice(errno, flags, &prepared.caller))),
@@ -84,7 +90,7 @@ fn step_into(prepared: &Prepared<'_>) -> Result<OwnedFd, Error> {
 
 /// clone3 once more, by a child that stands between: the container proper, as the launcher's own
 /// child. Only for [`Order::Locked`] and an ordinary user.
-pub fn spawn_within(prepared: &Prepared<'_>) -> SysResult<(Forked, bool)> {
+pub fn spawn_within(prepared: &Prepared<'_>) -> SysResult<(Forked, Lacks)> {
     let own = namespaces::own(prepared.spec, prepared.ids.has_userns());
     // With CLONE_PARENT the exit signal is that of the caller.
     namespaces::clone_into(namespaces::MNT | own | CLONE_PARENT, 0)

@@ -12,6 +12,7 @@ mod descendants;
 mod errno;
 mod escape;
 mod facts;
+mod hog;
 mod network;
 mod processes;
 mod signals;
@@ -57,6 +58,7 @@ fn run(words: &[Vec<u8>]) -> i32 {
         "traced" => descendants::ask_adopter_to_trace(),
         "turmoil" => descendants::make_turmoil(rest),
         "storm" => descendants::leave_storm(rest),
+        "hog" => hog::run(rest),
         "trap" => signals::trap(rest),
         "await" => signals::await_one(rest),
         "session" => terminal::print_session(),

@@ -212,3 +212,35 @@ pub fn file_handles() -> Ability {
         false => Err(format!("no file handles in TMPDIR: {} {EXCUSE}", output.stderr.trim())),
     }
 }
+
+/// Whether the controllers are on cgroup v1.
+pub fn is_on_cgroup_v1() -> bool {
+    let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    own.lines().any(|line| line.split(':').nth(1) == Some("memory"))
+}
+
+/// Limits by cgroups: for root anywhere, for a user where a cgroup is delegated to them.
+pub fn limits() -> Ability {
+    use std::os::unix::fs::MetadataExt;
+    if sys::uid() == 0 {
+        return Ok(());
+    }
+    if is_on_cgroup_v1() {
+        return Err(format!("limits are root's on cgroup v1 {EXCUSE}"));
+    }
+    let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let own = own.trim().trim_start_matches("0::").rsplit_once('/').map_or("", |(above, _)| above);
+    match fs::metadata(format!("/sys/fs/cgroup{own}")) {
+        Ok(metadata) if metadata.uid() == sys::uid() => Ok(()),
+        _ => Err(format!("no cgroup is delegated to this user {EXCUSE}")),
+    }
+}
+
+/// cgroup v2 with limits.
+pub fn cgroup2() -> Ability {
+    limits()?;
+    match is_on_cgroup_v1() {
+        true => Err(format!("the controllers are on cgroup v1 {EXCUSE}")),
+        false => Ok(()),
+    }
+}

@@ -9,7 +9,7 @@ use crate::pace::rounds;
 use crate::rootfs::{Rootfs, temporary_path};
 
 /// What is written to the status descriptor, line by line.
-fn status_of(launch: Launch) -> (Vec<String>, Output) {
+pub fn status_of(launch: Launch) -> (Vec<String>, Output) {
     let (mut reader, writer) = std::io::pipe().unwrap();
     let output = launch.descriptor(writer, 9).run();
     let mut text = String::new();
@@ -19,7 +19,7 @@ fn status_of(launch: Launch) -> (Vec<String>, Output) {
 }
 
 /// The value of a number in a line of JSON that has no blanks.
-fn number(line: &str, name: &str) -> u64 {
+pub fn number(line: &str, name: &str) -> u64 {
     let (_, rest) = line.split_once(&format!("\"{name}\":")).unwrap_or_else(|| panic!("{line}"));
     let digits = rest.split(|c: char| !c.is_ascii_digit()).next().unwrap();
     digits.parse().unwrap_or_else(|_| panic!("{name} in {line}"))

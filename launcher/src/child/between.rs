@@ -36,7 +36,7 @@ pub fn become_container(
     // A change of ids has made us undumpable, and a clone of such a process cannot be mapped.
     process::make_dumpable().at(Stage::CloneContainer)?;
     let (our_gate, its_gate) = socket::pair().at(Stage::CloneContainer)?;
-    let (forked, lacks_time) = spawn::spawn_within(prepared).at(Stage::CloneContainer)?;
+    let (forked, lacks) = spawn::spawn_within(prepared).at(Stage::CloneContainer)?;
     match forked {
         Forked::Parent(pid) => {
             drop(its_gate);
@@ -48,7 +48,7 @@ pub fn become_container(
             drop(our_gate);
             identity::wait_for_maps(its_gate.as_fd())?;
             identity::become_root(prepared)?;
-            identity::make_time(lacks_time)?;
+            identity::make_time(lacks.time)?;
             identity::watch_parent(channel)
         }
     }

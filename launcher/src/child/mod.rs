@@ -23,7 +23,7 @@ use init::stage::Stage;
 
 use crate::prepare::{Order, Prepared};
 use crate::spawn::Child;
-use crate::sys::{file, mount, process};
+use crate::sys::{cgroup, file, mount, process};
 use reporter::{At as _, Failure, Reporter};
 pub use root::MOUNT_POINTS;
 
@@ -49,6 +49,10 @@ fn steps(
     identity::wait_for_maps(channel)?;
     left?;
     reporter.done(Stage::WaitGate);
+    if child.lacks.cgroup && !spec.share.cgroup {
+        // Not before the parent had moved us: its root is the cgroup that we are in now.
+        cgroup::make_namespace().at(Stage::UnshareCgroup)?;
+    }
     time::enter(prepared)?;
     if prepared.order == Order::Pivot {
         // As the caller still, who may be nobody inside.
@@ -56,7 +60,7 @@ fn steps(
         reporter.done(Stage::CloneRoot);
     }
     identity::become_root(prepared)?;
-    identity::make_time(child.lacks_time)?;
+    identity::make_time(child.lacks.time)?;
     identity::leave_keyring()?;
     identity::watch_parent(channel)?;
     reporter.done(Stage::WatchParent);

@@ -3,29 +3,37 @@
 //! In: a child that waits at the gate. It writes the id maps, opens the gate, passes signals on
 //! and waits.
 
+pub mod cgroup;
+mod deadline;
 mod diagnose;
 mod limits;
 pub mod maps;
+mod outcome;
 mod outer;
 mod pid_file;
 mod relay;
 mod status;
 mod supervise;
+mod usage;
 
 use std::os::fd::{AsFd, OwnedFd};
-
-use init::exit::Ending;
+use std::time::Instant;
 
 use crate::error::Error;
 use crate::log::Log;
+use crate::namespaces::Lacks;
 use crate::prepare::ids::RootfsIds;
 use crate::prepare::{Order, Prepared};
 use crate::spec::Spec;
 use crate::sys::file;
 use crate::sys::{Errno, mount, process};
+pub use cgroup::Cgroups;
+use deadline::Deadline;
+pub use outcome::Outcome;
 pub use pid_file::PidFile;
 use status::Namespaces;
 pub use status::Status;
+use usage::Usage;
 
 /// A child that waits at the gate, or a container that runs. Dropping it closes the channel,
 /// which a waiting child takes for our death.
@@ -36,6 +44,8 @@ pub struct Container {
     channel: OwnedFd,
     /// For `--status-fd`; read while the child waits, as a short command may be gone later.
     namespaces: Option<Namespaces>,
+    /// Those that the child makes itself, once it has been let go.
+    late: Vec<&'static str>,
 }
 
 /// Why a child could not be let through the gate.
@@ -57,18 +67,20 @@ impl From<Error> for Blocked {
 /// Gives the child its ids and lets it go. If that fails, no child is left.
 pub fn admit(
     prepared: &Prepared<'_>,
-    pid: i32,
-    channel: OwnedFd,
+    cgroups: Option<&Cgroups<'_>>,
+    (pid, channel, lacks): (i32, OwnedFd, Lacks),
     log: &mut Log,
 ) -> Result<Container, Blocked> {
     log.step(format_args!("clone3 into pid {pid}"));
     let start = || {
         let number = prepared.caller.proc.number(pid)?;
-        let namespaces = prepared
-            .spec
-            .status_fd
-            .map(|_| Namespaces::of(&prepared.caller.proc, number, late_namespace(prepared.spec)));
-        let container = Container { pid, number, channel, namespaces };
+        if let (Some(cgroups), true) = (cgroups, lacks.cgroup) {
+            cgroups.admit(pid)?;
+        }
+        let late = late_namespaces(prepared.spec, lacks);
+        let namespaces =
+            prepared.spec.status_fd.map(|_| Namespaces::of(&prepared.caller.proc, number, &late));
+        let container = Container { pid, number, channel, namespaces, late };
         container.prepare_ids(prepared, log)?;
         // A core of ours would tell of the host. Not before the last clone3: a child that is not
         // dumpable cannot be mapped.
@@ -81,9 +93,9 @@ pub fn admit(
     })
 }
 
-/// The namespace that the child makes itself, once it has been let go.
-fn late_namespace(spec: &Spec) -> Option<&'static str> {
-    spec.uptime.map(|_| "time")
+fn late_namespaces(spec: &Spec, lacks: Lacks) -> Vec<&'static str> {
+    let late = [(spec.uptime.is_some(), "time"), (lacks.cgroup && !spec.share.cgroup, "cgroup")];
+    late.into_iter().filter_map(|(is, name)| is.then_some(name)).collect()
 }
 
 impl Container {
@@ -167,11 +179,24 @@ impl Container {
     pub fn supervise(
         self,
         prepared: &Prepared<'_>,
+        cgroups: Option<&Cgroups<'_>>,
         status: &Status,
         pid_file: Option<&mut PidFile>,
         log: &Log,
-    ) -> Result<Ending, Error> {
-        supervise::until_end(self, prepared, status, pid_file, log)
+    ) -> Result<Outcome, Error> {
+        let began = Instant::now();
+        let mut deadline = Deadline::begin(prepared.spec.timeout);
+        let ending = supervise::until_end(self, prepared, status, pid_file, &mut deadline, log);
+        let oom_kills = cgroups.and_then(usage::oom_kills).unwrap_or(0);
+        let ending = ending.map_err(|error| match oom_kills {
+            0 => error,
+            _ => error.advise("the kernel killed in the container for want of memory: --memory"),
+        })?;
+        let wants_usage = prepared.spec.resources.stats;
+        let usage = wants_usage.then(|| Usage::read(cgroups, began.elapsed()));
+        let outcome = Outcome { ending, timed_out: deadline.has_passed(), oom_kills, usage };
+        outcome.tell(prepared.spec, cgroups, status);
+        Ok(outcome)
     }
 }
 

@@ -1,14 +1,16 @@
 //! `--status-fd`: what happened, for programs: a JSON object per line.
 //!
 //! `{"event":"started","pid":N,"namespaces":{"user":INODE,…}}`, `{"event":"failed","stage":"…",
-//! "errno":"EPERM","code":N,"message":"…"}`, `{"event":"exited","code":N}` or
-//! `{"event":"exited","signal":N,"core":false}`. The command's own 125, 126 and 127 come with
+//! "errno":"EPERM","code":N,"message":"…"}`, `{"event":"stats","wall_us":N,…}` for `--stats`,
+//! `{"event":"exited","code":N}` or `{"event":"exited","signal":N,"core":false}`, with
+//! `"oom_kills":N` and `"timed_out":true` where that was so. The command's own 125, 126 and 127 come with
 //! "exited", the launcher's with "failed".
 
 use std::os::fd::BorrowedFd;
 
 use init::exit::Ending;
 
+use super::{Outcome, Usage};
 use crate::error::Error;
 use crate::json::quote;
 use crate::prepare::Proc;
@@ -47,14 +49,23 @@ impl Status {
         ));
     }
 
+    /// What it used.
+    pub fn used(&self, usage: &Usage) {
+        self.write(&format!("{{\"event\":\"stats\",{}}}\n", usage.to_json()));
+    }
+
     /// It has ended.
-    pub fn exited(&self, ending: Ending) {
-        self.write(&match ending {
-            Ending::Code(code) => format!("{{\"event\":\"exited\",\"code\":{code}}}\n"),
-            Ending::Signal { signal, core } => {
-                format!("{{\"event\":\"exited\",\"signal\":{signal},\"core\":{core}}}\n")
-            }
-        });
+    pub fn exited(&self, outcome: &Outcome) {
+        let how = match outcome.ending {
+            Ending::Code(code) => format!("\"code\":{code}"),
+            Ending::Signal { signal, core } => format!("\"signal\":{signal},\"core\":{core}"),
+        };
+        let kills = match outcome.oom_kills {
+            0 => String::new(),
+            count => format!(",\"oom_kills\":{count}"),
+        };
+        let timed_out = if outcome.timed_out { ",\"timed_out\":true" } else { "" };
+        self.write(&format!("{{\"event\":\"exited\",{how}{kills}{timed_out}}}\n"));
     }
 
     /// A reader that is gone has lost its interest.
@@ -71,9 +82,9 @@ pub struct Namespaces(String);
 impl Namespaces {
     /// Reads them, but for the one that is yet to be made. To be done while the process is known to
     /// be there.
-    pub fn of(proc: &Proc, number: i32, without: Option<&str>) -> Namespaces {
+    pub fn of(proc: &Proc, number: i32, without: &[&str]) -> Namespaces {
         let entry = |name: &&str| Some(format!("\"{name}\":{}", inode(proc, number, name)?));
-        let names = NAMES.iter().filter(|name| Some(**name) != without);
+        let names = NAMES.iter().filter(|name| !without.contains(name));
         Namespaces(names.filter_map(entry).collect::<Vec<_>>().join(","))
     }
 

@@ -12,7 +12,7 @@ use init::stage::Stage;
 use super::diagnose;
 use super::relay::{Relay, Served};
 use super::status::Namespaces;
-use super::{Container, PidFile, Status, late_namespace};
+use super::{Container, Deadline, PidFile, Status};
 use crate::advice;
 use crate::error::Error;
 use crate::log::Log;
@@ -36,6 +36,7 @@ struct Watch<'a> {
     status: &'a Status,
     log: &'a Log,
     pid_file: Option<&'a mut PidFile>,
+    deadline: &'a mut Deadline,
     relay: Option<Relay>,
     started: bool,
     failure: Option<Error>,
@@ -48,6 +49,7 @@ pub fn until_end(
     prepared: &Prepared<'_>,
     status: &Status,
     pid_file: Option<&mut PidFile>,
+    deadline: &mut Deadline,
     log: &Log,
 ) -> Result<Ending, Error> {
     let signals = match signal::open_queue(signal::only(libc::SIGCHLD)) {
@@ -65,6 +67,7 @@ pub fn until_end(
         status,
         log,
         pid_file,
+        deadline,
         relay: None,
         started: false,
         failure: None,
@@ -110,6 +113,7 @@ impl Watch<'_> {
             fds.extend(relay.interests());
         }
         let timeout = self.relay.as_ref().and_then(Relay::timeout);
+        let timeout = timeout.into_iter().chain(self.deadline.left()).min();
         socket::poll(&mut fds, timeout).map_err(|errno| Error::at("Supervise", "poll", errno))?;
         if fds[1].revents != 0 {
             self.read_reports()?;
@@ -125,6 +129,10 @@ impl Watch<'_> {
             }
         }
         let pid = self.container.pid;
+        if let Some(signal) = self.deadline.due() {
+            // To init, which passes SIGTERM on; at the end of it the kernel ends the rest.
+            signal::send(pid, signal).ok();
+        }
         let ended = process::try_wait(pid)
             .map_err(|errno| Error::at("Supervise", "wait for the container", errno))?;
         if ended.is_some() {
@@ -198,10 +206,10 @@ impl Watch<'_> {
                 }
                 if let Some(namespaces) = &mut self.container.namespaces {
                     let proc = &self.prepared.caller.proc;
-                    if let Some(name) = late_namespace(self.prepared.spec)
-                        && let Ok(number) = proc.number(self.container.pid)
-                    {
-                        namespaces.add(proc, number, name);
+                    if let Ok(number) = proc.number(self.container.pid) {
+                        for name in &self.container.late {
+                            namespaces.add(proc, number, name);
+                        }
                     }
                     self.status.started(self.container.pid, namespaces);
                 }
@@ -217,7 +225,7 @@ impl Watch<'_> {
         if let Some(namespaces) = &mut self.container.namespaces
             && let Ok(number) = proc.number(self.container.pid)
         {
-            *namespaces = Namespaces::of(proc, number, late_namespace(self.prepared.spec));
+            *namespaces = Namespaces::of(proc, number, &self.container.late);
         }
     }
 

@@ -67,7 +67,7 @@ fn close_all_on_exec() -> Result<(), Error> {
 
 fn close_listed_on_exec(proc: &Proc) -> SysResult<()> {
     let listing = proc.open_file("self/fd", libc::O_RDONLY | libc::O_DIRECTORY)?;
-    file::for_each_name(listing.as_fd(), |name| {
+    file::for_each_entry(listing.as_fd(), |name, _| {
         let number = std::str::from_utf8(name).ok().and_then(|name| name.parse().ok());
         match number {
             Some(number) if number > 2 => file::set_close_on_exec(number, true),

@@ -7,6 +7,7 @@
 mod account;
 mod activation;
 mod caller;
+pub mod cgroup;
 mod command;
 mod contents;
 mod filter;
@@ -73,6 +74,8 @@ pub struct Prepared<'a> {
     pub candidates: Vec<CString>,
     /// init.
     pub program: Program,
+    /// Where its cgroup can be, if it has limits.
+    pub cgroup: Option<cgroup::Plan>,
     /// The filter of system calls.
     pub filter: Option<OwnedFd>,
     /// What the command is held to.
@@ -146,6 +149,7 @@ pub fn prepare<'a>(
     };
     let overlay = Overlay::over_rootfs(changes, &caller, rootfs.is_by_path())?;
     let program = program::open(spec.init.as_deref())?;
+    let cgroup = cgroup::plan(&spec.resources, &caller.proc)?;
     let filter = filter::open(&spec.confine)?;
     let landlock = landlock::open(spec.confine.landlock.as_ref())?;
     let label = label::look_up(spec.confine.label.as_ref())?;
@@ -166,6 +170,7 @@ pub fn prepare<'a>(
         overlay,
         candidates,
         program,
+        cgroup,
         filter,
         landlock,
         label,

@@ -12,7 +12,8 @@ pub mod idmap;
 pub mod landlock;
 pub mod limits;
 pub mod mounts;
-mod time;
+pub mod resources;
+pub mod time;
 pub mod user;
 
 use std::ffi::{CStr, CString};
@@ -25,6 +26,8 @@ use environment::Environment;
 use idmap::IdMap;
 use limits::Limits;
 use mounts::{Mount, MountOption, Target};
+use resources::Resources;
+use time::Timeout;
 use user::UserSpec;
 
 /// A container as asked for.
@@ -56,6 +59,8 @@ pub struct Spec {
     pub share: Shared,
     pub confine: Confinement,
     pub limits: Limits,
+    pub resources: Resources,
+    pub timeout: Option<Timeout>,
     /// Inherited descriptors for the command.
     pub keep_fds: Vec<i32>,
     /// PID 1 instead of the built-in init.
@@ -163,6 +168,8 @@ impl Spec {
             share,
             confine,
             limits: Limits::parse(args)?,
+            resources: Resources::parse(args)?,
+            timeout: time::timeout(args.timeout.as_ref(), args.grace.as_ref())?,
             keep_fds: args
                 .keep_fd
                 .iter()

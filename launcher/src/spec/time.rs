@@ -4,29 +4,63 @@ use super::Shared;
 use crate::error::Error;
 use crate::words::Word;
 
-/// Seconds, with or without a fraction, to milliseconds. By hand: the tables that parse a float
-/// are a thirtieth of the binary.
+/// No span is longer: eleven days.
+const MAX_SECONDS: u32 = 1_000_000;
+
+/// `--grace`, in milliseconds.
 pub fn grace(word: Option<&Word>) -> Result<u32, Error> {
-    const MAX_SECONDS: u32 = 1_000_000;
     let Some(word) = word else { return Ok(0) };
     let text = word.show();
-    let parse = || {
-        let (whole, fraction) = text.split_once('.').unwrap_or((&text, "0"));
-        let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-        if !digits(whole) || !digits(fraction) {
-            return None;
-        }
-        let seconds = whole.parse::<u32>().ok().filter(|&seconds| seconds <= MAX_SECONDS)?;
-        let mut thousandths = fraction.bytes().chain(*b"000").map(|digit| u32::from(digit - b'0'));
-        let mut next = || thousandths.next().unwrap_or(0);
-        let millis = next() * 100 + next() * 10 + next();
-        // What is finer still counts as a whole one: more than nothing must not become nothing.
-        let finer = fraction.bytes().skip(3).any(|digit| digit != b'0');
-        Some(seconds * 1000 + millis + u32::from(finer))
-    };
-    parse().ok_or_else(|| {
+    millis(&text, 1).ok_or_else(|| {
         Error::misuse(format!("--grace {text} is not a number of seconds up to {MAX_SECONDS}"))
     })
+}
+
+/// How long the command may run, and then has to end by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeout {
+    pub after_ms: u32,
+    pub grace_ms: u32,
+}
+
+/// `--timeout`: seconds, or what a suffix makes of them as for timeout(1).
+pub fn timeout(word: Option<&Word>, grace: Option<&Word>) -> Result<Option<Timeout>, Error> {
+    /// What `docker stop` and podman give.
+    const GRACE_MS: u32 = 10_000;
+    let Some(word) = word else { return Ok(None) };
+    let text = word.show();
+    let (number, unit) = match text.char_indices().next_back() {
+        Some((at, 's')) => (&text[..at], 1),
+        Some((at, 'm')) => (&text[..at], 60),
+        Some((at, 'h')) => (&text[..at], 3600),
+        Some((at, 'd')) => (&text[..at], 86400),
+        _ => (&text[..], 1),
+    };
+    let after_ms = millis(number, unit).filter(|&millis| millis > 0).ok_or_else(|| {
+        Error::misuse(format!(
+            "--timeout {text} is not a time up to {MAX_SECONDS} s, as 90, 1.5m or 2h"
+        ))
+    })?;
+    let grace_ms = if grace.is_some() { self::grace(grace)? } else { GRACE_MS };
+    Ok(Some(Timeout { after_ms, grace_ms }))
+}
+
+/// A number, with or without a fraction, of units of so many seconds. By hand: the tables that
+/// parse a float are a thirtieth of the binary.
+fn millis(text: &str, unit: u32) -> Option<u32> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) {
+        return None;
+    }
+    let mut thousandths = fraction.bytes().chain(*b"000").map(|digit| u64::from(digit - b'0'));
+    let mut next = || thousandths.next().unwrap_or(0);
+    let millis = next() * 100 + next() * 10 + next();
+    // What is finer still counts as a whole one: more than nothing must not become nothing.
+    let finer = fraction.bytes().skip(3).any(|digit| digit != b'0');
+    let millis = u64::from(whole.parse::<u32>().ok()?) * 1000 + millis + u64::from(finer);
+    let millis = millis.checked_mul(unit.into())?;
+    u32::try_from(millis).ok().filter(|&millis| millis <= MAX_SECONDS * 1000)
 }
 
 pub fn uptime(word: Option<&Word>, share: Shared) -> Result<Option<u32>, Error> {
@@ -62,6 +96,22 @@ mod tests {
         for text in ["-1", "inf", "nan", "1.", ".5", "1000001"] {
             assert!(grace(text).unwrap_err().to_string().contains(&format!("--grace {text}")));
         }
+    }
+
+    #[test]
+    fn timeout_is_as_timeout_1_takes_it() {
+        let timeout = |text: &str| timeout(Some(&Word(text.into())), None).map(Option::unwrap);
+        for (text, after_ms) in
+            [("2", 2000), ("0.5s", 500), ("1.5m", 90_000), ("2h", 7_200_000), ("1d", 86_400_000)]
+        {
+            assert_eq!(timeout(text).unwrap(), Timeout { after_ms, grace_ms: 10_000 }, "{text}");
+        }
+        for text in ["", "0", "-1", "1w", "s", "12d", "1.m", "ä"] {
+            assert!(timeout(text).unwrap_err().to_string().contains("--timeout"), "{text}");
+        }
+        let grace = Word(b"0.2".to_vec());
+        let given = super::timeout(Some(&Word(b"1".to_vec())), Some(&grace)).unwrap();
+        assert_eq!(given, Some(Timeout { after_ms: 1000, grace_ms: 200 }));
     }
 
     #[test]

@@ -83,6 +83,8 @@ pub struct Stat {
     pub dev: u64,
     pub ino: u64,
     pub size: u64,
+    /// The device that it is, if it is one.
+    pub rdev: u64,
 }
 
 impl Stat {
@@ -127,6 +129,7 @@ fn stat(at: RawFd, path: &CStr, flags: i32) -> Result<Stat> {
         dev: stat.st_dev,
         ino: stat.st_ino,
         size: stat.st_size as u64,
+        rdev: stat.st_rdev,
     })
 }
 
@@ -191,10 +194,14 @@ pub fn is_anonymous_pipe(fd: BorrowedFd<'_>) -> Result<bool> {
     Ok(stat[0] == PIPEFS_MAGIC)
 }
 
-/// getdents64(2): every name in an open directory.
-pub fn for_each_name(dir: BorrowedFd<'_>, mut f: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
-    // struct linux_dirent64: two words, the record's length, a byte, and the name with its NUL.
+/// getdents64(2): every name in an open directory, and whether it is that of a directory.
+pub fn for_each_entry(
+    dir: BorrowedFd<'_>,
+    mut f: impl FnMut(&[u8], bool) -> Result<()>,
+) -> Result<()> {
+    // struct linux_dirent64: two words, the record's length, the type, and the name with its NUL.
     const LENGTH: usize = 16;
+    const TYPE: usize = 18;
     const NAME: usize = 19;
     let mut buffer = [0u8; 1024];
     loop {
@@ -207,7 +214,8 @@ pub fn for_each_name(dir: BorrowedFd<'_>, mut f: impl FnMut(&[u8]) -> Result<()>
         }
         while let Some(&[low, high]) = rest.get(LENGTH..LENGTH + 2) {
             let (record, behind) = rest.split_at(usize::from(u16::from_ne_bytes([low, high])));
-            f(record[NAME..].split(|&b| b == 0).next().unwrap_or(&[]))?;
+            let name = record[NAME..].split(|&b| b == 0).next().unwrap_or(&[]);
+            f(name, record[TYPE] == libc::DT_DIR)?;
             rest = behind;
         }
     }

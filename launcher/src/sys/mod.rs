@@ -5,6 +5,7 @@
 //! Descriptors come out as `OwnedFd` and go in borrowed; strings are `&CStr`.
 #![allow(unsafe_code)]
 
+pub mod cgroup;
 pub mod device;
 #[cfg(not(test))]
 pub mod entry;

@@ -8,7 +8,7 @@ use syscalls::{Sysno, syscall};
 
 use super::{Result, file, own, signal};
 
-/// struct clone_args, first version (CLONE_ARGS_SIZE_VER0, Linux 5.3).
+/// struct clone_args, third version (CLONE_ARGS_SIZE_VER2, Linux 5.7).
 #[repr(C)]
 #[derive(Default)]
 struct CloneArgs {
@@ -20,7 +20,13 @@ struct CloneArgs {
     stack: u64,
     stack_size: u64,
     tls: u64,
+    set_tid: u64,
+    set_tid_size: u64,
+    cgroup: u64,
 }
+
+/// The first version of it ends with `tls` (Linux 5.3).
+const CLONE_ARGS_SIZE_VER0: usize = 64;
 
 /// The two processes after [`clone3`] or [`clone`].
 pub enum Forked {
@@ -30,12 +36,19 @@ pub enum Forked {
     Child,
 }
 
-/// clone3(2) as a fork with these CLONE_* flags.
-pub fn clone3(flags: u64, exit_signal: i32) -> Result<Forked> {
-    let args = CloneArgs { flags, exit_signal: exit_signal as u64, ..CloneArgs::default() };
-    // SAFETY: `args` is of the size that is given. The launcher has one thread, so the child's
-    // copy of memory is consistent.
-    let pid = unsafe { syscall!(Sysno::clone3, &raw const args, size_of::<CloneArgs>()) }?;
+/// clone3(2) as a fork with these CLONE_* flags, into a cgroup if one is given (Linux 5.7).
+pub fn clone3(flags: u64, exit_signal: i32, cgroup: Option<BorrowedFd<'_>>) -> Result<Forked> {
+    const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+    let mut args = CloneArgs { flags, exit_signal: exit_signal as u64, ..CloneArgs::default() };
+    let mut size = CLONE_ARGS_SIZE_VER0;
+    if let Some(cgroup) = cgroup {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = cgroup.as_raw_fd() as u64;
+        size = size_of::<CloneArgs>();
+    }
+    // SAFETY: `args` is of the size that is given, or longer. The launcher has one thread, so the
+    // child's copy of memory is consistent.
+    let pid = unsafe { syscall!(Sysno::clone3, &raw const args, size) }?;
     Ok(forked(pid))
 }
 

@@ -1,0 +1,252 @@
+//! The trees of cgroups that this host has, and where they can be seen: cgroups(7),
+//! /proc/self/cgroup, /proc/self/mountinfo.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, OwnedFd};
+
+use super::Proc;
+use crate::error::Error;
+use crate::sys::cgroup::{self, Version};
+use crate::sys::file::{self, At};
+use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID};
+use crate::sys::{Errno, Result as SysResult, mount};
+
+/// What the kernel says of them.
+pub struct Host {
+    lines: Vec<Line>,
+    mountinfo: String,
+}
+
+/// A line of /proc/self/cgroup: a tree, and where in it we are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Separated by commas; none is the tree of v2.
+    controllers: String,
+    path: String,
+}
+
+/// A tree that is open.
+pub struct Tree {
+    root: OwnedFd,
+    /// What the root is called.
+    name: String,
+    /// Where we are.
+    own: String,
+}
+
+impl Host {
+    pub fn look(proc: &Proc) -> Result<Host, Error> {
+        let read = |path: &str| {
+            proc.read_text(path).map_err(|errno| {
+                Error::at("PlanCgroup", format_args!("read /proc/{path}"), errno)
+                    .advise("limits need a kernel with CONFIG_CGROUPS")
+            })
+        };
+        let lines = read("self/cgroup")?.lines().filter_map(Line::parse).collect();
+        Ok(Host { lines, mountinfo: read("self/mountinfo")? })
+    }
+
+    pub fn of_v1(&self) -> impl Iterator<Item = &Line> {
+        self.lines.iter().filter(|line| !line.controllers.is_empty())
+    }
+
+    /// Before the first mount of it no process has been moved, and it is not listed.
+    pub fn of_v2(&self) -> Line {
+        let found = self.lines.iter().find(|line| line.controllers.is_empty());
+        found.cloned().unwrap_or(Line { controllers: String::new(), path: "/".into() })
+    }
+
+    pub fn has_only_v1(&self) -> bool {
+        self.of_v1().any(|line| line.has("memory") || line.has("pids") || line.has("cpu"))
+    }
+
+    /// The tree where it is mounted, or where it is not by a mount of our own that nobody else
+    /// sees.
+    ///
+    /// Not by such a one always: a further mount of cgroup2 sets the options of all to its own
+    /// (kernel/cgroup/cgroup.c, apply_cgroup_root_flags), and the host's nsdelegate would be gone.
+    pub fn open(&self, line: &Line) -> Result<Tree, Error> {
+        if let Some(tree) = self.open_mounted(line) {
+            return Ok(tree);
+        }
+        let failed = |errno| {
+            let shown = line.names();
+            Error::at("PlanCgroup", format_args!("find a mount of {shown}, or make one"), errno)
+                .advise(match errno {
+                    Errno::EPERM => "root has to mount it: mount -t cgroup2 cgroup2 /sys/fs/cgroup",
+                    _ => "limits need a kernel with CONFIG_CGROUPS",
+                })
+        };
+        let flags = NOSUID | NODEV | NOEXEC;
+        let names = line.controllers.split(',').filter(|name| !name.is_empty());
+        let names = names.filter_map(|name| CString::new(name).ok()).collect::<Vec<_>>();
+        let kind = if names.is_empty() { c"cgroup2" } else { c"cgroup" };
+        let options = names.iter().map(|name| (name.as_c_str(), c""));
+        let root = mount::create(kind, options, flags).map_err(failed)?;
+        Ok(Tree { root, name: "/".into(), own: line.path.clone() })
+    }
+
+    pub fn open_mounted(&self, line: &Line) -> Option<Tree> {
+        let wanted = if line.controllers.is_empty() { Version::Two } else { Version::One };
+        self.mountinfo.lines().find_map(|text| {
+            let (name, point) = line.mounted_at(text)?;
+            let root = file::open(At::Cwd, &point, libc::O_RDONLY | libc::O_DIRECTORY).ok()?;
+            // Something else may be mounted over it.
+            let found = cgroup::version(root.as_fd()).ok()?;
+            (found == Some(wanted)).then(|| Tree { root, name, own: line.path.clone() })
+        })
+    }
+}
+
+impl Line {
+    /// `4:memory:/a/b`, and `0::/a/b` of v2. A tree without a controller has a name instead.
+    fn parse(text: &str) -> Option<Line> {
+        let (_, rest) = text.split_once(':')?;
+        let (controllers, path) = rest.split_once(':')?;
+        let line = Line { controllers: controllers.into(), path: path.into() };
+        (!controllers.contains('=')).then_some(line)
+    }
+
+    pub fn has(&self, controller: &str) -> bool {
+        self.controllers.split(',').any(|own| own == controller)
+    }
+
+    /// For messages.
+    pub fn names(&self) -> String {
+        match self.controllers.as_str() {
+            "" => "cgroup v2".into(),
+            names => format!("cgroup v1 ({names})"),
+        }
+    }
+
+    /// What the root of a mount of this tree is called, and where it is mounted, if a line of
+    /// mountinfo is of one that has our own cgroup in it (proc(5)).
+    fn mounted_at(&self, mountinfo: &str) -> Option<(String, CString)> {
+        let (left, right) = mountinfo.split_once(" - ")?;
+        let mut left = left.split(' ').skip(3);
+        let (root, point) = (unescape(left.next()?), unescape(left.next()?));
+        let mut right = right.split(' ');
+        let (kind, options) = (right.next()?, right.nth(1)?);
+        let has = |name: &str| options.split(',').any(|option| option == name);
+        let is_it = match self.controllers.as_str() {
+            "" => kind == "cgroup2",
+            names => kind == "cgroup" && names.split(',').all(has),
+        };
+        let root = String::from_utf8(root).ok()?;
+        let is_above = below(&self.path, &root).is_some();
+        (is_it && is_above).then_some((root, CString::new(point).ok()?))
+    }
+}
+
+impl Tree {
+    /// Where we are.
+    pub fn own(&self) -> &str {
+        &self.own
+    }
+
+    /// The path of a cgroup that was asked for; our own if none was.
+    pub fn resolve(&self, path: Option<&str>) -> String {
+        match path {
+            None => self.own.clone(),
+            Some(path) if path.starts_with('/') => path.into(),
+            Some(path) => format!("{}/{path}", self.own.trim_end_matches('/')),
+        }
+    }
+
+    /// A cgroup by its path, and those above it up to where the tree is seen from.
+    pub fn upwards(&self, path: &str) -> Vec<String> {
+        let mut found = vec![path.to_owned()];
+        let mut rest = path;
+        while let Some((above, _)) = rest.rsplit_once('/')
+            && rest != self.name
+            && rest != "/"
+        {
+            rest = if above.is_empty() { "/" } else { above };
+            found.push(rest.to_owned());
+        }
+        found
+    }
+
+    /// Opens a cgroup.
+    pub fn open(&self, path: &str) -> SysResult<OwnedFd> {
+        let path = below(path, &self.name).ok_or(Errno::ENOENT)?;
+        let path = CString::new(format!("./{path}")).map_err(|_| Errno::EINVAL)?;
+        file::open(At::Dir(self.root.as_fd()), &path, libc::O_RDONLY | libc::O_DIRECTORY)
+    }
+}
+
+/// What of a path is behind another that it begins with.
+fn below<'a>(path: &'a str, above: &str) -> Option<&'a str> {
+    let rest = path.strip_prefix(above.trim_end_matches('/'))?;
+    if rest.is_empty() { Some("") } else { rest.strip_prefix('/') }
+}
+
+/// `\040` and the like are blanks, tabs, newlines and backslashes.
+fn unescape(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((&byte, behind)) = rest.split_first() {
+        let digit = |index: usize| {
+            behind.get(index).map(|d| u32::from(d.wrapping_sub(b'0'))).filter(|d| *d < 8)
+        };
+        match (byte, digit(0), digit(1), digit(2)) {
+            (b'\\', Some(a), Some(b), Some(c)) => {
+                bytes.push((a * 64 + b * 8 + c) as u8);
+                rest = &behind[3..];
+            }
+            _ => {
+                bytes.push(byte);
+                rest = behind;
+            }
+        }
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_trees_with_controllers_or_of_v2() {
+        assert_eq!(Line::parse("9:name=systemd:/"), None);
+        let line = Line::parse("1:cpu,cpuacct:/a:b").unwrap();
+        assert!(line.has("cpu") && line.has("cpuacct") && !line.has("acct"));
+        assert_eq!(line.path, "/a:b");
+        assert_eq!(Line::parse("0::/x").unwrap().names(), "cgroup v2");
+    }
+
+    #[test]
+    fn mounts_are_found_by_kind_options_and_root() {
+        let v1 = Line { controllers: "cpu,cpuacct".into(), path: "/a/b".into() };
+        let v2 = Line { controllers: String::new(), path: "/a/b".into() };
+        let text = |root: &str, rest: &str| {
+            format!("31 23 0:28 {root} /sys/c\\040g rw,x shared:1 - {rest}")
+        };
+        let found =
+            |line: &Line, root, rest| line.mounted_at(&text(root, rest)).map(|(name, _)| name);
+        assert_eq!(
+            v1.mounted_at(&text("/", "cgroup cgroup rw,cpu,cpuacct")),
+            Some(("/".into(), c"/sys/c g".to_owned()))
+        );
+        assert_eq!(found(&v1, "/", "cgroup cgroup rw,cpu"), None);
+        assert_eq!(found(&v1, "/", "cgroup2 cgroup2 rw"), None);
+        assert_eq!(found(&v2, "/a", "cgroup2 cgroup2 rw,nsdelegate").as_deref(), Some("/a"));
+        assert_eq!(found(&v2, "/a/bc", "cgroup2 cgroup2 rw"), None);
+    }
+
+    #[test]
+    fn paths_are_relative_to_where_a_tree_is_seen_from() {
+        assert_eq!(below("/a/b", "/"), Some("a/b"));
+        assert_eq!(below("/a/b", "/a"), Some("b"));
+        assert_eq!(below("/a", "/a"), Some(""));
+        assert_eq!(below("/ab", "/a"), None);
+        let root = file::open(At::Cwd, c"/", libc::O_RDONLY).unwrap();
+        let mut tree = Tree { root, name: "/".into(), own: "/a/b".into() };
+        assert_eq!(tree.upwards("/a/b"), ["/a/b", "/a", "/"]);
+        assert_eq!(tree.resolve(Some("c")), "/a/b/c");
+        assert_eq!(tree.resolve(Some("/c")), "/c");
+        tree.name = "/a".into();
+        assert_eq!(tree.upwards("/a/b"), ["/a/b", "/a"]);
+    }
+}

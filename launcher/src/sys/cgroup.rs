@@ -1,0 +1,75 @@
+//! Cgroups, as far as they are not plain files.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use syscalls::{Sysno, syscall};
+
+use super::Result;
+use super::file::{self, At};
+
+/// Which of the two file systems a directory is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// One tree for each controller, or some of them.
+    One,
+    /// One tree for all.
+    Two,
+}
+
+/// None: it is another file system.
+pub fn version(dir: BorrowedFd<'_>) -> Result<Option<Version>> {
+    // CGROUP_SUPER_MAGIC and CGROUP2_SUPER_MAGIC of linux/magic.h. struct statfs of any 64-bit
+    // architecture (asm-generic/statfs.h): fifteen words, the type first.
+    let mut stat = [0u64; 15];
+    // SAFETY: the kernel fills one struct statfs.
+    unsafe { syscall!(Sysno::fstatfs, dir.as_raw_fd(), stat.as_mut_ptr()) }?;
+    Ok(match stat[0] {
+        0x0027_e0eb => Some(Version::One),
+        0x6367_7270 => Some(Version::Two),
+        _ => None,
+    })
+}
+
+/// unlinkat(2) of a directory.
+pub fn remove_dir(dir: BorrowedFd<'_>, name: &CStr) -> Result<()> {
+    let flags = libc::AT_REMOVEDIR;
+    // SAFETY: the name ends with NUL.
+    unsafe { syscall!(Sysno::unlinkat, dir.as_raw_fd(), name.as_ptr(), flags) }.map(drop)
+}
+
+/// unshare(2): a cgroup namespace whose root is the cgroup that we are in now.
+pub fn make_namespace() -> Result<()> {
+    // SAFETY: it takes no memory.
+    unsafe { syscall!(Sysno::unshare, libc::CLONE_NEWCGROUP) }.map(drop)
+}
+
+/// getrusage(2) of the children that were waited for, and theirs: microseconds in user and in
+/// kernel mode.
+pub fn childrens_time() -> Result<(u64, u64)> {
+    // SAFETY: rusage is plain data, for which all zero is a value.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel fills one struct rusage, which on 64-bit machines begins as musl's does
+    // and is no longer.
+    unsafe { syscall!(Sysno::getrusage, libc::RUSAGE_CHILDREN, &raw mut usage) }?;
+    let micros = |time: libc::timeval| time.tv_sec as u64 * 1_000_000 + time.tv_usec as u64;
+    Ok((micros(usage.ru_utime), micros(usage.ru_stime)))
+}
+
+/// All of one of a cgroup's files.
+pub fn read(dir: BorrowedFd<'_>, name: &CStr) -> Result<String> {
+    let file = file::open(At::Dir(dir), name, libc::O_RDONLY)?;
+    let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
+    loop {
+        match file::read(file.as_fd(), &mut buffer)? {
+            0 => return Ok(String::from_utf8_lossy(&bytes).into_owned()),
+            count => bytes.extend_from_slice(&buffer[..count]),
+        }
+    }
+}
+
+/// Writes to one of a cgroup's files, in one call: the kernel takes it whole or not at all.
+pub fn write(dir: BorrowedFd<'_>, name: &CStr, text: &str) -> Result<()> {
+    let file = file::open(At::Dir(dir), name, libc::O_WRONLY)?;
+    file::write(file.as_fd(), text.as_bytes()).map(drop)
+}
