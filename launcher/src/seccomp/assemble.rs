@@ -28,18 +28,22 @@ const fn branch(code: u16, value: u32, if_true: u8, if_false: u8) -> Instruction
 }
 
 /// The filter that asks these architectures' checks, as the kernel takes it. The first number of
-/// each span stands with what is checked there; spans are sorted, and the first begins at 0.
-pub fn program(abis: &[(&Abi, Vec<(u32, Checks)>)]) -> Vec<u8> {
+/// each span stands with what `checks` tells the checks of; spans are sorted, and the first begins
+/// at 0.
+pub fn program<T>(abis: &[(&Abi, Vec<(u32, T)>)], checks: impl Fn(&T) -> Checks) -> Vec<u8> {
     const NUMBER: u32 = 0;
     const ARCH: u32 = 4;
-    let mut program = vec![plain(LOAD, ARCH)];
+    // In one piece from the start: to copy it as it grows would cost more than to fill it.
+    let mut program = Vec::with_capacity(512);
+    program.push(plain(LOAD, ARCH));
     for (Abi { audit, .. }, spans) in abis {
-        let search = search(spans);
         // A conditional jump reaches 255 far, a plain one everywhere.
         program.push(branch(IF_EQUAL, *audit, 1, 0));
-        program.push(plain(JUMP, search.len() as u32 + 1));
+        let over = program.len();
+        program.push(plain(JUMP, 0));
         program.push(plain(LOAD, NUMBER));
-        program.extend(search);
+        search(spans, &checks, &mut program);
+        program[over].value = (program.len() - over - 1) as u32;
     }
     // A program for another architecture, which would have other numbers.
     program.push(plain(ANSWER, super::KILL_PROCESS));
@@ -53,27 +57,28 @@ fn to_bytes(instruction: Instruction) -> [u8; 8] {
 }
 
 /// Finds the span that the loaded number lies in, by halving.
-fn search(spans: &[(u32, Checks)]) -> Vec<Instruction> {
+fn search<T>(spans: &[(u32, T)], checks: &impl Fn(&T) -> Checks, code: &mut Vec<Instruction>) {
     let (below, from) = spans.split_at(spans.len() / 2);
-    let [(first, checks), ..] = from else { return Vec::new() };
+    let [(first, kind), ..] = from else { return };
     if below.is_empty() {
-        return answer(checks);
+        return answer(&checks(kind), code);
     }
-    let (below, from) = (search(below), search(from));
-    let mut code = match u8::try_from(below.len()) {
-        Ok(count) => vec![branch(IF_AT_LEAST, *first, count, 0)],
+    let over = code.len();
+    code.push(branch(IF_AT_LEAST, *first, 0, 0));
+    search(below, checks, code);
+    let length = code.len() - over - 1;
+    match u8::try_from(length) {
+        Ok(count) => code[over].if_true = count,
         Err(_) => {
-            vec![branch(IF_AT_LEAST, *first, 0, 1), plain(JUMP, below.len() as u32)]
+            code[over].if_false = 1;
+            code.insert(over + 1, plain(JUMP, length as u32));
         }
-    };
-    code.extend(below);
-    code.extend(from);
-    code
+    }
+    search(from, checks, code);
 }
 
 /// The answer of the first rule whose conditions all hold.
-fn answer(checks: &Checks) -> Vec<Instruction> {
-    let mut code = Vec::new();
+fn answer(checks: &Checks, code: &mut Vec<Instruction>) {
     for (conditions, action) in &checks.rules {
         let mut rule = vec![plain(ANSWER, *action)];
         for condition in conditions.iter().rev() {
@@ -85,7 +90,6 @@ fn answer(checks: &Checks) -> Vec<Instruction> {
         code.append(&mut rule);
     }
     code.push(plain(ANSWER, checks.otherwise));
-    code
 }
 
 /// Goes on behind it if the condition holds, and `fail` instructions further if not. An argument

@@ -9,26 +9,33 @@ use crate::spec::capability::{AUDIT_WRITE, BPF, PERFMON, SYS_ADMIN};
 /// The filter for a command whose bounding set this is, as the kernel takes it.
 pub fn filter(capabilities: u64) -> Vec<u8> {
     let spans = |abi: &'static Abi| {
-        let checks = |span: &u32| {
+        let rule = |span: &u32| {
             let rule = Rule::from_byte(span.to_le_bytes()[0]);
-            (span >> 8, checks(rule, capabilities))
+            (span >> 8, settle(rule, capabilities))
         };
-        (abi, merge(abi.spans.iter().map(checks).collect()))
+        (abi, merge(abi.spans.iter().map(rule).collect(), Rule::Unknown))
     };
-    assemble::program(&ABIS.iter().map(spans).collect::<Vec<_>>())
+    let spans = ABIS.iter().map(spans).collect::<Vec<_>>();
+    assemble::program(&spans, |rule| checks(*rule, capabilities))
+}
+
+/// What a rule comes to with these capabilities.
+fn settle(rule: Rule, capabilities: u64) -> Rule {
+    let has = |capability: u8| capabilities & 1 << capability != 0;
+    match rule {
+        // capabilities(7): CAP_SYS_ADMIN includes these two, which were a part of it once.
+        Rule::Needs(BPF | PERFMON) if has(SYS_ADMIN) => Rule::Allow,
+        Rule::Needs(needed) if has(needed) => Rule::Allow,
+        Rule::Needs(_) => Rule::Refuse,
+        other => other,
+    }
 }
 
 fn checks(rule: Rule, capabilities: u64) -> Checks {
-    let has = |capability: u8| capabilities & 1 << capability != 0;
-    match rule {
+    match settle(rule, capabilities) {
         Rule::Allow => Checks::always(ALLOW),
-        Rule::Refuse => Checks::always(EPERM),
+        Rule::Refuse | Rule::Needs(_) => Checks::always(EPERM),
         Rule::Unknown => Checks::always(ENOSYS),
-        Rule::Needs(needed) => {
-            // capabilities(7): CAP_SYS_ADMIN includes these two, which were a part of it once.
-            let included = matches!(needed, BPF | PERFMON) && has(SYS_ADMIN);
-            Checks::always(if included || has(needed) { ALLOW } else { EPERM })
-        }
         Rule::Personality => {
             // PER_LINUX and PER_LINUX32, with and without UNAME26; and the question which it is.
             const HARMLESS: [u32; 5] = [0, 8, 0x2_0000, 0x2_0008, 0xffff_ffff];
@@ -44,7 +51,7 @@ fn checks(rule: Rule, capabilities: u64) -> Checks {
             const NETLINK_AUDIT: u32 = 9;
             let refused = [libc::AF_ALG, libc::AF_VSOCK];
             let mut rules = Vec::from(refused.map(|family| (vec![is(0, family as u32)], EPERM)));
-            if !has(AUDIT_WRITE) {
+            if capabilities & 1 << AUDIT_WRITE == 0 {
                 let audit = vec![is(0, libc::AF_NETLINK as u32), is(2, NETLINK_AUDIT)];
                 rules.push((audit, EINVAL));
             }

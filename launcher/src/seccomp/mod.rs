@@ -71,10 +71,11 @@ enum Operator {
 }
 
 /// Neighbours with the same checks become one. No architecture has numbers from this one on but
-/// x32, which is not spoken: by them a call would get past what is said of it by name.
-fn merge(mut spans: Vec<(u32, Checks)>) -> Vec<(u32, Checks)> {
+/// x32, which is not spoken: by them a call would get past what is said of it by name; `unknown`
+/// says that.
+fn merge<T: PartialEq>(mut spans: Vec<(u32, T)>, unknown: T) -> Vec<(u32, T)> {
     const X32: u32 = 0x4000_0000;
-    spans.push((X32, Checks::always(ENOSYS)));
+    spans.push((X32, unknown));
     spans.dedup_by(|next, kept| next.1 == kept.1);
     spans
 }

@@ -6,8 +6,8 @@
 //! of several the first.
 
 use super::{
-    ABIS, ALLOW, Abi, CALLS, Checks, Condition, ERRNO, KILL_PROCESS, OWN_ARCH, Operator, assemble,
-    merge,
+    ABIS, ALLOW, Abi, CALLS, Checks, Condition, ENOSYS, ERRNO, KILL_PROCESS, OWN_ARCH, Operator,
+    assemble, merge,
 };
 use crate::json::Value;
 use crate::spec::capability::by_name;
@@ -33,10 +33,10 @@ pub fn filter(text: &[u8], capabilities: u64) -> Result<Vec<u8>, String> {
     let mut abis = Vec::new();
     for (index, abi) in ABIS.iter().enumerate() {
         if index == 0 || is_asked_for(abi, &profile) {
-            abis.push((abi, merge(spans(index, &rules, default))));
+            abis.push((abi, merge(spans(index, &rules, default), Checks::always(ENOSYS))));
         }
     }
-    Ok(assemble::program(&abis))
+    Ok(assemble::program(&abis, Checks::clone))
 }
 
 fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {

@@ -1,38 +1,100 @@
-//! Memory: musl's allocator, but for what happens when there is none left.
+//! Memory: an arena that nothing is given back to, then musl's allocator; and what happens when there
+//! is none left.
 //!
-//! Rust would abort with a stack trace. A caller that limits our memory gets one line and 125
-//! instead. Only the parent's side allocates, so no container is half-made by it.
+//! A start allocates some tens of kilobytes in small pieces and is over in a millisecond. musl maps
+//! and unmaps pages for them, a system call and a page fault each time; the arena is part of the
+//! program's image. Whoever still allocates when it is full, such as a launcher that passes a
+//! terminal's data on for days, goes to musl and gives back what it took.
+//!
+//! When there is none left Rust would abort with a stack trace. A caller that limits our memory gets
+//! one line and 125 instead. Only the parent's side allocates, so no container is half-made by it.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::{Cell, UnsafeCell};
 use std::os::fd::AsFd;
+use std::ptr;
 
 use init::exit;
 
-struct OrEnd;
+/// Twice what a start with many options takes; pages that are not used do not exist.
+const SIZE: usize = 128 * 1024;
 
+#[repr(C, align(64))]
+struct Arena {
+    memory: UnsafeCell<[u8; SIZE]>,
+    /// How much is in use.
+    used: Cell<usize>,
+}
+
+// SAFETY: the launcher has one thread, and a child after clone has a copy.
+#[cfg(not(test))]
+unsafe impl Sync for Arena {}
+
+#[cfg(not(test))]
 #[global_allocator]
-static ALLOCATOR: OrEnd = OrEnd;
+static ALLOCATOR: Arena = Arena::new();
 
-// SAFETY: every call is passed on to System, which keeps the contract; a null is never returned.
-unsafe impl GlobalAlloc for OrEnd {
+impl Arena {
+    const fn new() -> Arena {
+        Arena { memory: UnsafeCell::new([0; SIZE]), used: Cell::new(0) }
+    }
+
+    fn start(&self) -> *mut u8 {
+        self.memory.get().cast()
+    }
+
+    /// Where in the arena this is; none if it is musl's.
+    fn place(&self, memory: *mut u8) -> Option<usize> {
+        let offset = memory.addr().wrapping_sub(self.start().addr());
+        (offset < SIZE).then_some(offset)
+    }
+
+    /// From this offset on, if there is room.
+    fn take(&self, from: usize, size: usize) -> Option<*mut u8> {
+        let end = from.checked_add(size).filter(|end| *end <= SIZE)?;
+        self.used.set(end);
+        Some(self.start().wrapping_add(from))
+    }
+}
+
+// SAFETY: pieces of the arena lie apart: each begins, aligned (as the arena itself is), behind
+// the end of those before, and the end moves back only over the last one. What does not fit is
+// passed on to System, which keeps the contract. A null is never returned.
+unsafe impl GlobalAlloc for Arena {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let from = self.used.get().next_multiple_of(layout.align());
+        if layout.align() <= align_of::<Arena>()
+            && let Some(memory) = self.take(from, layout.size())
+        {
+            return memory;
+        }
         // SAFETY: the caller's promise about `layout` is the one that System asks for.
         or_end(unsafe { System.alloc(layout) })
     }
 
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: likewise.
-        or_end(unsafe { System.alloc_zeroed(layout) })
-    }
-
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // SAFETY: likewise, and `memory` is from here, which means from System.
-        or_end(unsafe { System.realloc(memory, layout, size) })
+        let Some(from) = self.place(memory) else {
+            // SAFETY: `memory` is not of the arena, so it is from System; the rest is as above.
+            return or_end(unsafe { System.realloc(memory, layout, size) });
+        };
+        // The last piece grows and shrinks where it is.
+        if from + layout.size() == self.used.get() && self.take(from, size).is_some() {
+            return memory;
+        }
+        // SAFETY: the caller promises that `size`, rounded up to the alignment, is no overflow.
+        let new = unsafe { self.alloc(Layout::from_size_align_unchecked(size, layout.align())) };
+        // SAFETY: both are valid for the smaller of the two sizes, and lie apart.
+        unsafe { ptr::copy_nonoverlapping(memory, new, layout.size().min(size)) };
+        new
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: likewise.
-        unsafe { System.dealloc(memory, layout) }
+        match self.place(memory) {
+            Some(from) if from + layout.size() == self.used.get() => self.used.set(from),
+            Some(_) => {}
+            // SAFETY: `memory` is not of the arena, so it is from System.
+            None => unsafe { System.dealloc(memory, layout) },
+        }
     }
 }
 
@@ -44,4 +106,47 @@ fn or_end(memory: *mut u8) -> *mut u8 {
         super::process::exit(exit::FAILED);
     }
     memory
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(size: usize, align: usize) -> Layout {
+        Layout::from_size_align(size, align).unwrap()
+    }
+
+    #[test]
+    fn pieces_are_aligned_and_lie_apart() {
+        let arena = Box::new(Arena::new());
+        // SAFETY: no layout is of no size, and only what was given is written.
+        unsafe {
+            let one = arena.alloc(layout(3, 1));
+            let two = arena.alloc(layout(64, 64));
+            assert!(two.addr().is_multiple_of(64) && two.addr() >= one.addr() + 3);
+            one.write_bytes(1, 3);
+            let grown = arena.realloc(one, layout(3, 1), 100);
+            assert!(grown.addr() >= two.addr() + 64);
+            assert_eq!(std::slice::from_raw_parts(grown, 3), [1, 1, 1]);
+            assert_eq!(arena.realloc(grown, layout(100, 1), 4000), grown);
+            arena.dealloc(grown, layout(4000, 1));
+            assert_eq!(arena.alloc(layout(8, 1)), grown);
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_musls_and_is_given_back() {
+        let arena = Box::new(Arena::new());
+        // SAFETY: as above.
+        unsafe {
+            let most = arena.alloc(layout(SIZE - 10, 8));
+            let rest = arena.alloc(layout(11, 1));
+            assert!(arena.place(most).is_some() && arena.place(rest).is_none());
+            let rest = arena.realloc(rest, layout(11, 1), 5000);
+            arena.dealloc(rest, layout(5000, 1));
+            let moved = arena.realloc(most, layout(SIZE - 10, 8), SIZE + 1);
+            assert!(arena.place(moved).is_none());
+            arena.dealloc(moved, layout(SIZE + 1, 8));
+        }
+    }
 }
