@@ -68,6 +68,8 @@ pub mod nr {
     pub const RT_SIGPENDING: usize = 176;
     pub const RT_SIGQUEUEINFO: usize = 178;
     pub const CAPSET: usize = 185;
+    /// mmap2(2): its offset is in pages.
+    pub const MMAP: usize = 192;
     pub const SETGROUPS: usize = 206;
     pub const SETRESUID: usize = 208;
     pub const SETRESGID: usize = 210;

@@ -1,6 +1,5 @@
 //! Processes and their identity.
 
-use core::mem::MaybeUninit;
 use core::ptr;
 
 use init::word::Word;
@@ -146,21 +145,31 @@ pub fn forbid_tracing() -> Result<()> {
 }
 
 /// seccomp(2) with the program in a file, which is closed.
+///
+/// It is read into memory of its own, of which only what it fills exists. As much of the stack, which
+/// is init's too, would be touched page by page, and stay init's.
 #[inline(never)]
 pub fn install_filter(fd: i32, log: bool) -> Result<()> {
     const INSTRUCTION: usize = 8;
     /// BPF_MAXINSNS of linux/bpf_common.h.
-    const MAX: usize = 4096;
+    const SIZE: usize = 4096 * INSTRUCTION;
+    /// Far from the image and from the stack; an address of less than 31 bits, as `decode` has it.
+    const PLACE: usize = 0x1000_0000;
+    const READ_WRITE: usize = 3;
+    const PRIVATE_ANONYMOUS_FIXED_NOREPLACE: usize = 0x10_0022;
     const SECCOMP_SET_MODE_FILTER: usize = 1;
     const SECCOMP_FILTER_FLAG_LOG: usize = 2;
-    let mut program = [const { MaybeUninit::<u64>::uninit() }; MAX];
-    // SAFETY: the buffer is writable for its length; the fd is ours; struct sock_fprog is the count
-    // and the address of as many instructions as were read, which the kernel copies.
+    // SAFETY: nothing else is at that place, or mmap is EEXIST; the kernel writes as much as was
+    // mapped; the fd is ours; struct sock_fprog is the count and the address of as many instructions
+    // as were read, which the kernel copies.
     unsafe {
-        let length = decode(syscall!(READ, fd, program.as_mut_ptr(), MAX * INSTRUCTION))?;
+        let flags = PRIVATE_ANONYMOUS_FIXED_NOREPLACE;
+        decode(syscall!(MMAP, PLACE, SIZE, READ_WRITE, flags, -1isize, 0))?;
+        let length = decode(syscall!(READ, fd, PLACE, SIZE))?;
         syscall!(CLOSE, fd);
-        let described = [length as usize / INSTRUCTION, program.as_ptr() as usize];
+        let described = [length as usize / INSTRUCTION, PLACE];
         let flags = if log { SECCOMP_FILTER_FLAG_LOG } else { 0 };
+        // It stays mapped, a page of it: the filter may not allow munmap(2).
         decode_unit(syscall!(SECCOMP, SECCOMP_SET_MODE_FILTER, flags, described.as_ptr()))
     }
 }
