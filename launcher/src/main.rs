@@ -35,6 +35,7 @@ mod words;
 
 use std::ffi::CString;
 use std::io::Write;
+use std::mem::ManuallyDrop;
 
 use init::exit::{self, Ending};
 
@@ -128,7 +129,8 @@ fn start(
     pid_file: &mut Option<PidFile>,
     log: &mut Log,
 ) -> Result<Outcome, Error> {
-    let mut prepared = prepare(spec, inherited, log)?;
+    // Never dropped: our own end closes and frees all of it at once.
+    let mut prepared = ManuallyDrop::new(prepare(spec, inherited, log)?);
     let plan = prepared.cgroup.take();
     let cgroups = plan.as_ref().map(|plan| Cgroups::make(plan, log)).transpose()?;
     let cgroups = cgroups.as_ref();

@@ -38,6 +38,9 @@ pub fn read_head(root: BorrowedFd<'_>, path: &CStr, buffer: &mut [u8]) -> SysRes
     file::read(fd.as_fd(), buffer)
 }
 
+/// Apart: its paths take pages of stack, which every call of [`open`] would touch.
+#[cold]
+#[inline(never)]
 fn walk(root: BorrowedFd<'_>, path: &CStr, flags: i32) -> SysResult<OwnedFd> {
     /// A path with more links and `..` than this is no honest one; the kernel takes 40 links.
     const TURNS: usize = 100;

@@ -29,7 +29,6 @@ mod submounts;
 
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt;
 
 use init::contract::{Terms, Written};
 use init::stage::Stage;
@@ -39,8 +38,8 @@ use crate::log::Log;
 use crate::spec::environment::value_of;
 use crate::spec::mounts::What;
 use crate::spec::{Changes, Spec};
-use crate::sys::file;
 use crate::sys::process::Words;
+use crate::sys::{self, file};
 use crate::sys::{Errno, Result as SysResult, system, terminal};
 use account::Account;
 use activation::Activation;
@@ -105,9 +104,7 @@ pub fn prepare<'a>(
     // A user namespace gets a proc only while another is in sight, which then is ours to put
     // there: in a mount namespace that is not the container's.
     let order = Order::of_this_host(&caller.proc);
-    let callers_env = std::env::vars_os()
-        .map(|(name, value)| [name.into_vec(), value.into_vec()].join(&b'='))
-        .collect::<Vec<_>>();
+    let callers_env = sys::environment();
     let activation = Activation::read(&callers_env, spec.share.net);
     let keep_fds = activation
         .descriptors

@@ -13,6 +13,12 @@ use crate::sys::file::{self, At, Stat};
 use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID};
 use crate::sys::{Errno, Result as SysResult, mount, process};
 
+/// The bytes themselves, mostly: no copy.
+pub fn into_text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
 /// The opened root of it.
 pub struct Proc {
     dir: OwnedFd,
@@ -87,7 +93,7 @@ impl Proc {
 
     /// All of a text.
     pub fn read_text(&self, path: &str) -> SysResult<String> {
-        self.read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        self.read(path).map(into_text)
     }
 
     /// All of a file.

@@ -11,6 +11,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use super::Caller;
+use super::proc::into_text;
 use super::subid;
 use crate::error::Error;
 use crate::spec::idmap::Outside;
@@ -97,28 +98,30 @@ fn overlaps(start: u32, other: u32, count: u32) -> bool {
         && u64::from(other) < u64::from(start) + u64::from(COUNT)
 }
 
-/// Subordinate ranges, and the ids of users and groups.
+/// Subordinate ranges, and the ids of users and groups, as far as they are where ranges lie: which
+/// is to say, mostly, none.
 fn taken_on_this_host() -> Result<Vec<(u32, u32)>, Error> {
     // One that is there and cannot be read may hold what we would take.
     let read = |path: &str| match fs::read(path) {
-        Ok(text) => Ok(String::from_utf8_lossy(&text).into_owned()),
+        Ok(text) => Ok(into_text(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
         Err(error) => {
             let errno = Errno::new(error.raw_os_error().unwrap_or(libc::EIO));
             Err(Error::at("TakeRange", format_args!("read {path}, for ids that are taken"), errno))
         }
     };
+    let reaches = |&(id, count): &(u32, u32)| u64::from(id) + u64::from(count) > u64::from(FIRST);
     let mut taken = Vec::new();
     for path in ["/etc/subuid", "/etc/subgid"] {
-        taken.extend(subid::lines(&read(path)?).map(|(_, start, count)| (start.0, count)));
+        let text = read(path)?;
+        let lines = subid::lines(&text).map(|(_, start, count)| (start.0, count));
+        taken.extend(lines.filter(reaches));
     }
     for path in ["/etc/passwd", "/etc/group"] {
         let text = read(path)?;
-        taken.extend(
-            text.lines().filter_map(|l| l.split(':').nth(2)?.parse().ok()).map(|id| (id, 1)),
-        );
+        let ids = text.lines().filter_map(|line| line.split(':').nth(2)?.parse().ok());
+        taken.extend(ids.map(|id| (id, 1)).filter(reaches));
     }
-    taken.retain(|&(id, count)| u64::from(id) + u64::from(count) > u64::from(FIRST));
     Ok(taken)
 }
 

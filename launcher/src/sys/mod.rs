@@ -22,9 +22,29 @@ pub mod terminal;
 #[cfg(all(not(test), target_env = "musl"))]
 mod unwind;
 
+use std::ffi::{CStr, c_char};
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
 pub use syscalls::Errno;
+
+/// The caller's environment: each entry as it was handed over.
+pub fn environment() -> Vec<Vec<u8>> {
+    unsafe extern "C" {
+        /// environ(7): null where there is none, else an array that ends with null.
+        static mut environ: *const *const c_char;
+    }
+    let mut entries = Vec::with_capacity(64);
+    // SAFETY: the C runtime has set it, one thread reads it, and nobody in this program changes it:
+    // an array of strings that end with NUL, up to a null.
+    unsafe {
+        let mut entry = environ;
+        while !entry.is_null() && !(*entry).is_null() {
+            entries.push(CStr::from_ptr(*entry).to_bytes().to_vec());
+            entry = entry.add(1);
+        }
+    }
+    entries
+}
 
 /// What a system call gives.
 pub type Result<T> = std::result::Result<T, Errno>;
