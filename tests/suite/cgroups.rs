@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::ability::{self, for_root, for_user, is_on_cgroup_v1, require};
+use crate::faults::fail_every_call_once;
 use crate::launch::Launch;
 use crate::pace::{patience, rounds};
 use crate::rootfs::{Rootfs, temporary_path};
@@ -239,6 +240,22 @@ fn parent_that_is_not_there_is_named() {
     let launch = Launch::new().option("--cgroup-parent=/no/such").option(SOME).probe("exit 0");
     let output = launch.run();
     output.fails_with(125, "/no/such").fails_with(125, "a path as in /proc/self/cgroup");
+}
+
+#[test]
+fn call_that_is_refused_ends_in_one_line_and_no_cgroup_is_left() {
+    require!(limits);
+    require!(tracing);
+    let own = Own::new();
+    let mode = if sys::uid() == 0 { "--userns=auto" } else { "--userns=single" };
+    let parent = format!("--cgroup-parent={}", own.name());
+    // The one is much like the other.
+    for (errno, one_in) in [("EPERM", 1), ("ENOSYS", 4)] {
+        fail_every_call_once(&[mode, &parent, SOME], errno, one_in);
+        let folders = fs::read_dir(&own.0).unwrap().flatten();
+        let left = folders.filter(|entry| entry.path().is_dir()).map(|entry| entry.path());
+        assert_eq!(left.collect::<Vec<_>>(), Vec::<PathBuf>::new(), "{errno}");
+    }
 }
 
 #[test]

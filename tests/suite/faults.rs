@@ -31,9 +31,9 @@ pub const NOT_FAILED: [&str; 10] = [
 ];
 
 /// How often each call is made by the process that makes it most often.
-fn calls_of_a_start(rootfs: &Rootfs, mode: &str, mark: &str) -> BTreeMap<String, usize> {
+fn calls_of_a_start(launch: Launch) -> BTreeMap<String, usize> {
     let trace = temporary_path("trace");
-    start(rootfs, mode, mark)
+    launch
         .variable("TRACE", &trace)
         .through_shell("exec strace -f -o \"$TRACE\" \"$@\"")
         .run()
@@ -59,8 +59,9 @@ fn calls_of_a_start(rootfs: &Rootfs, mode: &str, mark: &str) -> BTreeMap<String,
     most
 }
 
-fn start(rootfs: &Rootfs, mode: &str, mark: &str) -> Launch {
-    let launch = Launch::on(rootfs).option("--userns").arg(mode).variable("RUST_BACKTRACE", "0");
+fn start(rootfs: &Rootfs, options: &[&str], mark: &str) -> Launch {
+    let launch = Launch::on(rootfs).variable("RUST_BACKTRACE", "0");
+    let launch = options.iter().fold(launch, |launch, option| launch.option(*option));
     launch.command(["/quit", "--version", mark])
 }
 
@@ -73,20 +74,20 @@ fn is_right_or_refused(output: &Output) -> bool {
     }
 }
 
-/// One call in `one_in`.
-fn fail_every_call_once(mode: &str, errno: &str, one_in: usize) {
+/// One call in `one_in` of a start with these options.
+pub fn fail_every_call_once(options: &[&str], errno: &str, one_in: usize) {
     let (rootfs, mark) = (Rootfs::new(), mark());
     rootfs.add_program("quit", &subject::init());
     let (mut wrong, mut injected) = (Vec::new(), 0);
     let trace = temporary_path("trace");
-    let calls = calls_of_a_start(&rootfs, mode, &mark);
+    let calls = calls_of_a_start(start(&rootfs, options, &mark));
     let all =
         calls.into_iter().flat_map(|(name, count)| (1..=count).map(move |n| (name.clone(), n)));
     let all = pace::sample(all).step_by(one_in).collect::<Vec<_>>();
     for (name, when) in &all {
         let inject = format!("{name}:error={errno}:when={when}");
         // A hang is a failure too: the run ends at its deadline with a panic.
-        let output = start(&rootfs, mode, &mark)
+        let output = start(&rootfs, options, &mark)
             .variable("INJECT", &inject)
             .variable("CALL", name)
             .variable("TRACE", &trace)
@@ -117,13 +118,14 @@ fn every_call_that_is_refused_ends_in_one_line() {
     let modes = if sys::uid() == 0 { modes() } else { &["single"] };
     for (index, mode) in pace::sample(modes).enumerate() {
         // Another mode makes much the same calls.
-        fail_every_call_once(mode, "EPERM", if index == 0 { 1 } else { 4 });
+        let option = format!("--userns={mode}");
+        fail_every_call_once(&[&option], "EPERM", if index == 0 { 1 } else { 4 });
     }
 }
 
 #[test]
 fn every_call_that_the_kernel_lacks_ends_in_one_line() {
     require!(tracing);
-    let mode = if sys::uid() == 0 { "auto" } else { "single" };
-    fail_every_call_once(mode, "ENOSYS", 1);
+    let mode = if sys::uid() == 0 { "--userns=auto" } else { "--userns=single" };
+    fail_every_call_once(&[mode], "ENOSYS", 1);
 }
