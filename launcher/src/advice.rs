@@ -25,7 +25,7 @@ pub fn stage_failed(stage: Stage, errno: Errno, object: u16, prepared: &Prepared
 fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
     let spec = prepared.spec;
     let rootfs = spec.rootfs.to_string_lossy();
-    let command = spec.command[0].to_string_lossy();
+    let command = prepared.process.command[0].to_string_lossy();
     let account = &prepared.account;
     let device = prepared.sources.devices.get(object);
     let device = device.map_or("links", |(_, d)| d.host_path.to_str().unwrap_or_default());
@@ -101,7 +101,7 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
         Stage::SetCommandUid => format!("give the command the uid {}", account.uid),
         Stage::SetCapabilities => "set the command's capabilities".into(),
         Stage::ChangeDirectory => {
-            format!("change into --workdir {}", spec.workdir.to_string_lossy())
+            format!("change into --workdir {}", prepared.process.workdir.to_string_lossy())
         }
         Stage::SetLabel => "write the command's label to /proc/self/attr/exec".into(),
         Stage::InstallFilter => "install the seccomp filter".into(),

@@ -84,13 +84,21 @@ fn rootfs(prepared: &Prepared<'_>) -> Vec<String> {
 }
 
 fn command(prepared: &Prepared<'_>) -> Vec<String> {
-    let spec = prepared.spec;
-    let words = spec.command.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>();
+    let process = &prepared.process;
+    let words = process.command.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>();
     let account = &prepared.account;
     let mut lines = vec![
         words.join(" "),
-        format!("in {}, uid {}, gid {}", spec.workdir.to_string_lossy(), account.uid, account.gid),
+        format!(
+            "in {}, uid {}, gid {}",
+            process.workdir.to_string_lossy(),
+            account.uid,
+            account.gid
+        ),
     ];
+    if process.has_image {
+        lines.push("what the words leave open is as .launcher.json of the rootfs says".into());
+    }
     if !account.groups.is_empty() {
         lines.push(format!("groups {:?}", account.groups));
     }

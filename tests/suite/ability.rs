@@ -193,6 +193,11 @@ pub fn images() -> Ability {
     missing.map_or(Ok(()), |kind| Err(format!("no {kind} image was made for the tests")))
 }
 
+/// What was an image of OCI's.
+pub fn unpacked_image() -> Ability {
+    subject::unpacked().map(drop).ok_or("no image was unpacked for the tests".into())
+}
+
 /// pivot_root(2): before Linux 7.0 the initial ramfs, a mount that is its own parent, has none.
 pub fn pivot_root() -> Ability {
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();

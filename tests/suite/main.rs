@@ -71,5 +71,6 @@ mod sudden_death;
 mod terminal;
 mod timeout;
 mod tty;
+mod unpacked;
 mod uptime;
 mod user;

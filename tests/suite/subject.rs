@@ -30,6 +30,11 @@ pub fn image(kind: &str) -> Option<PathBuf> {
     Some(folder.join(format!("rootfs.{kind}"))).filter(|path| path.is_file())
 }
 
+/// What was an image of OCI's, unpacked by `cargo xtask rootfs`.
+pub fn unpacked() -> Option<PathBuf> {
+    Some(PathBuf::from(env::var_os("TEST_UNPACKED")?)).filter(|path| path.is_dir())
+}
+
 /// A program of the machine's, found on PATH.
 pub fn tool(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;

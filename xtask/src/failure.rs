@@ -19,6 +19,8 @@ pub enum Error {
     Unsuccessful { line: String, status: ExitStatus, said: String },
     /// Something this machine or this folder lacks, and the way out.
     Missing { what: String, advice: String },
+    /// What somebody else made is not what it should be.
+    Broken { what: PathBuf, why: String },
     /// The task did its work, and the answer is no.
     Verdict(String),
     /// A virtual machine ended without an answer, neither yes nor no.
@@ -52,6 +54,7 @@ impl fmt::Display for Error {
                 write!(f, "`{line}` failed ({status})")?;
                 if said.is_empty() { Ok(()) } else { write!(f, ": {said}") }
             }
+            Error::Broken { what, why } => write!(f, "{}: {why}", what.display()),
             Error::Missing { what, advice } => write!(f, "{what}; {advice}"),
         }
     }

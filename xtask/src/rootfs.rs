@@ -6,10 +6,12 @@
 //! interrupted run is begun again, a finished one costs milliseconds.
 
 mod busybox;
-mod source;
+pub mod source;
+#[cfg(target_os = "linux")]
+mod unpack;
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -20,16 +22,25 @@ use crate::failure::{At, Error};
 use crate::host::set_mode;
 use crate::program;
 use crate::workspace;
-use source::Source;
+use source::{Source, Wish};
 
 /// Complete the example root file system (or another one).
 #[derive(FromArgs)]
 #[argh(subcommand, name = "rootfs")]
 pub struct Rootfs {
-    /// what it is made from: a folder to copy, a tar archive to unpack, or a static busybox
-    /// (default: the busybox on PATH if that is static, else Debian's)
+    /// what it is made from: a folder to copy, a tar archive or a container image to unpack (a
+    /// layout of OCI, an archive of one, or what docker save wrote), or a static busybox (default:
+    /// the busybox on PATH if that is static, else Debian's)
     #[argh(option, arg_name = "dir|tar|busybox")]
     from: Option<PathBuf>,
+
+    /// of an image for several platforms: OS/ARCHITECTURE[/VARIANT] (default: this machine's)
+    #[argh(option, arg_name = "platform")]
+    platform: Option<String>,
+
+    /// of several images in one layout or archive: what it is called
+    #[argh(option, arg_name = "name")]
+    tag: Option<String>,
 
     /// the folder to fill (default: rootfs/ of the workspace)
     #[argh(option, arg_name = "dir")]
@@ -46,7 +57,13 @@ impl Rootfs {
         let place = self.into.unwrap_or_else(default_place);
         let place = std::path::absolute(&place).at("read", &place)?;
         let old = if self.force { Old::Replace } else { Old::Keep };
-        complete(&place, self.from.as_deref(), old)?;
+        let wish = Wish { platform: self.platform, tag: self.tag };
+        let source = match &self.from {
+            Some(from) => Source::at(from, wish)?,
+            None if wish.is_none() => Source::AnyBusybox,
+            None => return Err(Error::Misuse("--platform and --tag go with --from".into())),
+        };
+        complete_from(&place, &source, old)?;
         console::progress(&format!("{} is complete", place.display()));
         Ok(())
     }
@@ -97,7 +114,11 @@ pub fn default_place() -> PathBuf {
 
 /// Makes `place` a complete root file system.
 pub fn complete(place: &Path, from: Option<&Path>, old: Old) -> Result<(), Error> {
-    let source = from.map_or(Ok(Source::AnyBusybox), Source::at)?;
+    let at = |path| Source::at(path, Wish::default());
+    complete_from(place, &from.map_or(Ok(Source::AnyBusybox), at)?, old)
+}
+
+fn complete_from(place: &Path, source: &Source, old: Old) -> Result<(), Error> {
     match (state(place)?, old) {
         (State::Foreign, Old::Replace) if place != default_place() => Err(Error::Missing {
             what: format!("{} was not made by this task", place.display()),
@@ -105,12 +126,12 @@ pub fn complete(place: &Path, from: Option<&Path>, old: Old) -> Result<(), Error
         }),
         (_, Old::Replace) | (State::Empty | State::Unfinished, Old::Keep) => {
             clear(place)?;
-            fill(place, &source)
+            fill(place, source)
         }
         // What is there is good enough if nobody asked for a certain other. Nothing in it is looked
         // at, let alone run: a container may have written there.
-        (State::Finished(_), Old::Keep) if source == Source::AnyBusybox => Ok(()),
-        (State::Foreign, Old::Keep) if source == Source::AnyBusybox && has_shell(place) => Ok(()),
+        (State::Finished(_), Old::Keep) if *source == Source::AnyBusybox => Ok(()),
+        (State::Foreign, Old::Keep) if *source == Source::AnyBusybox && has_shell(place) => Ok(()),
         (State::Finished(was), Old::Keep) if was == source.to_string() => Ok(()),
         (State::Finished(_) | State::Foreign, Old::Keep) => Err(Error::Missing {
             what: format!("{} holds something else", place.display()),
@@ -121,6 +142,10 @@ pub fn complete(place: &Path, from: Option<&Path>, old: Old) -> Result<(), Error
 
 fn state(place: &Path) -> Result<State, Error> {
     let record = place.join(RECORD);
+    // What a container made of it is not read: a link leads out, a pipe never ends.
+    if record.symlink_metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        return Ok(State::Foreign);
+    }
     match fs::read_to_string(&record) {
         Ok(text) if text.trim_end() == UNFINISHED => return Ok(State::Unfinished),
         Ok(text) => return Ok(State::Finished(text.trim_end().to_string())),
@@ -157,13 +182,16 @@ fn clear(place: &Path) -> Result<(), Error> {
     if old.is_empty() {
         return Ok(());
     }
+    // An image may have folders that even their owner may not write to.
+    let find = ["-xdev", "-type", "d", "!", "-perm", "-700", "-exec", "chmod", "u+rwx", "{}", ";"];
+    program::run(Command::new("find").args(&old).args(find))?;
     program::run(Command::new("rm").args(["-rf", "--one-file-system", "--"]).args(old))
 }
 
 fn fill(place: &Path, source: &Source) -> Result<(), Error> {
     let record = place.join(RECORD);
     fs::create_dir_all(place).at("create", place)?;
-    fs::write(&record, format!("{UNFINISHED}\n")).at("write", &record)?;
+    write_new(&record, &format!("{UNFINISHED}\n"))?;
     match source {
         Source::AnyBusybox | Source::Busybox(_) => busybox::install(place, source)?,
         Source::Tree(tree) => {
@@ -175,9 +203,13 @@ fn fill(place: &Path, source: &Source) -> Result<(), Error> {
                     .arg(place),
             )?;
         }
-        Source::Archive(archive) => {
-            console::progress(&format!("unpacking {}", archive.display()));
-            program::run(&mut unpack(archive, place))?;
+        Source::Archive(path, wish) => {
+            console::progress(&format!("unpacking {}", path.display()));
+            unpack::archive(path, wish, place)?;
+        }
+        Source::Layout(path, wish) => {
+            console::progress(&format!("unpacking {}", path.display()));
+            unpack::layout(path, wish, place)?;
         }
     }
     // Whatever was copied over it, or the caller's umask: others have to get in.
@@ -186,17 +218,33 @@ fn fill(place: &Path, source: &Source) -> Result<(), Error> {
         make_folder(&place.join(name), *mode)?;
     }
     add_missing(&default_place().join("skeleton"), place)?;
-    fs::write(&record, format!("{source}\n")).at("write", &record)?;
-    set_mode(&record, 0o644)
+    write_new(&record, &format!("{source}\n"))
 }
 
-/// Without the device nodes: an ordinary user cannot make them, and the launcher brings its own.
-fn unpack(archive: &Path, place: &Path) -> Command {
-    let mut tar = Command::new("tar");
-    tar.args(["-x", "-p", "--numeric-owner", "--anchored"]);
-    tar.args(["--exclude=dev/*", "--exclude=./dev/*"]);
-    tar.arg("-C").arg(place).arg("-f").arg(archive);
-    tar
+/// In the place of what is there: of an archive, and maybe a link to a file of the host's.
+fn write_new(path: &Path, text: &str) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(cause) if cause.kind() == ErrorKind::NotFound => {}
+        other => other.at("remove", path)?,
+    }
+    let mut file = fs::File::create_new(path).at("create", path)?;
+    file.write_all(text.as_bytes()).at("write", path)?;
+    set_mode(path, 0o644)
+}
+
+/// Elsewhere there are neither the owners of Linux nor its ways to keep links inside.
+#[cfg(not(target_os = "linux"))]
+mod unpack {
+    use std::path::Path;
+
+    use super::{Error, Wish};
+
+    pub fn archive(path: &Path, _: &Wish, _: &Path) -> Result<(), Error> {
+        let why = "it can be unpacked on Linux only; give the folder of one that is".into();
+        Err(Error::Broken { what: path.into(), why })
+    }
+
+    pub use archive as layout;
 }
 
 /// Makes a folder that everybody can enter; what is there already stays as it is.

@@ -94,7 +94,7 @@ pub fn find_command(prepared: &Prepared<'_>, root: BorrowedFd<'_>) -> Result<(),
         // As execvp(3): the search goes on, but what was there and did not do is remembered.
         match look_at(root, path) {
             Ok(()) if is_missing_what_it_needs(root, path) => failure.stage = Stage::ExecCommand,
-            Ok(()) => return look_for_workdir(root, &prepared.spec.workdir),
+            Ok(()) => return look_for_workdir(root, &prepared.process.workdir),
             Err(Errno::EACCES) => failure.errno = Errno::EACCES,
             Err(Errno::ENOENT) => {}
             Err(errno) if failure.errno == Errno::ENOENT => failure.errno = errno,

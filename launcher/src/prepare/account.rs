@@ -31,12 +31,12 @@ impl Account {
         ids: &IdPlan,
     ) -> Result<Account, Error> {
         let root_only = user.user == IdOrName::Id(0);
-        let passwd = read(rootfs, "/etc/passwd");
+        let passwd = read(rootfs, "/etc/passwd", MAX_BYTES);
         // Root's groups are of no use to root: only another user's are read.
         let group = if root_only && user.group.is_none() {
             Ok(Vec::new())
         } else {
-            read(rootfs, "/etc/group")
+            read(rootfs, "/etc/group", MAX_BYTES)
         };
         let mut account = resolve(user, passwd, group)?;
         for (what, map, id) in [("uid", &ids.uid, account.uid), ("gid", &ids.gid, account.gid)] {
@@ -135,7 +135,8 @@ fn unknown(what: &str, wanted: &IdOrName, errno: Option<Errno>) -> Error {
     }
 }
 
-fn read(rootfs: BorrowedFd<'_>, path: &str) -> SysResult<Vec<u8>> {
+/// A file of the rootfs.
+pub fn read(rootfs: BorrowedFd<'_>, path: &str, max_bytes: usize) -> SysResult<Vec<u8>> {
     let path = std::ffi::CString::new(path).unwrap_or_default();
     // A FIFO must not block us, and a terminal must not become ours.
     let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
@@ -144,10 +145,10 @@ fn read(rootfs: BorrowedFd<'_>, path: &str) -> SysResult<Vec<u8>> {
     if !stat.is_regular() {
         return Err(Errno::EINVAL);
     }
-    if stat.size > MAX_BYTES as u64 {
+    if stat.size > max_bytes as u64 {
         return Err(Errno::EFBIG);
     }
-    let mut text = vec![0; MAX_BYTES.min(stat.size as usize)];
+    let mut text = vec![0; max_bytes.min(stat.size as usize)];
     let mut length = 0;
     while length < text.len() {
         match file::read(fd.as_fd(), &mut text[length..])? {

@@ -20,6 +20,7 @@ mod order;
 mod overlay;
 mod plan;
 mod proc;
+mod process;
 pub mod program;
 mod range;
 mod rootfs;
@@ -37,6 +38,7 @@ use crate::error::Error;
 use crate::log::Log;
 use crate::spec::environment::value_of;
 use crate::spec::mounts::What;
+use crate::spec::process::Process;
 use crate::spec::{Changes, Spec};
 use crate::sys::process::Words;
 use crate::sys::{self, file};
@@ -82,6 +84,8 @@ pub struct Prepared<'a> {
     /// For /proc/self/attr/exec.
     label: Option<CString>,
     pub environment: Words,
+    /// What is run.
+    pub process: Process,
     pub account: Account,
     /// The descriptors that the command inherits.
     pub keep_fds: Vec<BorrowedFd<'static>>,
@@ -125,11 +129,13 @@ pub fn prepare<'a>(
         return Err(Error::refused("PlanIds", "--userns none cannot cut an initial ramfs away")
             .advise("it needs Linux 7.0, or another root: switch_root to a tmpfs first"));
     }
-    let account = Account::look_up(&spec.user, rootfs.dir(), &ids)?;
+    let process = process::decide(spec, rootfs.dir())?;
+    let account = look_up(&process, &rootfs, &ids)?;
 
-    let environment = spec.environment.build(&callers_env, &account.home, &activation.variables);
+    let (images, services) = (&process.variables, &activation.variables);
+    let environment = spec.environment.build(&callers_env, &account.home, images, services);
     let search_path = value_of(&environment, b"PATH").unwrap_or_default();
-    let candidates = command::candidates(&spec.command[0], search_path, &spec.workdir);
+    let candidates = command::candidates(&process.command[0], search_path, &process.workdir);
 
     let sources = Sources::list(spec.share, activation.notify_socket.as_deref());
     if caller.can_mount {
@@ -172,6 +178,7 @@ pub fn prepare<'a>(
         landlock,
         label,
         environment: Words::new(environment),
+        process,
         account,
         keep_fds,
         clock_offsets: spec.uptime.map(clock_offsets),
@@ -199,7 +206,7 @@ impl Prepared<'_> {
         if let Some(warning) = &ids.warning {
             log.warn(warning);
         }
-        self.account = Account::look_up(&self.spec.user, self.rootfs.dir(), &ids)?;
+        self.account = look_up(&self.process, &self.rootfs, &ids)?;
         self.inner_uids = ids.uid.to_itself().to_lines();
         self.inner_gids = ids.gid.to_itself().to_lines();
         self.ids = ids;
@@ -260,9 +267,9 @@ impl Prepared<'_> {
         ]);
         let mut words = vec![c"init".to_owned()];
         words.extend(CString::new(Written(terms, &self.account.groups).to_string()));
-        words.push(self.spec.workdir.clone());
+        words.push(self.process.workdir.clone());
         words.extend(self.label.clone());
-        words.extend(self.spec.command.iter().cloned());
+        words.extend(self.process.command.iter().cloned());
         Words::new(words)
     }
 }
@@ -277,6 +284,11 @@ fn clock_offsets(uptime: u32) -> String {
         format!("{name} {} {}\n", seconds + rest / 1_000_000_000, rest % 1_000_000_000)
     };
     offset("monotonic", libc::CLOCK_MONOTONIC) + &offset("boottime", libc::CLOCK_BOOTTIME)
+}
+
+fn look_up(process: &Process, rootfs: &Rootfs, ids: &IdPlan) -> Result<Account, Error> {
+    Account::look_up(&process.user, rootfs.dir(), ids)
+        .map_err(|error| process::blame(error, process))
 }
 
 fn borrow(number: i32) -> Result<BorrowedFd<'static>, Error> {

@@ -38,9 +38,15 @@ impl Environment {
         Ok(Environment { keep, changes })
     }
 
-    /// The environment as execve(2) takes it, from the caller's, the user's home directory, and
-    /// what a service manager's variables become inside.
-    pub fn build(&self, callers: &[Vec<u8>], home: &[u8], services: &[Vec<u8>]) -> Vec<CString> {
+    /// The environment as execve(2) takes it, from the caller's, the user's home directory, the
+    /// image's, and what a service manager's variables become inside.
+    pub fn build(
+        &self,
+        callers: &[Vec<u8>],
+        home: &[u8],
+        images: &[Vec<u8>],
+        services: &[Vec<u8>],
+    ) -> Vec<CString> {
         let of_caller = |name: &[u8]| callers.iter().find(|entry| name_of(entry) == name).cloned();
         let mut entries = if self.keep { callers.to_vec() } else { Vec::new() };
         if !self.keep {
@@ -48,6 +54,7 @@ impl Environment {
             entries.push([b"HOME=", home].concat());
             entries.extend(of_caller(b"TERM"));
         }
+        images.iter().for_each(|entry| set(&mut entries, entry.clone()));
         // The caller's own would name a pid and a path outside.
         let of_services = |entry: &[u8]| {
             let name = name_of(entry);
@@ -61,15 +68,20 @@ impl Environment {
                 Change::Pass(name) => of_caller(name),
             };
             if let Some(entry) = entry {
-                entries.retain(|old| name_of(old) != name_of(&entry));
-                entries.push(entry);
+                set(&mut entries, entry);
             }
         }
         entries.into_iter().filter_map(|entry| CString::new(entry).ok()).collect()
     }
 }
 
-fn name_of(entry: &[u8]) -> &[u8] {
+fn set(entries: &mut Vec<Vec<u8>>, entry: Vec<u8>) {
+    entries.retain(|old| name_of(old) != name_of(&entry));
+    entries.push(entry);
+}
+
+/// What stands before the `=`.
+pub fn name_of(entry: &[u8]) -> &[u8] {
     entry.split(|&b| b == b'=').next().unwrap_or(entry)
 }
 
@@ -91,7 +103,7 @@ mod tests {
         let callers = [b"TERM=vt100".to_vec(), b"SECRET=1".to_vec(), b"odd".to_vec()];
         Environment::parse(&words, keep)
             .unwrap()
-            .build(&callers, b"/root", &[])
+            .build(&callers, b"/root", &[], &[])
             .into_iter()
             .map(|entry| entry.into_string().unwrap())
             .collect()
@@ -114,6 +126,24 @@ mod tests {
     #[test]
     fn keep_env_keeps_everything() {
         assert_eq!(build(&["A="], true), ["TERM=vt100", "SECRET=1", "odd", "A="]);
+    }
+
+    #[test]
+    fn an_image_has_its_say_between_the_caller_and_the_words() {
+        let words = ["A=word"].map(|word| Word(word.as_bytes().to_vec()));
+        let callers = [b"TERM=vt100".to_vec(), b"LISTEN_FDS=9".to_vec()];
+        let images = ["PATH=/image", "A=image", "B=image", "LISTEN_FDS=3", "TERM=image"];
+        let images = images.map(|entry| entry.as_bytes().to_vec());
+        let services = [b"LISTEN_FDS=1".to_vec()];
+        let environment = |keep| {
+            let environment = Environment::parse(&words, keep).unwrap();
+            environment.build(&callers, b"/root", &images, &services)
+        };
+        let expected =
+            ["HOME=/root", "PATH=/image", "B=image", "TERM=image", "LISTEN_FDS=1", "A=word"];
+        let expected = expected.map(|entry| CString::new(entry).unwrap());
+        assert_eq!(environment(false), expected);
+        assert_eq!(environment(true), expected[1..]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod idmap;
 pub mod landlock;
 pub mod limits;
 pub mod mounts;
+pub mod process;
 pub mod resources;
 pub mod time;
 pub mod user;
@@ -25,7 +26,7 @@ use confine::Confinement;
 use environment::Environment;
 use idmap::IdMap;
 use limits::Limits;
-use mounts::{Mount, MountOption, Target};
+use mounts::{Mount, MountOption};
 use resources::Resources;
 use time::Timeout;
 use user::UserSpec;
@@ -37,12 +38,12 @@ pub struct Spec {
     pub rootfs: CString,
     /// What becomes of the machine at the end, where the launcher is its first process.
     pub on_exit: Option<&'static CStr>,
-    /// The command and its arguments; never empty.
+    /// The command and its arguments; empty: as the image says.
     pub command: Vec<CString>,
     pub environment: Environment,
     pub hostname: CString,
-    /// Where the command starts.
-    pub workdir: CString,
+    /// Where the command starts, if not where the image says.
+    pub workdir: Option<CString>,
     /// What is mounted besides the rootfs, in this order.
     pub mounts: Vec<Mount>,
     /// Those of /proc.
@@ -53,7 +54,8 @@ pub struct Spec {
     pub changes: Changes,
     /// Whether it has a terminal of its own, if that is not for us to find out.
     pub tty: Option<bool>,
-    pub user: UserSpec,
+    /// Whom it runs as, if not as the image says.
+    pub user: Option<UserSpec>,
     pub userns: Userns,
     /// Namespaces to keep the host's of.
     pub share: Shared,
@@ -130,13 +132,9 @@ impl Spec {
         if args.rootfs.0.is_empty() {
             return Err(Error::misuse("no ROOTFS given"));
         }
-        let command = match args.command.as_slice() {
-            [] => vec![c"/bin/sh".to_owned()],
-            [first, ..] if first.0.is_empty() => {
-                return Err(Error::misuse("COMMAND is an empty word"));
-            }
-            words => words.iter().map(Word::to_c_string).collect(),
-        };
+        if args.command.first().is_some_and(|first| first.0.is_empty()) {
+            return Err(Error::misuse("COMMAND is an empty word"));
+        }
         let share = parse_share(&args.share)?;
         if share.uts && args.hostname.is_some() {
             return Err(Error::misuse("--hostname would set the host's name with --share uts"));
@@ -154,16 +152,16 @@ impl Spec {
         }
         Ok(Spec {
             rootfs: args.rootfs.to_c_string(),
-            command,
+            command: args.command.iter().map(Word::to_c_string).collect(),
             environment: Environment::parse(&args.env, args.keep_env)?,
             hostname,
-            workdir: parse_workdir(args.workdir.as_ref(), Mount::here(args)?)?,
+            workdir: process::parse_workdir(args.workdir.as_ref(), Mount::here(args)?)?,
             mounts,
             proc_options: Mount::proc_options(args)?,
             read_only: args.read_only,
             changes: parse_changes(args)?,
             tty: parse_tty(args)?,
-            user: UserSpec::parse(args.user.as_ref())?,
+            user: args.user.as_ref().map(UserSpec::parse).transpose()?,
             userns: parse_userns(args)?,
             share,
             confine,
@@ -198,20 +196,6 @@ fn parse_hostname(word: Option<&Word>) -> Result<CString, Error> {
         length => {
             Err(Error::misuse(format!("--hostname has {length} bytes; the kernel takes {MAX}")))
         }
-    }
-}
-
-fn parse_workdir(word: Option<&Word>, here: Option<Target>) -> Result<CString, Error> {
-    match word {
-        None => {
-            let path = here.map_or_else(Vec::new, |target| target.path.into_bytes());
-            Ok(CString::new([b"/", &path[..]].concat()).unwrap_or_default())
-        }
-        Some(word) if word.0.first() == Some(&b'/') => Ok(word.to_c_string()),
-        Some(word) => Err(Error::misuse(format!(
-            "--workdir {} is not absolute: it is a path inside the container",
-            word.show()
-        ))),
     }
 }
 
@@ -342,6 +326,7 @@ fn unknown_value(option: &str, word: &Word, known: &[&str]) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use super::process::Process;
     use super::*;
     use crate::words::{Request, parse};
 
@@ -355,9 +340,26 @@ mod tests {
     }
 
     #[test]
-    fn the_command_defaults_to_the_shell_of_the_rootfs() {
-        assert_eq!(spec(&["r"]).unwrap().command, [c"/bin/sh".to_owned()]);
-        assert_eq!(spec(&["r", "a", "b"]).unwrap().command, [c"a".to_owned(), c"b".to_owned()]);
+    fn words_win_over_the_image_and_the_image_over_a_shell_as_root() {
+        let image = || {
+            Some(
+                process::Image::parse(
+                    br#"{"Entrypoint": ["e"], "Cmd": ["c"], "User": "5", "WorkingDir": "/w"}"#,
+                )
+                .unwrap(),
+            )
+        };
+        let process = |words, image| {
+            let process = Process::of(&spec(words).unwrap(), image);
+            let words = process.command.iter().map(|word| word.to_str().unwrap());
+            (words.collect::<Vec<_>>().join(" "), process.user, process.workdir)
+        };
+        let user = |id| UserSpec { user: user::IdOrName::Id(id), group: None };
+        let words = &["--user=7", "--workdir=/x", "r", "a", "b"][..];
+        assert_eq!(process(&["r"], None), ("/bin/sh".into(), user(0), c"/".to_owned()));
+        assert_eq!(process(&["r"], image()), ("e c".into(), user(5), c"/w".to_owned()));
+        assert_eq!(process(words, image()), ("a b".into(), user(7), c"/x".to_owned()));
+        assert_eq!(process(&["--here", "r"], image()).2, c"/app".to_owned());
     }
 
     #[test]

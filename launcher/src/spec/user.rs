@@ -18,20 +18,25 @@ pub struct UserSpec {
 }
 
 impl UserSpec {
-    /// `UID[:GID]`, `NAME[:GROUP]` or a mixture; the container's root without the option.
-    pub fn parse(word: Option<&Word>) -> Result<UserSpec, Error> {
-        let Some(word) = word else { return Ok(UserSpec { user: IdOrName::Id(0), group: None }) };
-        let mut parts = word.0.split(|&b| b == b':');
-        let user = IdOrName::parse(parts.next().unwrap_or(&[]));
+    /// The container's.
+    pub const ROOT: UserSpec = UserSpec { user: IdOrName::Id(0), group: None };
+
+    /// `UID[:GID]`, `NAME[:GROUP]` or a mixture.
+    pub fn of(word: &[u8]) -> Option<UserSpec> {
+        let mut parts = word.split(|&b| b == b':');
+        let user = IdOrName::parse(parts.next()?)?;
         let group = parts.next().map(IdOrName::parse);
-        match (user, group, parts.next()) {
-            (Some(user), None, None) => Ok(UserSpec { user, group: None }),
-            (Some(user), Some(Some(group)), None) => Ok(UserSpec { user, group: Some(group) }),
-            _ => Err(Error::misuse(format!(
-                "--user {} is neither UID[:GID] nor NAME[:GROUP]",
-                word.show()
-            ))),
+        match (group, parts.next()) {
+            (None, None) => Some(UserSpec { user, group: None }),
+            (Some(Some(group)), None) => Some(UserSpec { user, group: Some(group) }),
+            _ => None,
         }
+    }
+
+    /// The value of `--user`.
+    pub fn parse(word: &Word) -> Result<UserSpec, Error> {
+        let wrong = || format!("--user {} is neither UID[:GID] nor NAME[:GROUP]", word.show());
+        UserSpec::of(&word.0).ok_or_else(|| Error::misuse(wrong()))
     }
 }
 
@@ -54,7 +59,7 @@ mod tests {
     use super::*;
 
     fn parse(word: &str) -> Result<UserSpec, Error> {
-        UserSpec::parse(Some(&Word(word.as_bytes().to_vec())))
+        UserSpec::parse(&Word(word.as_bytes().to_vec()))
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::process::Command;
 use super::session::Session;
 use super::stage::Stay;
 use super::subject::{Programs, Subject};
-use super::{images, ordinary, suite, tools};
+use super::{images, layout, ordinary, suite, tools};
 use crate::console;
 use crate::failure::{At, Error};
 use crate::program;
@@ -60,6 +60,13 @@ pub fn image(
         image.add_copy(format!("test/images/{name}"), 0o644, &file);
     }
 
+    let unpacked = folder.join("unpacked");
+    if unpacked.exists() {
+        fs::remove_dir_all(&unpacked).at("remove", &unpacked)?;
+    }
+    layout::unpack_one(&unpacked, rootfs, &programs.probe.path)?;
+    image.add_tree("test/unpacked", &unpacked, Owners::OursAreRoots)?;
+
     let subject = Subject {
         suite: "/test/suite".into(),
         launcher: "/test/launcher".into(),
@@ -69,6 +76,7 @@ pub fn image(
         rootfs: "/test/rootfs".into(),
         tools: "/test/tools".into(),
         images: "/test/images".into(),
+        unpacked: "/test/unpacked".into(),
         slowness,
     };
     for name in HALVES {

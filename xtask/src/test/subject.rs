@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::stage::{Stage, Stay};
-use super::{images, tools};
+use super::{images, layout, tools};
 use crate::build;
 use crate::failure::Error;
 use crate::rootfs;
@@ -44,6 +44,8 @@ pub struct Subject {
     pub tools: PathBuf,
     /// Image files of the root file system.
     pub images: PathBuf,
+    /// What was an image of OCI's, unpacked by `cargo xtask rootfs`.
+    pub unpacked: PathBuf,
     /// How many times slower than real hardware the machine is.
     pub slowness: u32,
 }
@@ -84,6 +86,8 @@ impl Subject {
         };
         let images = stage.make_folder("images")?;
         images::make(&images, &rootfs, &programs.probe.path)?;
+        let unpacked = stage.path("unpacked");
+        layout::unpack_one(&unpacked, &rootfs, &programs.probe.path)?;
         Ok(Subject {
             launcher: executable("launcher", &programs.launcher)?,
             init: executable("init", &programs.init)?,
@@ -95,6 +99,7 @@ impl Subject {
             tools: tools::collect(stage)?,
             rootfs,
             images,
+            unpacked,
             slowness: 1,
         })
     }
@@ -112,6 +117,7 @@ impl Subject {
             ("ROOTFS", path(&self.rootfs)),
             ("TEST_TOOLS", path(&self.tools)),
             ("TEST_IMAGES", path(&self.images)),
+            ("TEST_UNPACKED", path(&self.unpacked)),
             ("SUITE_AS", stay.name.into()),
             ("SUITE_SLOWNESS", self.slowness.to_string().into()),
             ("HOME", path(&stay.home)),

@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn clean_file_breaks_nothing() {
-        assert_eq!(broken("launcher/src/main.rs", "//! What.\n\nfn main() {}\n"), []);
+        assert!(broken("launcher/src/main.rs", "//! What.\n\nfn main() {}\n").is_empty());
     }
 
     #[test]
@@ -143,9 +143,9 @@ mod tests {
             "//! x\nunsafe { f() }\n// unsafe\n#![allow(unsafe_code)]\nlet s = \"unsafe\";\n";
         assert_eq!(broken("launcher/src/spawn.rs", text), [2, 4]);
         assert_eq!(broken("launcher/src/system.rs", text), [2, 4]);
-        assert_eq!(broken("launcher/src/sys/mount.rs", text), []);
-        assert_eq!(broken("tests/suite/sys_pty.rs", text), []);
-        assert_eq!(broken("init/src/lib.rs", "//! x\n#![deny(unsafe_code)]\n"), []);
+        assert!(broken("launcher/src/sys/mount.rs", text).is_empty());
+        assert!(broken("tests/suite/sys_pty.rs", text).is_empty());
+        assert!(broken("init/src/lib.rs", "//! x\n#![deny(unsafe_code)]\n").is_empty());
     }
 
     #[test]
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn blanks_tabs_and_missing_end_are_found() {
         assert_eq!(broken("a.rs", "//! x \n\tx"), [1, 2, 2]);
-        assert_eq!(broken("a.toml", "\tx = 1\n"), []);
+        assert!(broken("a.toml", "\tx = 1\n").is_empty());
     }
 
     #[test]
