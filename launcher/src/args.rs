@@ -138,6 +138,10 @@ pub struct Args {
     #[argh(switch)]
     pub new_privs: bool,
 
+    /// no user namespace can be made inside, nor what only its root reaches; as bwrap's
+    #[argh(switch)]
+    pub disable_userns: bool,
+
     /// filter of system calls: default, none, or the path of a profile in OCI's JSON
     #[argh(option, arg_name = "filter")]
     pub seccomp: Option<Word>,

@@ -223,6 +223,9 @@ fn privileges(prepared: &Prepared<'_>) -> Vec<String> {
         true => "setuid programs and file capabilities work".into(),
         false => "no_new_privs".into(),
     });
+    if confine.disable_userns {
+        lines.push("no user namespace can be made inside".into());
+    }
     match &confine.label {
         None => {}
         Some(Label::AppArmor(name)) => lines.push(format!("AppArmor: {}", name.to_string_lossy())),

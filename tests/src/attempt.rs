@@ -4,6 +4,11 @@
 use std::ffi::CString;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixStream};
+
+use syscalls::Sysno;
 
 use crate::sys::attack;
 use crate::{Outcome, errno, number, sys, word};
@@ -43,6 +48,8 @@ fn attempt(words: &[&str]) -> io::Result<()> {
         "kill" => sys::kill(number(words, 1)?, number(words, 2)?),
         "ptrace" => attack::trace(number(words, 1)?),
         "memory" => attack::read_memory(number(words, 1)?),
+        "write-memory" => attack::write_memory(number(words, 1)?),
+        "smuggle" => smuggle(word(words, 1)?),
         "descriptor" => attack::take_descriptor(number(words, 1)?, number(words, 2)?),
         "key" => attack::request_key(&path(1)?),
         "netlink" => attack::ask_netlink(number(words, 1)?, number(words, 2)?),
@@ -56,8 +63,8 @@ fn attempt(words: &[&str]) -> io::Result<()> {
         "open-queue" => sys::open_message_queue(&path(1)?, libc::O_RDONLY),
         "remove-queue" => sys::remove_message_queue(&path(1)?),
         "handle" => sys::open_by_handle(&path(1)?),
-        "call" => attack::call(numbers(&words[1..])?),
-        "call-i386" => attack::call_i386(numbers(&words[1..])?),
+        "call" => attack::call(called(word(words, 1)?)?, numbers(&words[2..])?),
+        "call-i386" => attack::call_i386(number(words, 1)?, numbers(&words[2..])?),
         "chown" => sys::change_owner(&path(1)?, number(words, 2)?),
         other => Err(io::Error::other(format!("unknown attempt {other}"))),
     }
@@ -70,9 +77,24 @@ fn nested(words: &[&str]) -> io::Result<()> {
     attempt(words)
 }
 
-/// A system call's number and its first three arguments; what is not given is 0.
-fn numbers(words: &[&str]) -> io::Result<[usize; 4]> {
-    let mut all = [0; 4];
+/// A system call's number, which may be its name.
+fn called(word: &str) -> io::Result<usize> {
+    let named = || word.parse::<Sysno>().map(|call| call.id() as usize);
+    word.parse().or_else(|_| named()).map_err(|()| io::Error::other("no such system call"))
+}
+
+/// Takes a directory of the host's from whoever listens at this abstract name, and looks for a file
+/// that is not inside.
+fn smuggle(name: &str) -> io::Result<()> {
+    let address = SocketAddr::from_abstract_name(name)?;
+    let socket = UnixStream::connect_addr(&address)?;
+    let directory = attack::receive_descriptor(&socket)?;
+    fs::metadata(format!("/proc/self/fd/{}/{name}", directory.as_raw_fd())).map(drop)
+}
+
+/// The first three arguments of a system call; what is not given is 0.
+fn numbers(words: &[&str]) -> io::Result<[usize; 3]> {
+    let mut all = [0; 3];
     for (index, place) in all.iter_mut().enumerate().take(words.len()) {
         *place = number(words, index)?;
     }

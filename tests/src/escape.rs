@@ -93,11 +93,7 @@ pub fn print_handle(words: &[&str]) -> Outcome {
 /// Changes the root in one of the usual ways, in namespaces of its own, and goes on with a verb.
 pub fn naive(words: &[&str]) -> Outcome {
     let rootfs = c_string(word(words, 1)?)?;
-    let (uid, gid) = (sys::uid(), sys::gid());
-    sys::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS)?;
-    fs::write("/proc/self/setgroups", "deny")?;
-    fs::write("/proc/self/uid_map", format!("0 {uid} 1"))?;
-    fs::write("/proc/self/gid_map", format!("0 {gid} 1"))?;
+    own_root()?;
     // Somebody who does not move with us.
     let sys::Forked::Parent(other) = sys::fork()? else {
         loop {
@@ -119,6 +115,37 @@ pub fn naive(words: &[&str]) -> Outcome {
     let outcome = run(words.get(3..).unwrap_or_default());
     sys::kill(other, libc::SIGKILL)?;
     outcome
+}
+
+/// `naive-mount SOURCE TARGET ROOT`: binds by path, as mount(8) does, until that leads out of ROOT.
+pub fn naive_mount(words: &[&str]) -> Outcome {
+    const TRIES: usize = 20_000;
+    let (source, target) = (c_string(word(words, 0)?)?, c_string(word(words, 1)?)?);
+    own_root()?;
+    for _ in 0..TRIES {
+        if sys::bind(&source, &target).is_err() {
+            continue;
+        }
+        let table = fs::read_to_string("/proc/self/mountinfo")?;
+        let point = table.lines().last().and_then(|line| line.split(' ').nth(4));
+        let point = point.unwrap_or_default().to_owned();
+        if !Path::new(&point).starts_with(word(words, 2)?) {
+            println!("outside");
+            return Ok(0);
+        }
+        sys::detach(&c_string(&point)?).ok();
+    }
+    println!("inside");
+    Ok(0)
+}
+
+/// Root of a user namespace, with mounts of its own.
+fn own_root() -> io::Result<()> {
+    let (uid, gid) = (sys::uid(), sys::gid());
+    sys::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS)?;
+    fs::write("/proc/self/setgroups", "deny")?;
+    fs::write("/proc/self/uid_map", format!("0 {uid} 1"))?;
+    fs::write("/proc/self/gid_map", format!("0 {gid} 1"))
 }
 
 fn c_string(text: &str) -> io::Result<CString> {

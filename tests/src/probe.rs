@@ -73,6 +73,7 @@ fn run(words: &[Vec<u8>]) -> i32 {
         "escape" => escape::run(rest),
         "handle" => escape::print_handle(rest),
         "naive" => escape::naive(rest),
+        "naive-mount" => escape::naive_mount(rest),
         _ => Err(io::Error::other(format!("unknown verb {verb}"))),
     };
     outcome.unwrap_or_else(|error| {

@@ -23,7 +23,6 @@ mod dev;
 mod dns;
 mod environment;
 mod errors;
-mod escape;
 mod exit_codes;
 mod explain;
 mod faults;

@@ -105,13 +105,15 @@ fn typed(person: &mut Person) -> String {
 fn nothing_can_be_typed_into_the_callers_terminal() {
     require!(terminals);
     // Whoever has the terminal can, where the kernel still knows how.
-    let mut person = Person::new();
     let probe = crate::subject::probe();
-    let words = [probe.as_os_str(), "try".as_ref(), "type".as_ref()];
-    person.start(Launch::init(words)).finish().code(0);
-    let line = typed(&mut person);
-    assert!(["xmark\n", "mark\n"].contains(&line.as_str()), "{line}");
-    println!("without a container: {line:?}");
+    for attack in &ATTACKS[..2] {
+        let mut person = Person::new();
+        let words = [probe.as_os_str(), "try".as_ref(), attack.as_ref()];
+        person.start(Launch::init(words)).finish().code(0);
+        let line = typed(&mut person);
+        assert!(["xmark\n", "mark\n"].contains(&line.as_str()), "{line}");
+        crate::attacks::tell(attack, "host", if line == "mark\n" { "EIO" } else { "ok" });
+    }
 
     for attack in ATTACKS {
         let words = format!("try {attack}");
@@ -119,6 +121,7 @@ fn nothing_can_be_typed_into_the_callers_terminal() {
             let mut person = Person::new();
             person.start(Launch::new().option(option).probe(&words)).finish().code(0);
             assert_eq!(typed(&mut person), "mark\n", "{attack} {option}");
+            crate::attacks::tell(attack, "mode auto", "nothing typed");
         }
         // Input alone, or standard error alone, is the caller's terminal.
         let mut person = Person::new();

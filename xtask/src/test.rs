@@ -4,6 +4,7 @@
 //! this machine, as root and as an ordinary user where we are root, else as the caller alone; and
 //! in virtual machines with the kernels we promise, always as both.
 
+mod attacks;
 mod boots;
 mod guest;
 mod images;
@@ -112,6 +113,7 @@ impl Test {
             false => vm::Outcome::default(),
         };
         rows.extend(machines.rows);
+        attacks::write(&rows)?;
         tally::print_slowest(&mut rows)?;
         tally::print(&rows)?;
         for remark in machines.remarks {

@@ -124,6 +124,11 @@ pub fn prepare<'a>(
     if let Some(warning) = &ids.warning {
         log.warn(warning);
     }
+    if spec.confine.disable_userns && !ids.has_userns() {
+        // The limit is the user namespace's, which would be the host's.
+        return Err(Error::refused("PlanIds", "--disable-userns needs a user namespace to limit")
+            .advise("with --userns none it would forbid them on the host"));
+    }
     if order == Order::Locked && !ids.has_userns() {
         // The kernel locks mounts against a user namespace with less privilege, and nothing else.
         return Err(Error::refused("PlanIds", "--userns none cannot cut an initial ramfs away")
@@ -244,7 +249,10 @@ impl Prepared<'_> {
             (mask_proc, Terms::MASK_PROC),
             // The host's /proc and /sys lie beneath in that order, in full, and by them the kernel
             // would allow a namespace further in a /proc without masks.
-            (mask_proc && self.order == Order::Locked, Terms::FORBID_USERNS),
+            (
+                mask_proc && self.order == Order::Locked || confine.disable_userns,
+                Terms::FORBID_USERNS,
+            ),
             (self.order == Order::Pivot, Terms::CUT_ROOT),
             (self.terminal, Terms::TERMINAL),
             (self.ids.can_set_groups, Terms::SET_GROUPS),

@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 
-use super::capability::Capabilities;
+use super::capability::{Capabilities, SYS_RESOURCE};
 use super::landlock::Landlock;
 use super::parse_path;
 use crate::args::Args;
@@ -14,6 +14,8 @@ pub struct Confinement {
     pub capabilities: Capabilities,
     /// A setuid program or file capabilities inside may give privileges.
     pub new_privs: bool,
+    /// No user namespace can be made inside.
+    pub disable_userns: bool,
     pub seccomp: Seccomp,
     /// Calls that the filter refuses are told to the kernel's log.
     pub seccomp_log: bool,
@@ -65,9 +67,17 @@ impl Confinement {
         if profile.is_some() && context.is_some() {
             return Err(Error::misuse("--apparmor and --selinux-label exclude each other"));
         }
+        let capabilities = Capabilities::parse(&args.cap_add, &args.cap_drop)?;
+        if args.disable_userns && capabilities.bounding & 1 << SYS_RESOURCE != 0 {
+            return Err(Error::misuse(
+                "--disable-userns does not hold against a command with CAP_SYS_RESOURCE, which \
+                 could allow them again",
+            ));
+        }
         Ok(Confinement {
-            capabilities: Capabilities::parse(&args.cap_add, &args.cap_drop)?,
+            capabilities,
             new_privs: args.new_privs,
+            disable_userns: args.disable_userns,
             seccomp,
             seccomp_log: args.seccomp_log,
             landlock: Landlock::parse(args)?,

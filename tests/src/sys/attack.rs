@@ -3,12 +3,14 @@
 use std::ffi::{CStr, c_int};
 use std::io;
 use std::mem;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::ptr;
 
 use super::check;
 
 /// A system call by its number, with plain numbers.
-pub fn call([number, a, b, c]: [usize; 4]) -> io::Result<()> {
+pub fn call(number: usize, [a, b, c]: [usize; 3]) -> io::Result<()> {
     // SAFETY: what the tests call takes no memory, or is given an address that nothing is at.
     let result = unsafe { libc::syscall(number as _, a, b, c, 0, 0, 0) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
@@ -16,7 +18,7 @@ pub fn call([number, a, b, c]: [usize; 4]) -> io::Result<()> {
 
 /// The same by the 32-bit x86 entry, which has numbers of its own.
 #[cfg(target_arch = "x86_64")]
-pub fn call_i386([number, a, b, c]: [usize; 4]) -> io::Result<()> {
+pub fn call_i386(number: usize, [a, b, c]: [usize; 3]) -> io::Result<()> {
     let mut result = number;
     // SAFETY: as above; rbx is the compiler's own, and is put back. The kernel may zero r8 to r11.
     unsafe {
@@ -38,7 +40,7 @@ pub fn call_i386([number, a, b, c]: [usize; 4]) -> io::Result<()> {
 
 /// Other machines have no such entry.
 #[cfg(not(target_arch = "x86_64"))]
-pub fn call_i386(_: [usize; 4]) -> io::Result<()> {
+pub fn call_i386(_: usize, _: [usize; 3]) -> io::Result<()> {
     Err(io::Error::from_raw_os_error(libc::ENOSYS))
 }
 
@@ -62,6 +64,39 @@ pub fn read_memory(pid: i32) -> io::Result<()> {
     // SAFETY: the kernel writes at most one byte, to `byte`.
     let read = unsafe { libc::process_vm_readv(pid, &raw const own, 1, &raw const theirs, 1, 0) };
     check(read as c_int).map(drop)
+}
+
+/// The same, to write one.
+pub fn write_memory(pid: i32) -> io::Result<()> {
+    let mut byte = 0_u8;
+    let own = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
+    let theirs = libc::iovec { iov_base: ptr::without_provenance_mut(8), iov_len: 1 };
+    // SAFETY: the kernel reads at most one byte, of `byte`.
+    let wrote = unsafe { libc::process_vm_writev(pid, &raw const own, 1, &raw const theirs, 1, 0) };
+    check(wrote as c_int).map(drop)
+}
+
+/// What comes as SCM_RIGHTS of unix(7).
+pub fn receive_descriptor(socket: &UnixStream) -> io::Result<OwnedFd> {
+    let mut byte = 0_u8;
+    let mut part = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
+    // struct cmsghdr and a number, as large as they are aligned.
+    let mut control = [0_u64; 3];
+    // SAFETY: all zero is a message without anything.
+    let mut message = unsafe { mem::zeroed::<libc::msghdr>() };
+    (message.msg_iov, message.msg_iovlen) = (&raw mut part, 1);
+    message.msg_control = control.as_mut_ptr().cast();
+    message.msg_controllen = size_of_val(&control) as _;
+    // SAFETY: the kernel writes no more than the sizes that stand in the message. A header that is
+    // there has a descriptor behind it, which nobody else owns.
+    unsafe {
+        check(libc::recvmsg(socket.as_raw_fd(), &raw mut message, 0) as c_int)?;
+        let header = libc::CMSG_FIRSTHDR(&raw const message);
+        if header.is_null() || (*header).cmsg_type != libc::SCM_RIGHTS {
+            return Err(io::Error::from_raw_os_error(libc::EBADMSG));
+        }
+        Ok(OwnedFd::from_raw_fd(libc::CMSG_DATA(header).cast::<c_int>().read_unaligned()))
+    }
 }
 
 /// A descriptor of another process's (pidfd_getfd(2)).

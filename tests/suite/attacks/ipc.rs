@@ -1,21 +1,29 @@
 //! By what processes tell each other: shared memory, queues, keys, netlink. Abstract Unix sockets
 //! are in `namespaces.rs`.
 
-use super::{inside, on_host, refused};
+use std::fs;
+use std::os::fd::AsFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
+
+use super::{attempt, inside, on_host, refused, tell};
 use crate::ability::require;
+use crate::mounts::modes;
 use crate::rootfs::temporary_path;
 use crate::sys;
+use crate::sys::smuggler::send_descriptor;
 
 /// A segment of the host's shared memory.
 #[test]
 fn shared_memory_of_the_host_is_not_there() {
     let key = 0x4c00_0000 + std::process::id();
     let segment = sys::shared_memory(key as i32).unwrap();
-    let open = format!("call {} {key} 0 0", libc::SYS_shmget);
-    let (host, own) = (on_host(&open), inside(&[], &open));
+    let open = format!("call shmget {key} 0 0");
+    let host = on_host(&open);
+    refused(&open, &["ENOENT"]);
     let shared = inside(&["--share=ipc"], &open);
     sys::remove_shared_memory(segment).unwrap();
-    assert_eq!((host.as_str(), own.as_str()), ("ok", "ENOENT"));
+    assert_eq!(host, "ok");
     assert!(["ok", "EACCES"].contains(&shared.as_str()), "{shared}");
 }
 
@@ -52,6 +60,39 @@ fn keys_of_the_caller_are_not_there() {
     for mode in crate::mounts::modes() {
         assert_eq!(inside(&["--seccomp=none", "--userns", mode], &ask), "ENOKEY", "{mode}");
     }
+}
+
+/// SCM_RIGHTS: somebody on the host hands a directory in, by an abstract socket.
+#[test]
+fn descriptors_cannot_be_smuggled_in() {
+    let outside = temporary_path("smuggled");
+    fs::write(&outside, "").unwrap();
+    let name = outside.file_name().unwrap().to_str().unwrap().to_owned();
+    let address = SocketAddr::from_abstract_name(&name).unwrap();
+    let listener = UnixListener::bind_addr(&address).unwrap();
+    let folder = fs::File::open(outside.parent().unwrap()).unwrap();
+    std::thread::spawn(move || {
+        for socket in listener.incoming() {
+            // Who asks may be gone.
+            send_descriptor(&socket.unwrap(), folder.as_fd()).ok();
+        }
+    });
+    let words = format!("smuggle {name}");
+    let find = |options: &[&str]| {
+        let found = attempt(options, &words);
+        tell("smuggle NAME", &options.join(" "), &found);
+        found
+    };
+    assert_eq!(find(&["--share=net"]), "ok");
+    for mode in modes() {
+        let found = attempt(&["--userns", mode], &words);
+        tell("smuggle NAME", &format!("mode {mode}"), &found);
+        assert_eq!(found, "ECONNREFUSED", "{mode}");
+    }
+    if sys::landlock_abi().is_ok_and(|version| version >= 6) {
+        assert_eq!(find(&["--share=net", "--landlock=abstract"]), "EPERM");
+    }
+    fs::remove_file(outside).unwrap();
 }
 
 const ROUTE: u8 = 0;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
-use super::{inside, on_host, refused};
+use super::{attempt, inside, on_host_as, refused};
 use crate::launch::Launch;
 use crate::mounts::modes;
 use crate::rootfs::{Rootfs, temporary_path};
@@ -14,15 +14,18 @@ use crate::{subject, sys};
 /// `user.max_user_namespaces` decides.
 #[test]
 fn file_systems_cannot_be_made() {
-    let open = format!("call {} 0 0 0", libc::SYS_fsopen);
-    refused(&open, &["EPERM"]);
+    let open = "call fsopen 0 0 0";
+    refused(open, &["EPERM"]);
     refused("mount /tmp overlay", &["EPERM"]);
     // With the right to it, what is not there is looked for.
-    assert_eq!(inside(&["--cap-add=sys_admin"], &open), "EFAULT");
+    assert_eq!(inside(&["--cap-add=sys_admin"], open), "EFAULT");
     assert_ne!(inside(&["--cap-add=sys_admin"], "mount /tmp overlay"), "EPERM");
     // What an overlay would bring in of another owner's comes from one of these.
     refused("open /dev/fuse", &["ENOENT"]);
     refused("nested open /dev/fuse", &["ENOENT"]);
+    if sys::uid() == 0 && fs::metadata("/dev/fuse").is_ok() {
+        assert_eq!(inside(&["--device=/dev/fuse", "--userns=identity"], "open /dev/fuse"), "ok");
+    }
 }
 
 /// A namespace of one's own gives nothing over what is outside it.
@@ -61,7 +64,7 @@ fn set_user_id_program_on_a_bind_is_at_most_the_callers() {
             assert!(sys::uid() != 0 || *mode != "auto" || options.is_empty() || owner != 0);
         }
         let bind = format!("--bind={}:/tmp:ro", source.display());
-        assert_eq!(inside(&["--userns", mode, &bind], "create /tmp/program x"), "EROFS");
+        assert_eq!(attempt(&["--userns", mode, &bind], "create /tmp/program x"), "EROFS");
     }
     fs::remove_dir(source).unwrap();
 }
@@ -86,7 +89,7 @@ fn id_of_container_root_is_no_key_to_its_processes() {
     let status = fs::read_to_string(format!("/proc/{init}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap();
     let uid = line.split_whitespace().next().unwrap().parse::<u32>().unwrap();
-    let as_user = |words: &str| super::on_host_as(uid, words);
+    let as_user = |words: &str| on_host_as(uid, words);
     for words in [
         format!("ptrace {init}"),
         format!("memory {init}"),
@@ -94,10 +97,30 @@ fn id_of_container_root_is_no_key_to_its_processes() {
         format!("setns /proc/{init}/ns/user"),
         format!("list /proc/{init}/root"),
     ] {
-        assert_ne!(on_host(&words), "EPERM", "{words}");
+        assert_ne!(on_host_as(0, &words), "EPERM", "{words}");
         if uid != 0 {
             let found = as_user(&words);
             assert!(["EPERM", "EACCES"].contains(&found.as_str()), "{words}: {found}");
         }
+    }
+}
+
+/// The way to nf_tables and the mount API that a namespace of one's own is, shut.
+#[test]
+fn user_namespaces_can_be_forbidden() {
+    assert_eq!(inside(&[], "unshare-user"), "ok");
+    for mode in modes() {
+        let found = attempt(&["--disable-userns", "--userns", mode], "unshare-user");
+        assert_eq!(found, "ENOSPC", "{mode}");
+        let raise = "write /proc/sys/user/max_user_namespaces 9";
+        let found = attempt(&["--disable-userns", "--userns", mode], raise);
+        assert!(["EACCES", "EROFS"].contains(&found.as_str()), "{mode}: {found}");
+    }
+    let with = |option: &str| {
+        Launch::new().option("--disable-userns").option(option).probe("exit 0").run()
+    };
+    with("--cap-add=ALL").fails_with(125, "which could allow them again");
+    if sys::uid() == 0 {
+        with("--userns=none").fails_with(125, "needs a user namespace to limit");
     }
 }

@@ -2,14 +2,17 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use super::tell;
 use crate::ability::for_root;
 use crate::launch::Launch;
+use crate::mounts::modes;
 use crate::pace;
 use crate::rootfs::{Rootfs, temporary_path};
-use crate::sys;
+use crate::{subject, sys};
 
 /// CVE-2025-31133 and 2025-52565: the file that masks are made of is one of the attacker's.
 #[test]
@@ -22,7 +25,13 @@ fn masks_are_not_made_of_the_rootfs() {
     }
     let launch = || Launch::on(&rootfs).option("--userns=identity");
     assert_eq!(launch().probe("show /proc/keys").run().code(0).stdout, "");
-    launch().probe("try open /proc/sys/kernel/core_pattern").run().ok().prints(&["EROFS"]);
+    let attempt = "try open /proc/sys/kernel/core_pattern";
+    for (option, place, answer) in
+        [("--unmask", "--unmask", "ok"), ("--tty", "mode identity", "EROFS")]
+    {
+        launch().option(option).probe(attempt).run().ok().prints(&[answer]);
+        tell("links for masks and the console to be made of", place, answer);
+    }
     let trigger = launch().probe("try open /proc/sysrq-trigger").run().ok();
     trigger.prints_one_of(&["EROFS", "ENOENT"]);
 }
@@ -64,6 +73,11 @@ fn settings_are_written_to_no_file_of_the_rootfs() {
     fs::rename(rootfs.inside("proc"), rootfs.inside("tmp")).unwrap();
     symlink("tmp", rootfs.inside("proc")).unwrap();
     start("--hostname=x").fails_with(125, "has to be a directory, not a link");
+    for mode in modes() {
+        let launch = Launch::on(&rootfs).option("--userns").arg(mode).probe("exit 0");
+        launch.run().fails_with(125, "has to be a directory, not a link");
+        tell("a link for /proc", &format!("mode {mode}"), "no start");
+    }
 }
 
 /// CVE-2021-30465: while the container starts, the directory that something is mounted below
@@ -87,9 +101,11 @@ fn mount_point_that_is_exchanged_for_a_link_leads_nowhere() {
                 sys::exchange(&rootfs.inside("volume"), &rootfs.inside("link")).unwrap();
             }
         });
-        for _ in 0..pace::rounds(60, 2000) {
+        for round in 0..pace::rounds(60, 2000) as usize {
             let bind = format!("{}:/volume/point", source.display());
-            let launch = Launch::on(&rootfs).option("--bind").arg(bind);
+            let mode = modes()[round % modes().len()];
+            let launch =
+                Launch::on(&rootfs).option("--userns").arg(mode).option("--bind").arg(bind);
             let output = launch.probe("show /proc/self/mountinfo").run();
             if !output.status.success() {
                 failed += 1;
@@ -105,6 +121,35 @@ fn mount_point_that_is_exchanged_for_a_link_leads_nowhere() {
         }
         stop.store(true, Ordering::Relaxed);
     });
-    fs::remove_dir_all(&source).unwrap();
     assert!(mounted > 0, "{failed} starts failed, none worked");
+    for mode in modes() {
+        tell(RACE, &format!("mode {mode}"), "inside");
+    }
+    assert_eq!(mounted_by_path(&source), "outside");
+    tell(RACE, "host", "outside");
+    fs::remove_dir_all(&source).unwrap();
+}
+
+const RACE: &str = "a mount point exchanged for a link meanwhile";
+
+/// Where a mount ends up by and by that is made as by mount(8).
+fn mounted_by_path(source: &Path) -> String {
+    let (rootfs, outside) = (Rootfs::new(), Rootfs::new());
+    fs::create_dir(outside.inside("point")).unwrap();
+    fs::create_dir_all(rootfs.inside("volume/point")).unwrap();
+    symlink(outside.path(), rootfs.inside("link")).unwrap();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                sys::exchange(&rootfs.inside("volume"), &rootfs.inside("link")).unwrap();
+            }
+        });
+        let probe = subject::probe();
+        let target = rootfs.inside("volume/point");
+        let words = [&probe, Path::new("naive-mount"), source, &target, rootfs.path()];
+        let output = Launch::init(words).run();
+        stop.store(true, Ordering::Relaxed);
+        output.ok().stdout.trim_end().to_owned()
+    })
 }

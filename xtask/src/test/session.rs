@@ -31,7 +31,7 @@ pub struct Session {
 }
 
 /// On every root, as everybody, on every kernel.
-const ESCAPE: Part = Part::Only("escape::");
+const ATTACKS: Part = Part::Only("attacks::");
 
 impl Session {
     /// Those of the kernel with this number in the row of kernels. Before Linux 7.0 a start on the
@@ -45,7 +45,7 @@ impl Session {
         if !kernel.is_before(7, 0) {
             return vec![everything(Root::Initramfs)];
         }
-        let (mut first, mut second) = ([Part::All, ESCAPE], [Part::None, Part::All]);
+        let (mut first, mut second) = ([Part::All, ATTACKS], [Part::None, Part::All]);
         if number % 2 == 1 {
             first.reverse();
             second.reverse();

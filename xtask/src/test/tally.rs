@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::attacks::Attempt;
 use crate::console;
 use crate::failure::{At, Error};
 use crate::program;
@@ -39,6 +40,7 @@ pub struct Tally {
     results: u32,
     /// Seconds and name of each test.
     times: Vec<(f32, String)>,
+    pub attacks: Vec<Attempt>,
 }
 
 /// A line of the summary.
@@ -91,6 +93,7 @@ impl Tally {
         if let Some(skip) = line.strip_prefix("SKIP ") {
             self.skips.push(skip.to_string());
         }
+        self.attacks.extend(Attempt::read(line));
         self.times.extend(time(line));
         let Some((_, counts)) =
             line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". "))

@@ -7,6 +7,7 @@ use crate::words::{Word, nearest};
 use names::NAMES;
 
 pub const SYS_ADMIN: u8 = 21;
+pub const SYS_RESOURCE: u8 = 24;
 pub const AUDIT_WRITE: u8 = 29;
 pub const PERFMON: u8 = 38;
 pub const BPF: u8 = 39;

@@ -5,6 +5,7 @@
 
 use std::fs;
 
+use super::tell;
 use crate::ability::{for_root, require};
 use crate::launch::Launch;
 use crate::mounts::modes;
@@ -52,6 +53,7 @@ fn usual_ways_out_lead_nowhere() {
         for (way, _) in WAYS {
             let launch = with_every_capability(&rootfs).option("--userns").arg(mode);
             let output = launch.probe(&format!("escape {way} {marker}")).run().ok();
+            tell(&format!("escape {way}"), &format!("mode {mode}"), output.lines()[0]);
             assert_eq!(output.lines(), ["in"], "{way}\n{output}");
         }
     }
@@ -67,6 +69,7 @@ fn usual_ways_out_leave_usual_roots() {
         let Some(cut) = cut else { continue };
         let words = [probe.as_str(), "naive", cut, place, "escape", way, marker.as_str()];
         let output = Launch::init(words).run().ok();
+        tell(&format!("escape {way}"), "host", output.lines()[0]);
         assert_eq!(output.lines(), ["out"], "{way}\n{output}");
     }
     fs::remove_file(marker).unwrap();
