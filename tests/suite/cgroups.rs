@@ -2,18 +2,19 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::ability::{self, for_root, for_user, is_on_cgroup_v1, require};
+use crate::ability::{self, for_root, for_user, is_on_cgroup_v1, own_name, require};
 use crate::faults::fail_every_call_once;
 use crate::launch::Launch;
 use crate::pace::{patience, rounds};
 use crate::rootfs::{Rootfs, temporary_path};
 use crate::running::Running;
 use crate::status::{number, status_of};
-use crate::sys;
 use crate::sys::before::Before;
+use crate::{subject, sys};
 
 /// A process in one cgroup of its own, and nothing beside.
 const SOME: &str = "--pids=100";
@@ -303,6 +304,48 @@ fn host_without_a_mount_of_cgroups_has_limits() {
     // One process is init: that the command has none tells that the limit is there.
     launch.run().fails_with(125, "a limit on processes is reached");
     assert_eq!(fs::read_to_string("/proc/self/mountinfo").unwrap(), before);
+}
+
+/// A mount of cgroup2 in the host's cgroup namespace sets the options of all of them.
+#[test]
+fn options_of_the_hosts_mount_stay_as_they_are() {
+    for_root!();
+    require!(busybox);
+    let options = || {
+        let text = fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let found = text.lines().find_map(|line| line.split_once(" - cgroup2 ").map(|(_, o)| o));
+        found.map(str::to_owned)
+    };
+    let Some(before) = options() else {
+        println!("SKIP {}: no cgroup2 is mounted (cannot on this machine)", own_name!());
+        return;
+    };
+    let point = if is_on_cgroup_v1() { "/sys/fs/cgroup/unified" } else { "/sys/fs/cgroup" };
+    let busybox = |words: &[&str]| {
+        let busybox = subject::rootfs().join("bin/busybox");
+        assert!(Command::new(busybox).args(words).status().unwrap().success(), "{words:?}");
+    };
+    busybox(&["mount", "-o", "remount,nsdelegate", point]);
+    let unseen =
+        "exec unshare -m sh -c 'umount -l /sys/fs/cgroup || exit 9; exec \"$@\"' sh \"$@\"";
+    for (option, launch) in [
+        ("--share=cgroup", Launch::new().option("--userns=none")),
+        (SOME, Launch::new().through_shell(unseen)),
+        ("--check", Launch::new().through_shell(unseen)),
+        (SOME, Launch::new()),
+    ] {
+        launch.option(option).probe("exit 0").run().code(0);
+        assert!(options().unwrap().contains("nsdelegate"), "{option}: {before}");
+    }
+    if !before.contains("nsdelegate") {
+        let (folder, given) = (temporary_path("tree"), before.rsplit(' ').next().unwrap());
+        fs::create_dir(&folder).unwrap();
+        let shown = folder.to_str().unwrap();
+        busybox(&["mount", "-t", "cgroup2", "-o", given, "none", shown]);
+        busybox(&["umount", shown]);
+        fs::remove_dir(&folder).unwrap();
+        assert_eq!(options().unwrap(), before);
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::prepare::{Prepared, Source};
 use crate::spec::Spec;
 use crate::sys::file::{self, At};
 use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID, RDONLY};
-use crate::sys::{Result as SysResult, mount};
+use crate::sys::{Errno, Result as SysResult, mount};
 
 const FLAGS: u64 = RDONLY | NOSUID | NODEV | NOEXEC;
 
@@ -61,7 +61,7 @@ pub fn mount_sys(
     match sys {
         Ok(sys) => {
             reporter.done(Stage::MountSys);
-            match mount_cgroup(sys.as_fd()) {
+            match mount_cgroup(prepared.spec, sys.as_fd()) {
                 Ok(()) => reporter.done(Stage::MountCgroup),
                 Err(errno) => reporter.skipped(Stage::MountCgroup, errno),
             }
@@ -71,7 +71,12 @@ pub fn mount_sys(
     Ok(())
 }
 
-fn mount_cgroup(sys: BorrowedFd<'_>) -> SysResult<()> {
+/// Only in a namespace of its own: in the host's a mount sets the options of the host's mounts to its
+/// own (kernel/cgroup/cgroup.c, apply_cgroup_root_flags).
+fn mount_cgroup(spec: &Spec, sys: BorrowedFd<'_>) -> SysResult<()> {
+    if spec.share.cgroup {
+        return Err(Errno::EPERM);
+    }
     let cgroup = mount::create(c"cgroup2", [], FLAGS)?;
     mount::attach(cgroup.as_fd(), At::Dir(sys), c"fs/cgroup")
 }

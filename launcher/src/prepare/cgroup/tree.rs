@@ -15,6 +15,8 @@ use crate::sys::{Errno, Result as SysResult, mount};
 pub struct Host {
     lines: Vec<Line>,
     mountinfo: String,
+    /// Of cgroup v2, as the first process sees it mounted.
+    options: String,
 }
 
 /// A line of /proc/self/cgroup: a tree, and where in it we are.
@@ -43,7 +45,11 @@ impl Host {
             })
         };
         let lines = read("self/cgroup")?.lines().filter_map(Line::parse).collect();
-        Ok(Host { lines, mountinfo: read("self/mountinfo")? })
+        let mountinfo = read("self/mountinfo")?;
+        let text = proc.read_text("1/mountinfo").unwrap_or_default();
+        let options =
+            text.lines().find_map(|line| line.split_once(" - cgroup2 ")?.1.split(' ').nth(1));
+        Ok(Host { lines, mountinfo, options: options.unwrap_or_default().into() })
     }
 
     pub fn of_v1(&self) -> impl Iterator<Item = &Line> {
@@ -61,10 +67,8 @@ impl Host {
     }
 
     /// The tree where it is mounted, or where it is not by a mount of our own that nobody else
-    /// sees.
-    ///
-    /// Not by such a one always: a further mount of cgroup2 sets the options of all to its own
-    /// (kernel/cgroup/cgroup.c, apply_cgroup_root_flags), and the host's nsdelegate would be gone.
+    /// sees. That one has the options of the host's: a further mount of cgroup2 sets those of all
+    /// (kernel/cgroup/cgroup.c, apply_cgroup_root_flags), and nsdelegate would be gone.
     pub fn open(&self, line: &Line) -> Result<Tree, Error> {
         if let Some(tree) = self.open_mounted(line) {
             return Ok(tree);
@@ -78,9 +82,12 @@ impl Host {
                 })
         };
         let flags = NOSUID | NODEV | NOEXEC;
-        let names = line.controllers.split(',').filter(|name| !name.is_empty());
+        let (kind, names) = match line.controllers.as_str() {
+            "" => (c"cgroup2", self.options.as_str()),
+            names => (c"cgroup", names),
+        };
+        let names = names.split(',').filter(|name| !["", "rw", "ro"].contains(name));
         let names = names.filter_map(|name| CString::new(name).ok()).collect::<Vec<_>>();
-        let kind = if names.is_empty() { c"cgroup2" } else { c"cgroup" };
         let options = names.iter().map(|name| (name.as_c_str(), c""));
         let root = mount::create(kind, options, flags).map_err(failed)?;
         Ok(Tree { root, name: "/".into(), own: line.path.clone() })
