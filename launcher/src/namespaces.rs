@@ -169,7 +169,8 @@ fn remedy(errno: Errno, name: &str, kernel_option: &str) -> String {
     let why = match errno {
         Errno::EINVAL => format!("this kernel has no {name} namespace ({kernel_option})"),
         _ if name == "user" => {
-            "the sysctl user.max_user_namespaces is reached, or the kernel's depth of 32".into()
+            "the sysctl user.max_user_namespaces is reached (0 in a container that may make none: see \
+             \"Nesting\" in the README), or the kernel's depth of 32".into()
         }
         _ => format!("the sysctl user.max_{name}_namespaces is reached"),
     };

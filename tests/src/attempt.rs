@@ -11,7 +11,7 @@ use std::os::unix::net::{SocketAddr, UnixStream};
 use syscalls::Sysno;
 
 use crate::sys::attack;
-use crate::{Outcome, errno, number, sys, word};
+use crate::{Outcome, errno, escape, number, sys, word};
 
 /// Tries it, and prints how that went.
 pub fn run(words: &[&str]) -> Outcome {
@@ -36,6 +36,7 @@ fn attempt(words: &[&str]) -> io::Result<()> {
         "list" => fs::read_dir(word(words, 1)?)?.next().transpose().map(drop),
         "mknod" => sys::make_null_node(&path(1)?),
         "mount" => sys::mount(&path(2).unwrap_or(c"tmpfs".into()), &path(1)?),
+        "make-cgroup" => make_cgroup(),
         "umount" => sys::detach(&path(1)?),
         "remount" => sys::remount_writable(&path(1)?),
         "chroot" => sys::chroot(&path(1)?),
@@ -50,7 +51,8 @@ fn attempt(words: &[&str]) -> io::Result<()> {
         "memory" => attack::read_memory(number(words, 1)?),
         "write-memory" => attack::write_memory(number(words, 1)?),
         "smuggle" => smuggle(word(words, 1)?),
-        "descriptor" => attack::take_descriptor(number(words, 1)?, number(words, 2)?),
+        "descriptor" => attack::take_descriptor(number(words, 1)?, number(words, 2)?).map(drop),
+        "forge" => forge(number(words, 1)?),
         "key" => attack::request_key(&path(1)?),
         "netlink" => attack::ask_netlink(number(words, 1)?, number(words, 2)?),
         "nested" => nested(&words[1..]),
@@ -72,8 +74,7 @@ fn attempt(words: &[&str]) -> io::Result<()> {
 
 /// As root of a user namespace of one's own, and of what may be made with it.
 fn nested(words: &[&str]) -> io::Result<()> {
-    let (mounts, network) = (libc::CLONE_NEWNS, libc::CLONE_NEWNET);
-    sys::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWCGROUP | mounts | network)?;
+    escape::own_root(libc::CLONE_NEWCGROUP | libc::CLONE_NEWNET)?;
     attempt(words)
 }
 
@@ -90,6 +91,24 @@ fn smuggle(name: &str) -> io::Result<()> {
     let socket = UnixStream::connect_addr(&address)?;
     let directory = attack::receive_descriptor(&socket)?;
     fs::metadata(format!("/proc/self/fd/{}/{name}", directory.as_raw_fd())).map(drop)
+}
+
+/// Tells the launcher in PID 1's name that another process is the container from here on.
+fn forge(pid: u32) -> io::Result<()> {
+    const HANDED_OVER: u8 = 8;
+    let line = fs::read_to_string("/proc/1/cmdline")?;
+    let terms = line.split('\0').nth(1).unwrap_or_default();
+    let channel = attack::take_descriptor(1, number(&terms.split(',').collect::<Vec<_>>(), 2)?)?;
+    let report = [[HANDED_OVER, 0, 0, 0], pid.to_le_bytes()].concat();
+    fs::File::from(channel).write_all(&report)
+}
+
+/// One below the cgroup that we are in, by a file system of our own.
+fn make_cgroup() -> io::Result<()> {
+    sys::mount(c"cgroup2", c"/tmp")?;
+    let path = format!("/tmp/attack-{}", std::process::id());
+    fs::create_dir(&path)?;
+    fs::remove_dir(&path)
 }
 
 /// The first three arguments of a system call; what is not given is 0.

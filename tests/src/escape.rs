@@ -93,7 +93,7 @@ pub fn print_handle(words: &[&str]) -> Outcome {
 /// Changes the root in one of the usual ways, in namespaces of its own, and goes on with a verb.
 pub fn naive(words: &[&str]) -> Outcome {
     let rootfs = c_string(word(words, 1)?)?;
-    own_root()?;
+    own_root(0)?;
     // Somebody who does not move with us.
     let sys::Forked::Parent(other) = sys::fork()? else {
         loop {
@@ -121,7 +121,7 @@ pub fn naive(words: &[&str]) -> Outcome {
 pub fn naive_mount(words: &[&str]) -> Outcome {
     const TRIES: usize = 20_000;
     let (source, target) = (c_string(word(words, 0)?)?, c_string(word(words, 1)?)?);
-    own_root()?;
+    own_root(0)?;
     for _ in 0..TRIES {
         if sys::bind(&source, &target).is_err() {
             continue;
@@ -139,10 +139,10 @@ pub fn naive_mount(words: &[&str]) -> Outcome {
     Ok(0)
 }
 
-/// Root of a user namespace, with mounts of its own.
-fn own_root() -> io::Result<()> {
+/// Root of a user namespace, with mounts of its own and these further namespaces.
+pub fn own_root(more: i32) -> io::Result<()> {
     let (uid, gid) = (sys::uid(), sys::gid());
-    sys::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS)?;
+    sys::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS | more)?;
     fs::write("/proc/self/setgroups", "deny")?;
     fs::write("/proc/self/uid_map", format!("0 {uid} 1"))?;
     fs::write("/proc/self/gid_map", format!("0 {gid} 1"))

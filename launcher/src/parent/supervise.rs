@@ -183,6 +183,10 @@ impl Watch<'_> {
             Report::Done { stage, micros } => {
                 self.log.done(stage.name(), Duration::from_micros(u64::from(micros)));
             }
+            // Who may trace init has its end of the channel, and may say what is not so.
+            Report::HandedOver { pid }
+                if pid as i32 == self.container.pid || !process::is_child(pid as i32) => {}
+            Report::Terminal if self.relay.is_some() || !self.prepared.terminal => {}
             Report::HandedOver { pid } => {
                 // It ends right after its report.
                 process::wait(self.container.pid).ok();

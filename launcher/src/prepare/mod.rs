@@ -247,12 +247,10 @@ impl Prepared<'_> {
         let flags = [
             (self.spec.verbose, Terms::STEPS),
             (mask_proc, Terms::MASK_PROC),
-            // The host's /proc and /sys lie beneath in that order, in full, and by them the kernel
-            // would allow a namespace further in a /proc without masks.
-            (
-                mask_proc && self.order == Order::Locked || confine.disable_userns,
-                Terms::FORBID_USERNS,
-            ),
+            // In one, the host's root mounts the host's cgroups writable. And in the locked order
+            // the host's /proc and /sys lie beneath in full, by which the kernel would allow it a
+            // /proc without masks. Without a user namespace the limit would be the host's.
+            (mask_proc && self.ids.has_userns() || confine.disable_userns, Terms::FORBID_USERNS),
             (self.order == Order::Pivot, Terms::CUT_ROOT),
             (self.terminal, Terms::TERMINAL),
             (self.ids.can_set_groups, Terms::SET_GROUPS),

@@ -107,6 +107,13 @@ pub fn try_wait(pid: i32) -> Result<Option<u32>> {
     Ok((got != 0).then_some(status))
 }
 
+/// Whether this is a child of ours, ended or not.
+pub fn is_child(pid: i32) -> bool {
+    let (none, flags) = (std::ptr::null_mut::<u8>(), libc::WEXITED | libc::WNOHANG | libc::WNOWAIT);
+    // SAFETY: without a place for it nothing is written.
+    unsafe { syscall!(Sysno::waitid, libc::P_PID, pid, none, flags, none) }.is_ok()
+}
+
 /// exit_group(2): at once, without running anything of the C library's.
 pub fn exit(code: u8) -> ! {
     loop {

@@ -100,11 +100,13 @@ pub fn receive_descriptor(socket: &UnixStream) -> io::Result<OwnedFd> {
 }
 
 /// A descriptor of another process's (pidfd_getfd(2)).
-pub fn take_descriptor(pid: i32, number: i32) -> io::Result<()> {
-    // SAFETY: neither takes memory; the descriptors are closed with the probe.
+pub fn take_descriptor(pid: i32, number: i32) -> io::Result<OwnedFd> {
+    // SAFETY: neither takes memory; nobody else owns the new descriptors.
     unsafe {
         let process = check(libc::syscall(libc::SYS_pidfd_open, pid, 0) as c_int)?;
-        check(libc::syscall(libc::SYS_pidfd_getfd, process, number, 0) as c_int).map(drop)
+        let process = OwnedFd::from_raw_fd(process);
+        let taken = libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), number, 0);
+        check(taken as c_int).map(|fd| OwnedFd::from_raw_fd(fd))
     }
 }
 

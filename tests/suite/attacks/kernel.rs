@@ -100,6 +100,12 @@ fn cgroups_cannot_be_mounted() {
     // Version 1 is that of the initial user namespace alone.
     refused("nested mount /tmp cgroup", &["EPERM", "ENODEV"]);
     assert_eq!(inside(&["--cap-add=sys_admin"], "mount /tmp cgroup2"), "ok");
+    // That of version 2 can be mounted in a namespace of one's own, and belongs to the host's root:
+    // whoever is that makes none.
+    refused("nested make-cgroup", &["EACCES"]);
+    if sys::uid() == 0 {
+        assert_eq!(inside(&["--userns=identity", "--unmask"], "nested make-cgroup"), "ok");
+    }
     // Where there is no user namespace, the right to mount is enough.
     if sys::uid() == 0 && crate::ability::pivot_root().is_ok() {
         let options = ["--userns=none", "--share=cgroup", "--cap-add=sys_admin"];

@@ -78,6 +78,8 @@ fn refused(words: &str, errnos: &[&str]) {
     for mode in modes() {
         let found = attempt(&["--userns", mode], words);
         tell(words, &format!("mode {mode}"), &found);
-        assert!(errnos.contains(&found.as_str()), "{mode}: {words}: {found}");
+        // Below the host's root there is no namespace to be nested in.
+        let has_none = words.starts_with("nested ") && found == "ENOSPC";
+        assert!(has_none || errnos.contains(&found.as_str()), "{mode}: {words}: {found}");
     }
 }

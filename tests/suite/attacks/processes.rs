@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use super::{attempt, inside, on_host, refused, tell};
 use crate::launch::Launch;
 use crate::mounts::modes;
 use crate::rootfs::Rootfs;
+use crate::subject;
 
 /// Signals, traces and writes to the memory of a process of the host's, by its number there.
 #[test]
@@ -102,4 +104,20 @@ fn what_pid_1_holds_cannot_be_taken() {
             assert_eq!(found, "EPERM", "{mode}: {number}");
         }
     }
+}
+
+/// Whoever may trace PID 1 (`--cap-add=sys_ptrace`) has its channel to the launcher, who must not
+/// take a process of the host's for the container because of what comes from there.
+#[test]
+fn launcher_takes_no_process_of_the_hosts_for_the_container() {
+    let mut victim = Command::new(subject::probe()).args(["sleep", "60"]).spawn().unwrap();
+    let words = format!("forge {}", victim.id());
+    assert_eq!(attempt(&[], &words), "EPERM");
+    let launch = Launch::new().option("--cap-add=sys_ptrace").probe(&format!("try {words}"));
+    let output = launch.run();
+    let ended = victim.try_wait().unwrap();
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+    assert_eq!((output.stdout.trim_end(), ended), ("ok", None), "{output}");
+    output.ok();
 }
