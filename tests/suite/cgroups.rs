@@ -252,10 +252,11 @@ fn call_that_is_refused_ends_in_one_line_and_no_cgroup_is_left() {
     let parent = format!("--cgroup-parent={}", own.name());
     // The one is much like the other.
     for (errno, one_in) in [("EPERM", 1), ("ENOSYS", 4)] {
-        fail_every_call_once(&[mode, &parent, SOME], errno, one_in);
-        let folders = fs::read_dir(&own.0).unwrap().flatten();
-        let left = folders.filter(|entry| entry.path().is_dir()).map(|entry| entry.path());
-        assert_eq!(left.collect::<Vec<_>>(), Vec::<PathBuf>::new(), "{errno}");
+        fail_every_call_once(&[mode, &parent, SOME], errno, one_in, &|what| {
+            let folders = fs::read_dir(&own.0).unwrap().flatten();
+            let left = folders.filter(|entry| entry.path().is_dir()).map(|entry| entry.path());
+            assert_eq!(left.collect::<Vec<_>>(), Vec::<PathBuf>::new(), "{what}");
+        });
     }
 }
 

@@ -74,8 +74,8 @@ fn is_right_or_refused(output: &Output) -> bool {
     }
 }
 
-/// One call in `one_in` of a start with these options.
-pub fn fail_every_call_once(options: &[&str], errno: &str, one_in: usize) {
+/// One call in `one_in` of a start with these options, and a look at what is left after each.
+pub fn fail_every_call_once(options: &[&str], errno: &str, one_in: usize, look: &dyn Fn(&str)) {
     let (rootfs, mark) = (Rootfs::new(), mark());
     rootfs.add_program("quit", &subject::init());
     let (mut wrong, mut injected) = (Vec::new(), 0);
@@ -97,6 +97,7 @@ pub fn fail_every_call_once(options: &[&str], errno: &str, one_in: usize) {
             )
             .run();
         injected += usize::from(fs::read_to_string(&trace).unwrap().contains("(INJECTED)"));
+        look(&inject);
         if !is_right_or_refused(&output) {
             wrong.push(format!("{inject}\n{output}"));
         }
@@ -119,7 +120,7 @@ fn every_call_that_is_refused_ends_in_one_line() {
     for (index, mode) in pace::sample(modes).enumerate() {
         // Another mode makes much the same calls.
         let option = format!("--userns={mode}");
-        fail_every_call_once(&[&option], "EPERM", if index == 0 { 1 } else { 4 });
+        fail_every_call_once(&[&option], "EPERM", if index == 0 { 1 } else { 4 }, &|_| {});
     }
 }
 
@@ -127,5 +128,5 @@ fn every_call_that_is_refused_ends_in_one_line() {
 fn every_call_that_the_kernel_lacks_ends_in_one_line() {
     require!(tracing);
     let mode = if sys::uid() == 0 { "--userns=auto" } else { "--userns=single" };
-    fail_every_call_once(&[mode], "ENOSYS", 1);
+    fail_every_call_once(&[mode], "ENOSYS", 1, &|_| {});
 }

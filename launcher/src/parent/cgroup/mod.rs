@@ -33,7 +33,8 @@ pub struct Cgroups<'a> {
 struct Made<'a> {
     branch: &'a Branch,
     outer: Pair,
-    inner: OwnedFd,
+    /// Yet to be made.
+    inner: Option<OwnedFd>,
 }
 
 /// A cgroup, and its name in its parent.
@@ -72,13 +73,12 @@ impl<'a> Cgroups<'a> {
         }
         let outer = create(branch.parent.as_fd(), "").map_err(failed)?;
         // From here on it is removed with the rest, whatever fails.
-        let inner = outer.dir.try_clone().map_err(|_| failed(Errno::EMFILE))?;
-        self.made.push(Made { branch, outer, inner });
+        self.made.push(Made { branch, outer, inner: None });
         let Some(made) = self.made.last_mut() else { return Ok(()) };
         made.give_controllers(log)?;
         made.limit()?;
         made.make_inner().map_err(failed)?;
-        made.set_all(&made.inner, true)
+        made.inner.as_ref().map_or(Ok(()), |inner| made.set_all(inner, true))
     }
 
     /// What they cannot tell of the container.
@@ -89,7 +89,7 @@ impl<'a> Cgroups<'a> {
     /// Where a child can be born: only the tree of v2 has that (clone3(2), CLONE_INTO_CGROUP).
     pub fn birthplace(&self) -> Option<BorrowedFd<'_>> {
         let made = self.made.iter().find(|made| made.branch.version == Version::Two);
-        made.map(|made| made.inner.as_fd())
+        made.and_then(|made| made.inner.as_ref()).map(AsFd::as_fd)
     }
 
     /// Whether that is all.
@@ -100,7 +100,8 @@ impl<'a> Cgroups<'a> {
     /// Moves a process that waits, and was not born there.
     pub fn admit(&self, pid: i32) -> Result<(), Error> {
         for made in &self.made {
-            move_into(made.inner.as_fd(), pid).map_err(|errno| {
+            let Some(inner) = &made.inner else { continue };
+            move_into(inner.as_fd(), pid).map_err(|errno| {
                 let action = format!("move the container into its cgroup in {}", made.branch.path);
                 Error::at("EnterCgroup", action, errno).advise_maybe(match errno {
                     Errno::EACCES => Some(
@@ -119,9 +120,9 @@ impl<'a> Cgroups<'a> {
     pub fn read(&self, which: Which, name: &CStr) -> Option<String> {
         self.made.iter().find_map(|made| {
             let dir = match which {
-                Which::Outer => &made.outer.dir,
-                Which::Inner => &made.inner,
-            };
+                Which::Outer => Some(&made.outer.dir),
+                Which::Inner => made.inner.as_ref(),
+            }?;
             read(dir.as_fd(), name).ok()
         })
     }
@@ -227,12 +228,13 @@ impl Made<'_> {
     fn make_inner(&mut self) -> SysResult<()> {
         let outer = self.outer.dir.as_fd();
         file::make_dir(At::Dir(outer), INNER, 0o755)?;
-        self.inner = open_dir(outer, INNER)?;
+        let inner = open_dir(outer, INNER)?;
         if self.branch.has_cpuset {
             for name in [c"cpuset.mems", c"cpuset.cpus"] {
-                write(self.inner.as_fd(), name, read(outer, name)?.trim())?;
+                write(inner.as_fd(), name, read(outer, name)?.trim())?;
             }
         }
+        self.inner = Some(inner);
         Ok(())
     }
 }
