@@ -8,6 +8,11 @@ use crate::spec::capability::{AUDIT_WRITE, BPF, PERFMON, SYS_ADMIN};
 
 /// The filter for a command whose bounding set this is, as the kernel takes it.
 pub fn filter(capabilities: u64) -> Vec<u8> {
+    filter_for(&ABIS, capabilities)
+}
+
+/// The same for programs of these architectures.
+pub(super) fn filter_for(abis: &'static [Abi], capabilities: u64) -> Vec<u8> {
     let spans = |abi: &'static Abi| {
         let rule = |span: &u32| {
             let rule = Rule::from_byte(span.to_le_bytes()[0]);
@@ -15,7 +20,7 @@ pub fn filter(capabilities: u64) -> Vec<u8> {
         };
         (abi, merge(abi.spans.iter().map(rule).collect(), Rule::Unknown))
     };
-    let spans = ABIS.iter().map(spans).collect::<Vec<_>>();
+    let spans = abis.iter().map(spans).collect::<Vec<_>>();
     assemble::program(&spans, |rule| checks(*rule, capabilities))
 }
 

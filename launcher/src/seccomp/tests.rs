@@ -104,6 +104,32 @@ fn arguments_are_looked_at() {
     }
 }
 
+/// By their numbers in the kernel (asm-generic/unistd.h, arch/arm/tools/syscall.tbl,
+/// arch/x86/entry/syscalls/): openat, kexec_load, add_key, io_uring_setup, clone3, and chroot, which
+/// takes a capability.
+#[test]
+fn every_architecture_has_its_own_numbers() {
+    let numbers = |name: &str| match name {
+        "SCMP_ARCH_X86_64" => [257, 246, 248, 425, 435, 161],
+        "SCMP_ARCH_X86" => [295, 283, 286, 425, 435, 61],
+        "SCMP_ARCH_ARM" => [322, 347, 309, 425, 435, 61],
+        _ => [56, 104, 217, 425, 435, 51],
+    };
+    let (bare, with) = (super::default::filter_for(&EVERY, 0), 1 << 18);
+    let with = super::default::filter_for(&EVERY, with);
+    for Abi { audit, name, .. } in &EVERY {
+        let answers = numbers(name).map(|number| ask(&bare, *audit, number, &[]).0);
+        assert_eq!(answers, [ALLOW, EPERM, ENOSYS, ENOSYS, ALLOW, EPERM], "{name}");
+        assert_eq!(ask(&with, *audit, numbers(name)[5], &[]).0, ALLOW, "{name}");
+    }
+    const ARM_SET_TLS: u32 = 0xf_0005;
+    const RISCV_FLUSH_ICACHE: u32 = 259;
+    for (name, own) in [("SCMP_ARCH_ARM", ARM_SET_TLS), ("SCMP_ARCH_RISCV64", RISCV_FLUSH_ICACHE)] {
+        let abi = EVERY.iter().find(|abi| abi.name == name).unwrap();
+        assert_eq!(ask(&bare, abi.audit, own, &[]).0, ALLOW, "{name}");
+    }
+}
+
 #[test]
 fn numbers_of_no_call_and_programs_of_no_architecture_are_refused() {
     let filter = filter(!0);
