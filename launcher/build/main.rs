@@ -10,6 +10,13 @@ use std::process::Command;
 
 fn main() {
     let variable = |name: &str| env::var(name).unwrap_or_else(|_| panic!("cargo sets {name}"));
+    if variable("CARGO_CFG_TARGET_OS") != "linux" {
+        println!(
+            "cargo::error=launcher is a program of Linux's; elsewhere `cargo xtask run --kernel FILE \
+             -- ROOTFS COMMAND` starts it in a virtual machine"
+        );
+        return;
+    }
     let manifest_dir = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
     let init_dir = manifest_dir.join("../init");
     let target = init_target(&variable("TARGET"));

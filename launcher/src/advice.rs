@@ -4,7 +4,9 @@ use init::stage::Stage;
 
 use crate::child::MOUNT_POINTS;
 use crate::error::Error;
+use crate::namespaces;
 use crate::prepare::{NEEDS_MOUNT_API, Prepared, Step, clone_advice};
+use crate::spawn;
 use crate::spec::Changes;
 use crate::sys::Errno;
 
@@ -15,6 +17,9 @@ pub fn stage_failed(stage: Stage, errno: Errno, object: u16, prepared: &Prepared
         (Stage::ExecCommand, Errno::EACCES) if prepared.landlock.is_some() => {
             let what = "--landlock has to allow x for it, its interpreter (#!) and its ELF loader";
             Some(what.into())
+        }
+        (Stage::CloneContainer, _) => {
+            namespaces::advice(errno, spawn::all_of_container(prepared), &prepared.caller)
         }
         _ => of(stage, errno),
     };
@@ -52,8 +57,8 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
             }
             _ => format!("cover rootfs {rootfs} with a tmpfs"),
         },
-        Stage::CloneContainer => "clone the container from the process between".into(),
-        Stage::MapContainer => "write the container's id maps from the process between".into(),
+        Stage::CloneContainer => "create the container's namespaces".into(),
+        Stage::MapContainer => "write the container's id maps from inside".into(),
         Stage::CopyNamespace => "copy the mount namespace".into(),
         Stage::FindCommand => format!("find command {command} in rootfs {rootfs}"),
         Stage::MakeMountPoint => {

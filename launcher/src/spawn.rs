@@ -45,16 +45,22 @@ pub fn spawn(prepared: &Prepared<'_>, cgroups: Option<&Cgroups<'_>>) -> Result<S
         None => Some(step_into(prepared)?),
     };
     let flags = match prepared.order {
-        Order::Pivot => namespaces::MNT | namespaces::own(prepared.spec, prepared.ids.has_userns()),
-        // The rootfs is attached in a mount namespace of root's, which the child then copies.
-        Order::Locked if prepared.caller.can_mount => {
+        Order::Pivot => all_of_container(prepared),
+        // The child makes a mount namespace, and clones the container with a copy of it.
+        Order::Locked if prepared.has_between() && prepared.caller.proc.is_hosts => {
+            namespaces::USER | namespaces::MNT
+        }
+        // Into a mount namespace of root's go the rootfs and what has to be in sight; the child then
+        // copies it.
+        Order::Locked => {
             mount::unshare_namespace().and_then(|()| mount::make_private()).map_err(|errno| {
                 Error::at("UnshareMounts", "leave the host's mount namespace", errno)
             })?;
-            namespaces::own(prepared.spec, prepared.ids.has_userns())
+            match prepared.has_between() {
+                true => namespaces::USER,
+                false => namespaces::own(prepared.spec, prepared.ids.has_userns()),
+            }
         }
-        // An ordinary user has no such namespace. The child makes one, and clones the container.
-        Order::Locked => namespaces::USER | namespaces::MNT,
     };
     let cloned = match cgroups {
         None => namespaces::clone_into(flags, libc::SIGCHLD),
@@ -89,9 +95,13 @@ fn step_into(prepared: &Prepared<'_>) -> Result<OwnedFd, Error> {
 }
 
 /// clone3 once more, by a child that stands between: the container proper, as the launcher's own
-/// child. Only for [`Order::Locked`] and an ordinary user.
+/// child.
 pub fn spawn_within(prepared: &Prepared<'_>) -> SysResult<(Forked, Lacks)> {
-    let own = namespaces::own(prepared.spec, prepared.ids.has_userns());
     // With CLONE_PARENT the exit signal is that of the caller.
-    namespaces::clone_into(namespaces::MNT | own | CLONE_PARENT, 0)
+    namespaces::clone_into(all_of_container(prepared) | CLONE_PARENT, 0)
+}
+
+/// The namespaces of a container, if they are made in one call.
+pub fn all_of_container(prepared: &Prepared<'_>) -> u64 {
+    namespaces::MNT | namespaces::own(prepared.spec, prepared.ids.has_userns())
 }

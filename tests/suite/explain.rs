@@ -1,5 +1,6 @@
 //! `--explain`: what a start would do.
 
+use crate::idmap::{map_lines, seen};
 use crate::launch::Launch;
 use crate::output::Output;
 use crate::rootfs::Rootfs;
@@ -63,8 +64,9 @@ fn the_ids_are_those_that_a_start_takes() {
     if output.stdout.contains("rootfs idmapped") && crate::ability::idmapped_mounts().is_err() {
         return; // and it says what then becomes of it
     }
-    let found = map.ok().lines()[0].split_whitespace().collect::<Vec<_>>().join(":");
-    assert!(promised.starts_with(&format!("uid {found}")), "{promised} {found}");
+    let found = map_lines(&map.ok()).swap_remove(0);
+    let promised = promised.strip_prefix("uid ").unwrap().replace(':', " ");
+    assert!(seen(&[&promised])[0].starts_with(&found), "{promised} {found}");
 }
 
 #[test]

@@ -177,8 +177,8 @@ fn anything_but_links_in_every_place() {
     let (host, mut count, mut right) = (Host::new(), 0, 0);
     let kinds = ["file", "fifo", "directory", "device"];
     let kinds = if sys::uid() == 0 { &kinds[..] } else { &kinds[..3] };
-    for name in NAMES {
-        for kind in kinds {
+    for (turn, name) in NAMES.into_iter().enumerate() {
+        for kind in pace::in_turn(kinds, turn) {
             let rootfs = rootfs_without(name);
             put_other(&rootfs.inside(name), kind);
             for mode in modes_in_turn(&mut count) {

@@ -3,10 +3,12 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
-use crate::ability::require;
+use crate::ability::{for_root, require};
 use crate::launch::Launch;
+use crate::mounts::modes;
 use crate::output::Output;
 use crate::rootfs::{Rootfs, temporary_path};
+use crate::sys::before::Before;
 use crate::{ability, sys};
 
 /// Changes all that can be: a new file, a changed one, a directory that goes with what is in it.
@@ -70,6 +72,23 @@ fn kept_changes_are_there_the_next_time() {
     let new = kept.join("upper/new").metadata().unwrap();
     assert_eq!(new.uid(), sys::uid(), "the container's root is the caller on disk");
     fs::remove_dir_all(&kept).ok();
+}
+
+/// There root attaches the rootfs, and an overlay of root's would not act with the container's ids.
+#[test]
+fn changes_are_kept_on_a_host_without_proc() {
+    for_root!();
+    require!(overlay);
+    require!(attributes_on_files);
+    let (rootfs, kept) = (rootfs(), temporary_path("kept"));
+    for mode in modes() {
+        fs::create_dir(&kept).unwrap();
+        let launch = Launch::on(&rootfs).option("--userns").arg(*mode).before(Before::NoProc);
+        let launch = launch.option("--overlay-dir").arg(&kept);
+        launch.command(["sh", "-c", CHANGES]).run().code(0);
+        assert_eq!(kept.join("upper/new").metadata().unwrap().uid(), 0, "{mode}");
+        fs::remove_dir_all(&kept).unwrap();
+    }
 }
 
 #[test]

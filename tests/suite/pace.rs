@@ -33,6 +33,12 @@ pub fn rounds(usual: u64, long: u64) -> u64 {
     rounds
 }
 
+/// All of them, or on a slow machine one: another for another `turn`.
+pub fn in_turn<T>(all: &[T], turn: usize) -> &[T] {
+    let at = turn % all.len();
+    if slowness() > 1 { &all[at..=at] } else { all }
+}
+
 /// All of them, or on a slow machine one in `slowness`, beginning with the first.
 pub fn sample<T>(all: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
     if slowness() > 1 {

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 
 use crate::launch::Launch;
 use crate::output::Output;
-use crate::rootfs::Rootfs;
+use crate::rootfs::{Rootfs, temporary_path};
 
 /// Runs a script in this root file system with these options.
 #[track_caller]
@@ -146,12 +146,17 @@ fn a_read_only_root_cannot_be_changed_but_where_programs_write() {
 
 #[test]
 fn what_the_command_could_clear_is_not_promised() {
-    for options in [&["--read-only"][..], &["--bind=/usr:/u:ro"], &["--tmpfs=/t:ro"]] {
+    let source = temporary_path("source");
+    fs::create_dir(&source).unwrap();
+    let bind = format!("--bind={}:/u", source.display());
+    let read_only = format!("{bind}:ro");
+    for options in [&["--read-only"][..], &[&read_only], &["--tmpfs=/t:ro"]] {
         let options = [&["--cap-add=SYS_ADMIN"], options].concat();
         run(&options, "").fails_with(125, "do not hold against a command with CAP_SYS_ADMIN");
     }
     let script = "grep -c ' ro' /proc/self/mounts; mount -o remount,bind,rw /u";
-    let output = run(&["--bind=/usr:/u:ro"], script);
+    let output = run(&[&read_only], script);
     assert_ne!(output.status.code(), Some(0), "{output}");
-    run(&["--cap-add=SYS_ADMIN", "--bind=/usr:/u"], "").ok();
+    run(&["--cap-add=SYS_ADMIN", &bind], "").ok();
+    fs::remove_dir(source).unwrap();
 }

@@ -8,6 +8,7 @@ mod attacks;
 mod boots;
 mod guest;
 mod images;
+mod jobs;
 #[cfg(target_os = "linux")]
 pub mod layout;
 #[cfg(not(target_os = "linux"))]
@@ -21,6 +22,7 @@ mod layout {
         Ok(())
     }
 }
+mod log;
 pub mod ordinary;
 mod session;
 pub mod stage;
@@ -41,6 +43,7 @@ use crate::console;
 use crate::failure::Error;
 use crate::tidy;
 use crate::vm::kernel::NEWEST;
+use crate::vm::qemu;
 use crate::workspace;
 use session::Root;
 use stage::{Stage, Stay};
@@ -57,7 +60,7 @@ pub struct Test {
     #[argh(switch)]
     host: bool,
 
-    /// the container tests in virtual machines instead
+    /// only the container tests in virtual machines
     #[argh(switch)]
     vm: bool,
 
@@ -93,6 +96,10 @@ impl Test {
     /// Runs the task.
     pub fn run(self, words: &[OsString]) -> Result<(), Error> {
         let is_everything = !self.host && !self.vm;
+        if self.vm {
+            // Not after minutes.
+            qemu::find_or_install()?;
+        }
         let mut rows = Vec::new();
         if is_everything {
             tidy::check_sources()?;

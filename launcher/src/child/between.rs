@@ -1,12 +1,11 @@
-//! The process between launcher and container, for an ordinary user on an initial ramfs.
+//! The process between launcher and container on an initial ramfs: for an ordinary user, and for
+//! root where the rootfs is an overlay.
 //!
 //! In: the container's ids, a user and a mount namespace and nothing else new. It attaches the
 //! rootfs over `/` here, where it may, and clones the container proper into a further user
 //! namespace, whose copy of the mounts is locked. That one is the launcher's own child
 //! (CLONE_PARENT); this process maps its ids, tells the launcher of it, and is done.
 
-use std::ffi::CStr;
-use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use init::stage::Stage;
@@ -16,9 +15,8 @@ use super::reporter::{At as _, Failure, Reporter};
 use super::root;
 use crate::prepare::Prepared;
 use crate::spawn;
-use crate::sys::file::{self, At};
 use crate::sys::process::{self, Forked};
-use crate::sys::{Errno, Result as SysResult, mount, socket};
+use crate::sys::{Result as SysResult, file, mount, socket};
 
 /// Returns in the container proper; the process that called it does not come back.
 pub fn become_container(
@@ -40,8 +38,14 @@ pub fn become_container(
     match forked {
         Forked::Parent(pid) => {
             drop(its_gate);
-            admit(prepared, pid, our_gate.as_fd()).at(Stage::MapContainer)?;
+            map(prepared, pid).at(Stage::MapContainer)?;
             reporter.hand_over(pid);
+            if prepared.spec.status_fd.is_some() {
+                // The parent looks at its namespaces while it may: once it has ids it no longer
+                // can be looked into.
+                identity::wait_for_parent(channel).at(Stage::MapContainer)?;
+            }
+            file::write(our_gate.as_fd(), b"g").at(Stage::MapContainer)?;
             process::exit(0)
         }
         Forked::Child => {
@@ -55,14 +59,12 @@ pub fn become_container(
 }
 
 /// As the parent does it for us: each id of ours becomes itself.
-fn admit(prepared: &Prepared<'_>, pid: i32, gate: BorrowedFd<'_>) -> SysResult<()> {
+fn map(prepared: &Prepared<'_>, pid: i32) -> SysResult<()> {
+    let proc = &prepared.caller.proc;
+    let number = proc.find(pid)?;
     for (name, lines) in [("uid_map", &prepared.inner_uids), ("gid_map", &prepared.inner_gids)] {
-        // On the stack: nothing is allocated here.
-        let mut path = [0; 32];
-        write!(&mut path[..], "{pid}/{name}\0").map_err(|_| Errno::ENAMETOOLONG)?;
-        let path = CStr::from_bytes_until_nul(&path).map_err(|_| Errno::ENAMETOOLONG)?;
-        let file = file::open(At::Dir(prepared.caller.proc.dir()), path, libc::O_WRONLY)?;
+        let file = proc.open_named(format_args!("{number}/{name}"), libc::O_WRONLY)?;
         file::write(file.as_fd(), lines.as_bytes())?;
     }
-    file::write(gate, b"g").map(drop)
+    Ok(())
 }

@@ -44,7 +44,13 @@ pub fn enter_copy(
     channel: BorrowedFd<'_>,
     reporter: &mut Reporter<'_>,
 ) -> Result<OwnedFd, Failure> {
-    if prepared.caller.can_mount {
+    if prepared.has_between() {
+        if !prepared.caller.proc.is_hosts {
+            // By now there is a proc in sight.
+            mount::unshare_namespace().at(Stage::CopyNamespace)?;
+        }
+        between::become_container(prepared, channel, reporter)?;
+    } else {
         // `..` of the root goes up to the topmost mount on it, which the parent has put there.
         let topmost = file::open(At::Cwd, c"/..", libc::O_PATH | libc::O_DIRECTORY);
         topmost.and_then(|dir| file::enter_dir(dir.as_fd())).at(Stage::AttachRoot)?;
@@ -54,8 +60,6 @@ pub fn enter_copy(
             reporter.moved();
             identity::wait_for_parent(channel).at(Stage::CopyNamespace)?;
         }
-    } else {
-        between::become_container(prepared, channel, reporter)?;
     }
     let root = open_here().at(Stage::CopyNamespace)?;
     reporter.done(Stage::CopyNamespace);

@@ -114,7 +114,7 @@ impl Container {
         self.map_binds(prepared)?;
         give_pipes(prepared);
         limits::apply(&prepared.spec.limits, self.pid, &prepared.caller.proc, self.number)?;
-        if prepared.order == Order::Locked && prepared.caller.can_mount {
+        if prepared.order == Order::Locked {
             outer::assemble(prepared)?;
         }
         Ok(self.go()?)

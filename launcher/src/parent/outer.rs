@@ -19,6 +19,9 @@ pub fn assemble(prepared: &Prepared<'_>) -> Result<(), Error> {
             Error::at("PutInSight", "mount a proc for the kernel to see", errno)
         })?;
     }
+    if prepared.has_between() {
+        return Ok(());
+    }
     let attach = || {
         let back = file::open(At::Cwd, c".", libc::O_PATH)?;
         prepared.attach_root()?;

@@ -188,10 +188,13 @@ impl Watch<'_> {
                 if pid as i32 == self.container.pid || !process::is_child(pid as i32) => {}
             Report::Terminal if self.relay.is_some() || !self.prepared.terminal => {}
             Report::HandedOver { pid } => {
-                // It ends right after its report.
-                process::wait(self.container.pid).ok();
-                self.container.pid = pid as i32;
-                self.look_at_namespaces();
+                let between = std::mem::replace(&mut self.container.pid, pid as i32);
+                if self.container.namespaces.is_some() {
+                    self.look_at_namespaces();
+                    self.container.go()?;
+                }
+                // It ends right after.
+                process::wait(between).ok();
             }
             Report::Moved => {
                 self.look_at_namespaces();

@@ -234,6 +234,13 @@ impl Prepared<'_> {
         }
     }
 
+    /// Whether a process between launcher and container makes the mount namespace that the container
+    /// gets a locked copy of. Root can do that without, but for an overlay: that acts with the ids
+    /// of who mounts it, which have to be the container's.
+    pub fn has_between(&self) -> bool {
+        self.order == Order::Locked && (!self.caller.can_mount || self.overlay.is_some())
+    }
+
     /// What that is called where it fails.
     pub fn attach_stage(&self) -> Stage {
         if self.overlay.is_some() { Stage::MountOverlay } else { Stage::AttachRoot }

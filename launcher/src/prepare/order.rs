@@ -26,7 +26,7 @@ impl Order {
             return Order::Locked;
         }
         // The initial ramfs is a tmpfs or a ramfs: on all others the table need not be read.
-        if !mount::is_in_memory(c"/").unwrap_or(false) {
+        if !mount::is_in_memory(c"/").unwrap_or(true) {
             return Order::Pivot;
         }
         let table = proc.read_text("self/mountinfo").unwrap_or_default();

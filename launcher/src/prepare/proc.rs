@@ -5,7 +5,9 @@
 //! where the child has another number and its pid is somebody else's; or of any other, where it is
 //! not at all; or nothing is mounted there.
 
-use std::ffi::CString;
+use std::ffi::CStr;
+use std::fmt;
+use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use crate::error::Error;
@@ -63,21 +65,26 @@ impl Proc {
 
     /// What it calls a process of ours.
     pub fn number(&self, pid: i32) -> Result<i32, Error> {
+        self.find(pid).map_err(|errno| {
+            Error::at("FindProc", "find the child in the host's /proc", errno)
+                .advise("mount a proc of this pid namespace: mount -t proc proc /proc")
+        })
+    }
+
+    /// The same, for a child, too: it allocates nothing.
+    pub fn find(&self, pid: i32) -> SysResult<i32> {
         if self.is_ours {
             return Ok(pid);
         }
         // A pidfd's line has the number as the namespace of that /proc counts (fs/pidfs.c).
-        let look = || {
-            let child = process::open_pidfd(pid)?;
-            let text = self.read_text(&format!("self/fdinfo/{}", child.as_raw_fd()))?;
-            let number =
-                text.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok());
-            number.filter(|&number| number > 0).ok_or(Errno::ESRCH)
-        };
-        look().map_err(|errno| {
-            Error::at("FindProc", "find the child in the host's /proc", errno)
-                .advise("mount a proc of this pid namespace: mount -t proc proc /proc")
-        })
+        let process = process::open_pidfd(pid)?;
+        let info =
+            self.open_named(format_args!("self/fdinfo/{}", process.as_raw_fd()), libc::O_RDONLY)?;
+        let mut text = [0; 512];
+        let count = file::read(info.as_fd(), &mut text)?;
+        let mut lines = str::from_utf8(&text[..count]).unwrap_or_default().lines();
+        let number = lines.find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok());
+        number.filter(|&number| number > 0).ok_or(Errno::ESRCH)
     }
 
     /// For what opens its files itself.
@@ -85,10 +92,17 @@ impl Proc {
         self.dir.as_fd()
     }
 
+    /// One of its files. Allocates nothing.
+    pub fn open_named(&self, path: fmt::Arguments<'_>, flags: i32) -> SysResult<OwnedFd> {
+        let mut bytes = [0; 64];
+        write!(&mut bytes[..], "{path}\0").map_err(|_| Errno::ENAMETOOLONG)?;
+        let path = CStr::from_bytes_until_nul(&bytes).map_err(|_| Errno::ENAMETOOLONG)?;
+        file::open(At::Dir(self.dir()), path, flags)
+    }
+
     /// One of its files.
     pub fn open_file(&self, path: &str, flags: i32) -> SysResult<OwnedFd> {
-        let path = CString::new(path).map_err(|_| Errno::EINVAL)?;
-        file::open(At::Dir(self.dir()), &path, flags)
+        self.open_named(format_args!("{path}"), flags)
     }
 
     /// All of a text.

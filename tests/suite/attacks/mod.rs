@@ -18,7 +18,7 @@ use std::process::Command;
 use crate::launch::Launch;
 use crate::mounts::modes;
 use crate::rootfs::FORKING;
-use crate::{subject, sys};
+use crate::{pace, subject, sys};
 
 /// A cell of the table: what came of an attempt at a place.
 pub fn tell(words: &str, place: &str, found: &str) {
@@ -75,7 +75,7 @@ fn attempt(options: &[&str], words: &str) -> String {
 /// It has to give one of these in every mode.
 #[track_caller]
 fn refused(words: &str, errnos: &[&str]) {
-    for mode in modes() {
+    for mode in pace::in_turn(modes(), words.len()) {
         let found = attempt(&["--userns", mode], words);
         tell(words, &format!("mode {mode}"), &found);
         // Below the host's root there is no namespace to be nested in.

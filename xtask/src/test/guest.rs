@@ -24,6 +24,9 @@ const INIT: &str = include_str!("guest.sh");
 /// The halves of the tests, in the order of guest.sh.
 pub const HALVES: [&str; 2] = ["root", "user"];
 
+/// There is one processor; while one test waits another can use it.
+const TEST_THREADS: &str = "RUST_TEST_THREADS";
+
 /// All but the kernel's modules. `base` is a root file system of busybox.
 pub fn image(
     programs: &Programs,
@@ -83,7 +86,10 @@ pub fn image(
         let home = PathBuf::from(format!("/stay/{name}"));
         let stay = Stay { name, tmp: home.join("tmp"), home };
         let etc = (name == "user").then_some(Path::new("/test/etc"));
-        let command = suite(&subject, &stay, etc, OsStr::new(""), words);
+        let mut command = suite(&subject, &stay, etc, OsStr::new(""), words);
+        if std::env::var_os(TEST_THREADS).is_none() {
+            command.env(TEST_THREADS, "3");
+        }
         image.add_file(&format!("test/{name}.sh"), 0o644, script(&command));
     }
     Ok(image)

@@ -48,10 +48,26 @@ if ! mount -t ext4 -o loop /stay.img /stay; then
     echo "guest: no ext4, so the temporary files are on a tmpfs"
     mount -t tmpfs -o mode=755 tmpfs /stay
 fi
+# As a service manager leaves them: each half is in a cgroup of its own with every controller, and the
+# user may divide his further.
+cgroups=/sys/fs/cgroup
+delegate() {
+    for controller in $(cat $cgroups/cgroup.controllers); do
+        echo "+$controller" > "$1/cgroup.subtree_control"
+    done
+}
+delegate $cgroups
 for half in root user; do
-    mkdir -p /stay/$half/tmp
+    mkdir -p /stay/$half/tmp $cgroups/$half/main
+    delegate $cgroups/$half
 done
 chown -R "$TESTER:$TESTER" /stay/user
+for cgroup in $cgroups/user $cgroups/user/main; do
+    chown "$TESTER:$TESTER" $cgroup
+    for file in $(cat /sys/kernel/cgroup/delegate); do
+        [ ! -e "$cgroup/$file" ] || chown "$TESTER:$TESTER" "$cgroup/$file"
+    done
+done
 
 # Each half has its own port; cat is there for the tests not to see a terminal.
 set -o pipefail
@@ -63,7 +79,10 @@ run() {
     half=$1 port=$2
     shift 2
     start=$(now)
-    sh "/test/$half.sh" "$@" < /dev/null 2>&1 | cat > "/dev/ttyS$port"
+    (
+        echo 0 > "$cgroups/$half/main/cgroup.procs"
+        exec sh "/test/$half.sh" "$@"
+    ) < /dev/null 2>&1 | cat > "/dev/ttyS$port"
     say "$half" $? "$start" "$(now)"
 }
 run root 2 "$ROOT_TESTS"

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::guest::HALVES;
 use crate::vm::kernel::Kernel;
 
 /// What the guest's root is.
@@ -30,30 +31,35 @@ pub struct Session {
     pub tests: [Part; 2],
 }
 
-/// On every root, as everybody, on every kernel.
+/// On the initial ramfs, as everybody, on every kernel.
 const ATTACKS: Part = Part::Only("attacks::");
 
 impl Session {
-    /// Those of the kernel with this number in the row of kernels. Before Linux 7.0 a start on the
-    /// initial ramfs is another one than on a disk: with each kernel one half of the suite runs on
-    /// the one, the other half on the other, in turns.
-    pub fn all(kernel: &Kernel, number: usize, wanted: Option<Root>) -> Vec<Session> {
-        let everything = |root| Session { root, tests: [Part::All; 2] };
-        if let Some(root) = wanted {
-            return vec![everything(root)];
-        }
-        if !kernel.is_before(7, 0) {
-            return vec![everything(Root::Initramfs)];
-        }
-        let (mut first, mut second) = ([Part::All, ATTACKS], [Part::None, Part::All]);
-        if number % 2 == 1 {
-            first.reverse();
-            second.reverse();
-        }
-        vec![
-            Session { root: Root::Initramfs, tests: first },
-            Session { root: Root::Tmpfs, tests: second },
+    /// Those of the kernel with this number in the row of kernels, the suite as root in the one and
+    /// as the user in the other. Before Linux 7.0 a start on the initial ramfs is another one than
+    /// on a disk: there the two have different roots, in turns.
+    pub fn all(kernel: &Kernel, number: usize, wanted: Option<Root>) -> [Session; 2] {
+        let [of_root, of_user] = match wanted {
+            Some(root) => [root, root],
+            None if !kernel.is_before(7, 0) => [Root::Initramfs, Root::Initramfs],
+            None if number.is_multiple_of(2) => [Root::Initramfs, Root::Tmpfs],
+            None => [Root::Tmpfs, Root::Initramfs],
+        };
+        let beside = |root, other| match (root, other) {
+            (Root::Initramfs, Root::Tmpfs) => ATTACKS,
+            _ => Part::None,
+        };
+        [
+            Session { root: of_root, tests: [Part::All, beside(of_root, of_user)] },
+            Session { root: of_user, tests: [beside(of_user, of_root), Part::All] },
         ]
+    }
+
+    /// `tmpfs root`, as the tables show it.
+    pub fn name(&self) -> String {
+        let halves = HALVES.iter().zip(self.tests);
+        let whole = halves.filter(|(_, part)| *part == Part::All).map(|(half, _)| *half);
+        format!("{} {}", self.root.name(), whole.collect::<Vec<_>>().join(" "))
     }
 }
 
@@ -91,7 +97,7 @@ mod tests {
     use super::*;
     use std::path::PathBuf;
 
-    fn sessions(version: &str, number: usize, wanted: Option<Root>) -> Vec<Session> {
+    fn sessions(version: &str, number: usize, wanted: Option<Root>) -> [Session; 2] {
         let (version, release) = (version.to_string(), String::new());
         let kernel = Kernel { version, release, image: PathBuf::new(), modules: None };
         Session::all(&kernel, number, wanted)
@@ -106,8 +112,11 @@ mod tests {
                 assert_eq!(all.count(), 1, "{version} {sessions:?}");
             }
             assert!(sessions.iter().any(|session| session.root == Root::Initramfs));
-            let on_initramfs = sessions.iter().find(|session| session.root == Root::Initramfs);
-            assert!(on_initramfs.is_some_and(|session| !session.tests.contains(&Part::None)));
+            for half in [0, 1] {
+                let on_initramfs = sessions.iter().filter(|s| s.root == Root::Initramfs);
+                let parts = on_initramfs.map(|session| session.tests[half]);
+                assert_eq!(parts.filter(|part| *part != Part::None).count(), 1, "{version}");
+            }
         }
         assert_ne!(sessions("6.1", 0, None), sessions("6.1", 1, None));
     }
@@ -115,6 +124,10 @@ mod tests {
     #[test]
     fn wanted_root_is_the_only_one() {
         let sessions = sessions("6.1", 0, Some(Root::Tmpfs));
-        assert_eq!(sessions, [Session { root: Root::Tmpfs, tests: [Part::All; 2] }]);
+        assert_eq!(sessions[0].name(), "tmpfs root");
+        let tests = sessions.map(|session| (session.root, session.tests));
+        let root = [Part::All, Part::None];
+        let user = [Part::None, Part::All];
+        assert_eq!(tests, [(Root::Tmpfs, root), (Root::Tmpfs, user)]);
     }
 }

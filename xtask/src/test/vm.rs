@@ -8,6 +8,8 @@ use std::time::Duration;
 use super::Wish;
 use super::boots;
 use super::guest::{self, HALVES};
+use super::jobs;
+use super::log;
 use super::session::{Part, Session};
 use super::subject::Programs;
 use super::tally::{Row, Skips, Tally};
@@ -52,6 +54,12 @@ struct Candidate {
     is_newest: bool,
 }
 
+/// What one machine after the other, or a single one, is started for.
+enum Job<'a> {
+    Boots(&'a Candidate),
+    Suite(&'a Candidate, Session),
+}
+
 /// Runs the tests on all kernels.
 pub fn run(wish: &Wish, programs: &Programs, words: &[OsString]) -> Result<Outcome, Error> {
     let mut outcome = Outcome::default();
@@ -78,14 +86,17 @@ pub fn run(wish: &Wish, programs: &Programs, words: &[OsString]) -> Result<Outco
         image: &guest::image(programs, &base, slowness, words)?,
         verbose: wish.verbose,
     };
+    let mut jobs = Vec::new();
     for (number, candidate) in candidates.iter().enumerate() {
         // A filter is for the suite.
-        if words.is_empty() {
-            outcome.rows.push(lab.boots.run(&candidate.kernel)?);
-        }
-        for session in Session::all(&candidate.kernel, number, wish.root) {
-            lab.test(candidate, &session, &mut outcome)?;
-        }
+        jobs.extend(words.is_empty().then_some(Job::Boots(candidate)));
+        let sessions = Session::all(&candidate.kernel, number, wish.root);
+        jobs.extend(sessions.map(|session| Job::Suite(candidate, session)));
+    }
+    for part in jobs::run(&jobs, |job| lab.run(job))? {
+        outcome.rows.extend(part.rows);
+        outcome.remarks.extend(part.remarks);
+        outcome.silent.extend(part.silent);
     }
     // Excuses for all of them are none.
     if outcome.rows.is_empty() && outcome.silent.is_empty() {
@@ -113,6 +124,15 @@ fn candidates(wish: &Wish, outcome: &mut Outcome) -> Result<Vec<Candidate>, Erro
 }
 
 impl Lab<'_> {
+    fn run(&self, job: &Job<'_>) -> Result<Outcome, Error> {
+        let mut outcome = Outcome::default();
+        match job {
+            Job::Boots(candidate) => outcome.rows.push(self.boots.run(&candidate.kernel)?),
+            Job::Suite(candidate, session) => self.test(candidate, session, &mut outcome)?,
+        }
+        Ok(outcome)
+    }
+
     fn test(
         &self,
         what: &Candidate,
@@ -121,7 +141,7 @@ impl Lab<'_> {
     ) -> Result<(), Error> {
         let Candidate { kernel, is_newest } = what;
         let Kernel { version, release, .. } = kernel;
-        let version = format!("{version} {}", session.root.name());
+        let version = format!("{version} {}", session.name());
         let folder = vm::folder()?;
         let file = |what: &str| folder.join(format!("{}.{what}", version.replace(' ', "-")));
         let initramfs = file("initramfs");
@@ -130,7 +150,9 @@ impl Lab<'_> {
         let size = image.write(&initramfs)?;
         let name = self.accelerator.name();
         let megabytes = size as f64 / 1e6;
-        console::progress(&format!("booting {release} ({name}, {megabytes:.1} MB of initramfs)"));
+        console::progress(&format!(
+            "{version}: booting {release} ({name}, {megabytes:.1} MB of initramfs)"
+        ));
 
         let ports = ["console.log", "verdict.log", "root.log", "user.log"].map(file);
         let machine = Machine {
@@ -145,7 +167,7 @@ impl Lab<'_> {
             boot_limit: BOOT_LIMIT,
             silence_limit: SILENCE_LIMIT,
         };
-        let (run, verdict, tallies) = self.watch(&machine)?;
+        let (run, verdict, tallies) = self.watch(&version, &machine)?;
         fs::remove_file(&initramfs).at("remove", &initramfs)?;
 
         let is_whole = run.ending == Ending::SwitchedOff
@@ -157,7 +179,7 @@ impl Lab<'_> {
             let what = describe(&run, &verdict);
             let line = format!("{version}: {what}; see {}", ports[0].display());
             console::progress(&line);
-            show_end(&ports[0])?;
+            log::show_end(&ports[0])?;
             if *is_newest && !run.booted {
                 outcome.remark(format!("the newest kernel does not boot: {line}"));
             } else {
@@ -166,36 +188,41 @@ impl Lab<'_> {
             return Ok(());
         }
         for (index, (half, tally)) in HALVES.iter().zip(tallies).enumerate() {
-            let (Some(ended), log) = (verdict.half(half), &ports[index + 2]) else { continue };
+            let (Some(ended), file) = (verdict.half(half), &ports[index + 2]) else { continue };
             let success = ended.code == 0;
             if !success && !self.verbose {
-                show_failures(log)?;
+                log::show_failures(file)?;
             }
             // Idmapped mounts came with 5.12, user attributes on a tmpfs with 6.6: what needs them has
             // an excuse before.
             let skips = if kernel.is_before(6, 6) { Skips::Excused } else { Skips::Forbidden };
             let (name, time) = match session.tests[index] {
-                Part::Only(what) => (format!("{version} {half} {what}"), ended.time),
-                _ => (format!("{version} {half}"), ended.time),
+                Part::Only(what) => (format!("{version}, {half} {what}"), ended.time),
+                _ => (version.clone(), ended.time),
             };
             outcome.rows.push(Row { name, tally, time, success, skips });
         }
         Ok(())
     }
 
-    fn watch(&self, machine: &Machine<'_>) -> Result<(Run, Verdict, [Tally; 2]), Error> {
+    fn watch(
+        &self,
+        version: &str,
+        machine: &Machine<'_>,
+    ) -> Result<(Run, Verdict, [Tally; 2]), Error> {
         let mut verdict = Verdict::default();
         let mut tallies = [Tally::default(), Tally::default()];
         let run = machine.run(|port, line| {
             match port {
                 1 => {
                     verdict.read(line);
-                    tell(&verdict, line);
+                    tell(version, &verdict, line);
                 }
                 2 | 3 => tallies[port - 2].count(line),
                 _ => {}
             }
-            if self.verbose && port != 1 { console::print(line) } else { Ok(()) }
+            let is_shown = self.verbose && port != 1;
+            if is_shown { console::print(&format!("{version}: {line}")) } else { Ok(()) }
         })?;
         Ok((run, verdict, tallies))
     }
@@ -209,17 +236,17 @@ impl Outcome {
 }
 
 /// What a line for the verdict means, for who waits for it.
-fn tell(verdict: &Verdict, line: &str) {
+fn tell(version: &str, verdict: &Verdict, line: &str) {
     match (verdict.halves.last(), verdict.ready) {
         _ if verdict.is_complete => {}
         (Some(Half { name, code, time }), _) => console::progress(&format!(
-            "ran the tests as {name}: exit code {code}, {:.0} s",
+            "{version}: ran the tests as {name}: exit code {code}, {:.0} s",
             time.as_secs_f32()
         )),
         (None, Some(seconds)) => console::progress(&format!(
-            "the kernel has booted in {seconds:.1} s; running the tests"
+            "{version}: the kernel has booted in {seconds:.1} s; running the tests"
         )),
-        (None, None) => console::progress(&format!("the guest says {line}")),
+        (None, None) => console::progress(&format!("{version}: the guest says {line}")),
     }
 }
 
@@ -239,43 +266,9 @@ fn describe(run: &Run, verdict: &Verdict) -> String {
     }
 }
 
-fn show_end(log: &Path) -> Result<(), Error> {
-    let text = read(log)?;
-    let lines: Vec<&str> = text.lines().collect();
-    let end = &lines[lines.len().saturating_sub(15)..];
-    end.iter().try_for_each(|line| console::print(&format!("  {line}")))
-}
-
-/// libtest's list of what failed and why, or all there is if it did not get that far.
-fn show_failures(log: &Path) -> Result<(), Error> {
-    let text = read(log)?;
-    console::print(failures(&text))?;
-    console::progress(&format!("all of it is in {}", log.display()));
-    Ok(())
-}
-
-fn failures(text: &str) -> &str {
-    match text.find("\nfailures:\n") {
-        Some(start) => text[start..].trim(),
-        None => text.trim(),
-    }
-}
-
-fn read(log: &Path) -> Result<String, Error> {
-    let bytes = fs::read(log).at("read", log)?;
-    Ok(String::from_utf8_lossy(&bytes).replace('\r', ""))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn failures_are_what_libtest_lists() {
-        let log = "test a ... FAILED\n\nfailures:\n\n---- a ----\nwhy\n\nfailures:\n    a\n";
-        assert_eq!(failures(log), "failures:\n\n---- a ----\nwhy\n\nfailures:\n    a");
-        assert_eq!(failures("cannot start\n"), "cannot start");
-    }
 
     #[test]
     fn endings_are_told_apart() {

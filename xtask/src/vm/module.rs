@@ -26,6 +26,7 @@ pub const WANTED: &[&str] = &[
     "nft_chain_nat",
     "nft_ct",
     "nft_masq",
+    "nft_nat",
     "overlay",
     "squashfs",
     "tun",
