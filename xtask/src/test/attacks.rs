@@ -43,42 +43,47 @@ pub fn write(rows: &[Row]) -> Result<(), Error> {
     console::print(&format!("\nattacks, by mode: {}", path.display()))
 }
 
+/// A column for each run of the suite.
 fn table(rows: &[Row]) -> String {
-    let mut columns = Vec::<String>::new();
-    let mut cells = BTreeMap::<(&str, String), BTreeSet<&str>>::new();
     let mut controls = BTreeMap::<&str, BTreeSet<(u8, String)>>::new();
-    for row in rows {
+    let mut cells = BTreeMap::<&str, Vec<Vec<(&str, &str)>>>::new();
+    for (column, row) in rows.iter().enumerate() {
         for attempt in &row.tally.attacks {
             let words = attempt.words.as_str();
-            controls.entry(words).or_default();
-            let Some(mode) = attempt.mode() else {
-                controls.entry(words).or_default().insert(control(attempt));
-                continue;
-            };
-            let column = format!("{} {mode}", row.name);
-            if !columns.contains(&column) {
-                columns.push(column.clone());
+            match attempt.mode() {
+                None => drop(controls.entry(words).or_default().insert(control(attempt))),
+                Some(mode) => {
+                    let line = cells.entry(words).or_insert_with(|| vec![Vec::new(); rows.len()]);
+                    line[column].push((mode, attempt.found.as_str()));
+                }
             }
-            cells.entry((words, column)).or_default().insert(&attempt.found);
         }
     }
-    if columns.is_empty() {
+    if cells.is_empty() {
         return String::new();
     }
-    let mut text = format!("| attempt | with nothing in the way | {} |\n", columns.join(" | "));
-    text += &format!("|---|---|{}\n", "---|".repeat(columns.len()));
-    let is_attack = |words: &str| cells.keys().any(|(attack, _)| *attack == words);
-    for (words, found) in controls.into_iter().filter(|(words, _)| is_attack(words)) {
-        let control = found.first().map_or("", |(_, text)| text);
-        text += &format!("| `{words}` | {control} |");
-        for column in &columns {
-            let found = cells.get(&(words, column.clone()));
-            let found = found.map(|all| all.iter().copied().collect::<Vec<_>>().join(", "));
-            text += &format!(" {} |", found.unwrap_or_default());
-        }
-        text += "\n";
+    let names = rows.iter().map(|row| row.name.as_str()).collect::<Vec<_>>();
+    let mut text = format!("| attempt | with nothing in the way | {} |\n", names.join(" | "));
+    text += &format!("|---|---|{}\n", "---|".repeat(names.len()));
+    for (words, line) in cells {
+        let control = controls.get(words).and_then(BTreeSet::first);
+        let control = control.map_or("", |(_, text)| text);
+        let line = line.iter().map(|found| in_short(found)).collect::<Vec<_>>();
+        text += &format!("| `{words}` | {control} | {} |\n", line.join(" | "));
     }
     text
+}
+
+/// One result, if it is that of every mode.
+fn in_short(found: &[(&str, &str)]) -> String {
+    match found {
+        [] => String::new(),
+        [(_, first), rest @ ..] if rest.iter().all(|(_, other)| other == first) => (*first).into(),
+        all => {
+            let all = all.iter().map(|(mode, found)| format!("{mode} {found}"));
+            all.collect::<Vec<_>>().join(", ")
+        }
+    }
 }
 
 /// The text, behind a number by which the best comes first: that of the host, or else one that
@@ -103,7 +108,7 @@ mod tests {
     use crate::test::tally::{Skips, Tally};
 
     #[test]
-    fn an_attack_has_a_line_and_a_mode_a_column() {
+    fn an_attack_has_a_line_and_a_run_a_column() {
         let mut tally = Tally::default();
         for line in [
             "ATTACK open /x\tmode auto\tEPERM",
@@ -120,10 +125,10 @@ mod tests {
         let rows = [Row { name: "root".into(), tally, time, success: true, skips }];
         assert_eq!(
             table(&rows),
-            "| attempt | with nothing in the way | root auto | root single |\n\
-             |---|---|---|---|\n\
-             | `a` |  | ESRCH |  |\n\
-             | `open /x` | ok | EPERM | EACCES |\n"
+            "| attempt | with nothing in the way | root |\n\
+             |---|---|---|\n\
+             | `a` |  | ESRCH |\n\
+             | `open /x` | ok | auto EPERM, single EACCES |\n"
         );
         assert_eq!(table(&[]), "");
     }
