@@ -126,6 +126,32 @@ pub struct Args {
     #[argh(option, arg_name = "namespace")]
     pub share: Vec<Word>,
 
+    /// the network: none, host, veth, bridge=NAME, ns:PATH or pasta (default: none, but loopback);
+    /// options of veth and bridge: mtu=BYTES, ipv6
+    #[argh(option, arg_name = "how")]
+    pub net: Option<Word>,
+
+    /// network of --net veth: ADDRESS/PREFIX; repeatable for IPv6 (default: a free one in 10.x)
+    #[argh(option, arg_name = "cidr")]
+    pub network: Vec<Word>,
+
+    /// address of the host's end in it, the container's gateway; repeatable for IPv6
+    #[argh(option, arg_name = "ip")]
+    pub host_ip: Vec<Word>,
+
+    /// address of the container in it; repeatable for IPv6
+    #[argh(option, arg_name = "ip")]
+    pub container_ip: Vec<Word>,
+
+    /// hardware address of the container's eth0
+    #[argh(option, arg_name = "mac")]
+    pub mac: Option<Word>,
+
+    /// have a port of the host's lead to one of the container's: [IP:]HOST:CONTAINER[/tcp|/udp];
+    /// repeatable
+    #[argh(option, arg_name = "ports")]
+    pub publish: Vec<Word>,
+
     /// give the command a capability, or ALL; to a --user as an ambient one; repeatable
     #[argh(option, arg_name = "name")]
     pub cap_add: Vec<Word>,

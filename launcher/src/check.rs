@@ -14,10 +14,12 @@ use init::exit;
 use crate::advice;
 use crate::error::{Error, show_errno};
 use crate::namespaces::{self, Namespace};
+use crate::parent::network::trial;
 use crate::prepare::cgroup;
 use crate::prepare::ids::{self, IdPlan};
-use crate::prepare::{Caller, Program, Rootfs, program};
+use crate::prepare::{Caller, Carrier, Program, Rootfs, network, program};
 use crate::spec::Userns;
+use crate::spec::network::Pasta;
 use crate::sys::process::{self, Forked, Words};
 use crate::sys::{Errno, Result as SysResult, file, landlock, mount, system};
 
@@ -57,6 +59,7 @@ pub fn look(rootfs: &CStr) -> Result<Findings, Error> {
         };
         put().ok();
     }
+    findings.check_network(&caller);
     if let (Some(namespaces), Some(ids)) = (findings.check_namespaces(&caller), ids) {
         findings.check_inside(namespaces, &ids, &rootfs, &caller);
     }
@@ -126,6 +129,19 @@ impl Findings {
         match cgroup::abilities(&caller.proc) {
             Ok(names) => self.yes(format_args!("limits: {names}")),
             Err(error) => self.no("limits", error),
+        }
+    }
+
+    /// The ways out for `--net`.
+    fn check_network(&mut self, caller: &Caller) {
+        if caller.can_mount {
+            let needs = "it needs CONFIG_VETH and CONFIG_NF_TABLES_INET with nat, masq, ct and fib";
+            self.likes("--net veth", trial::make_pair_and_table(), needs);
+        }
+        match network::find(&Pasta::default()) {
+            Ok(Carrier::Pasta(_)) => self.yes("--net pasta"),
+            Ok(Carrier::Slirp(_)) => self.yes("--net pasta, by slirp4netns"),
+            Err(error) => self.lines += &format!("no   {error}\n"),
         }
     }
 

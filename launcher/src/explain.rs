@@ -3,6 +3,8 @@
 //! The host has been looked at as for a start, so what cannot be had here is an error as it would
 //! be there; only what the kernel says inside the namespaces is not known yet.
 
+mod network;
+
 use std::ffi::CString;
 use std::os::fd::AsRawFd;
 
@@ -28,6 +30,7 @@ pub fn describe(prepared: &Prepared<'_>, form: Explain) -> String {
         ("rootfs", rootfs(prepared)),
         ("command", command(prepared)),
         ("namespaces", namespaces(prepared)),
+        ("network", network::network(prepared)),
         ("ids", ids(prepared)),
         ("mounts", mounts(prepared)),
         ("privileges", privileges(prepared)),

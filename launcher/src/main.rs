@@ -18,6 +18,7 @@ mod json;
 mod log;
 mod machine;
 mod namespaces;
+mod netlink;
 mod parent;
 mod prepare;
 mod resolve;

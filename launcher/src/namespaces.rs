@@ -16,7 +16,7 @@ const UTS: u64 = 0x0400_0000;
 const IPC: u64 = 0x0800_0000;
 pub const USER: u64 = 0x1000_0000;
 const PID: u64 = 0x2000_0000;
-const NET: u64 = 0x4000_0000;
+pub const NET: u64 = 0x4000_0000;
 
 /// A namespace besides the user namespace.
 pub struct Namespace {

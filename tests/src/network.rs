@@ -2,11 +2,15 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixStream};
+use std::time::Duration;
 
-use crate::{Outcome, errno, sys, word};
+use crate::{Outcome, errno, number, sys, word};
+
+/// How long an answer may take, also on an emulated machine.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// `loopback`: the interfaces, whether lo is up, and whether 127.0.0.1 reaches itself.
 pub fn try_loopback() -> Outcome {
@@ -28,6 +32,51 @@ pub fn try_loopback() -> Outcome {
 /// `connect ADDRESS:PORT`.
 pub fn connect(words: &[&str]) -> Outcome {
     errno::print(TcpStream::connect(word(words, 0)?).map(drop));
+    Ok(0)
+}
+
+/// `serve PORT`: tells everybody who comes, by TCP or UDP, where they come from.
+pub fn serve(words: &[&str]) -> Outcome {
+    let port: u16 = number(words, 0)?;
+    let listener =
+        TcpListener::bind(("::", port)).or_else(|_| TcpListener::bind(("0.0.0.0", port)))?;
+    let socket = UdpSocket::bind(listener.local_addr()?)?;
+    println!("serving");
+    std::thread::spawn(move || {
+        while let Ok((_, from)) = socket.recv_from(&mut [0; 64]) {
+            socket.send_to(from.ip().to_canonical().to_string().as_bytes(), from).ok();
+        }
+    });
+    loop {
+        let (mut client, from) = listener.accept()?;
+        client.write_all(from.ip().to_canonical().to_string().as_bytes()).ok();
+        // Debian 12's pasta drops what comes together with the end of the stream.
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// `ask ADDRESS:PORT…`: what is answered there.
+pub fn ask(words: &[&str]) -> Outcome {
+    for address in words {
+        let address = address.parse().map_err(std::io::Error::other)?;
+        let mut text = String::new();
+        let asked = TcpStream::connect_timeout(&address, PATIENCE).and_then(|mut stream| {
+            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.read_to_string(&mut text)
+        });
+        match asked {
+            Ok(_) => println!("{text}"),
+            Err(error) => println!("{:?}", error.kind()),
+        }
+    }
+    Ok(0)
+}
+
+/// `resolve NAME`: its addresses, as the C library finds them.
+pub fn resolve(words: &[&str]) -> Outcome {
+    for address in (word(words, 0)?, 0).to_socket_addrs()? {
+        println!("{}", address.ip());
+    }
     Ok(0)
 }
 

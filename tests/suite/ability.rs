@@ -249,3 +249,20 @@ pub fn cgroup2() -> Ability {
         false => Ok(()),
     }
 }
+
+/// Network namespaces and veth pairs of our own, made by busybox.
+pub fn own_networks() -> Ability {
+    busybox()?;
+    crate::lab::is_possible()
+}
+
+/// pasta of the package passt.
+pub fn pasta() -> Ability {
+    subject::tool("pasta").map(drop).ok_or("no pasta on PATH".into())
+}
+
+/// Tunnels, which pasta makes in the container's network.
+pub fn tunnels() -> Ability {
+    let opened = fs::File::options().read(true).write(true).open("/dev/net/tun");
+    opened.map(drop).map_err(|error| format!("/dev/net/tun: {error} {EXCUSE}"))
+}

@@ -4,6 +4,7 @@
 //! Each test starts the launcher as a person would, mostly with the probe as the command.
 
 mod ability;
+mod lab;
 mod launch;
 mod output;
 mod pace;
@@ -48,6 +49,7 @@ mod mount_points;
 mod mounts;
 mod namespaces;
 mod nesting;
+mod network;
 mod no_proc;
 mod no_userns;
 mod options;

@@ -7,6 +7,7 @@ pub mod before;
 pub mod fault;
 pub mod idmap;
 pub mod keyring;
+pub mod network;
 pub mod smuggler;
 pub mod terminal;
 

@@ -8,6 +8,7 @@ mod deadline;
 mod diagnose;
 mod limits;
 pub mod maps;
+pub mod network;
 mod outcome;
 mod outer;
 mod pid_file;
@@ -29,6 +30,7 @@ use crate::sys::file;
 use crate::sys::{Errno, mount, process};
 pub use cgroup::Cgroups;
 use deadline::Deadline;
+use network::Connection;
 pub use outcome::Outcome;
 pub use pid_file::PidFile;
 use status::Namespaces;
@@ -46,6 +48,8 @@ pub struct Container {
     namespaces: Option<Namespaces>,
     /// Those that the child makes itself, once it has been let go.
     late: Vec<&'static str>,
+    /// Ends with it.
+    _network: Option<Connection>,
 }
 
 /// Why a child could not be let through the gate.
@@ -80,8 +84,10 @@ pub fn admit(
         let late = late_namespaces(prepared.spec, lacks);
         let namespaces =
             prepared.spec.status_fd.map(|_| Namespaces::of(&prepared.caller.proc, number, &late));
-        let container = Container { pid, number, channel, namespaces, late };
+        let mut container = Container { pid, number, channel, namespaces, late, _network: None };
         container.prepare_ids(prepared, log)?;
+        container._network = network::connect(prepared, number, log)?;
+        container.go()?;
         // A core of ours would tell of the host. Not before the last clone3: a child that is not
         // dumpable cannot be mapped.
         process::forbid_core().ok();
@@ -117,7 +123,7 @@ impl Container {
         if prepared.order == Order::Locked {
             outer::assemble(prepared)?;
         }
-        Ok(self.go()?)
+        Ok(())
     }
 
     /// Lets the child go on.

@@ -16,6 +16,7 @@ mod image;
 mod inherited;
 mod label;
 mod landlock;
+pub mod network;
 mod order;
 mod overlay;
 mod plan;
@@ -38,6 +39,7 @@ use crate::error::Error;
 use crate::log::Log;
 use crate::spec::environment::value_of;
 use crate::spec::mounts::What;
+use crate::spec::network::Network;
 use crate::spec::process::Process;
 use crate::spec::{Changes, Spec};
 use crate::sys::process::Words;
@@ -49,6 +51,7 @@ pub use activation::NOTIFY_NAME;
 pub use caller::Caller;
 use ids::IdPlan;
 pub use inherited::Inherited;
+pub use network::Carrier;
 pub use order::Order;
 pub use overlay::Overlay;
 pub use plan::Step;
@@ -68,6 +71,8 @@ pub struct Prepared<'a> {
     pub inner_uids: String,
     pub inner_gids: String,
     pub sources: Sources,
+    /// The program that carries its network.
+    pub carrier: Option<Carrier>,
     pub plan: Vec<Step<'a>>,
     /// Where changes to the rootfs go, if not into it.
     pub overlay: Option<Overlay>,
@@ -142,7 +147,11 @@ pub fn prepare<'a>(
     let search_path = value_of(&environment, b"PATH").unwrap_or_default();
     let candidates = command::candidates(&process.command[0], search_path, &process.workdir);
 
-    let sources = Sources::list(spec.share, activation.notify_socket.as_deref());
+    let carrier = network::look(&spec.network, &caller, order)?;
+    let mut sources = Sources::list(spec.share, activation.notify_socket.as_deref());
+    if matches!(spec.network, Network::Namespace(_)) {
+        sources.sys = network::sysfs();
+    }
     if caller.can_mount {
         sources.take().map_err(|(index, errno)| {
             let path = sources.devices[index].1.host_path.to_string_lossy();
@@ -174,6 +183,7 @@ pub fn prepare<'a>(
         inner_gids: ids.gid.to_itself().to_lines(),
         ids,
         sources,
+        carrier,
         plan,
         overlay,
         candidates,

@@ -52,6 +52,13 @@ impl Source {
         Source { host_path, recursive, flags, seen: None, clone: OnceCell::new() }
     }
 
+    /// A mount that was made for this container, and is attached nowhere yet.
+    pub fn of_mount(mount: OwnedFd, shown_as: &CStr) -> Source {
+        let source = Source::new(shown_as, true, 0);
+        source.clone.set(mount).ok(); // it was empty
+        source
+    }
+
     /// What was opened, which is at this path. `by_path`: there is no mount_setattr, and here is
     /// what lists the mounts.
     pub fn of(

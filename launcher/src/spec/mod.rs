@@ -12,6 +12,7 @@ pub mod idmap;
 pub mod landlock;
 pub mod limits;
 pub mod mounts;
+pub mod network;
 pub mod process;
 pub mod resources;
 pub mod time;
@@ -27,6 +28,7 @@ use environment::Environment;
 use idmap::IdMap;
 use limits::Limits;
 use mounts::{Mount, MountOption};
+use network::Network;
 use resources::Resources;
 use time::Timeout;
 use user::UserSpec;
@@ -59,6 +61,7 @@ pub struct Spec {
     pub userns: Userns,
     /// Namespaces to keep the host's of.
     pub share: Shared,
+    pub network: Network,
     pub confine: Confinement,
     pub limits: Limits,
     pub resources: Resources,
@@ -135,7 +138,9 @@ impl Spec {
         if args.command.first().is_some_and(|first| first.0.is_empty()) {
             return Err(Error::misuse("COMMAND is an empty word"));
         }
-        let share = parse_share(&args.share)?;
+        let mut share = parse_share(&args.share)?;
+        let network = Network::parse(args, share)?;
+        share.net = network.is_shared();
         if share.uts && args.hostname.is_some() {
             return Err(Error::misuse("--hostname would set the host's name with --share uts"));
         }
@@ -164,6 +169,7 @@ impl Spec {
             user: args.user.as_ref().map(UserSpec::parse).transpose()?,
             userns: parse_userns(args)?,
             share,
+            network,
             confine,
             limits: Limits::parse(args)?,
             resources: Resources::parse(args)?,

@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 pub mod cgroup;
+pub mod descriptors;
 pub mod device;
 #[cfg(not(test))]
 pub mod entry;

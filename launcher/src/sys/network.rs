@@ -1,6 +1,7 @@
-//! The one thing a new network namespace needs: its loopback interface up.
+//! What a network takes besides netlink(7): loopback up, sockets, ports.
 
-use std::os::fd::AsRawFd;
+use std::net::IpAddr;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use syscalls::{Sysno, syscall};
 
@@ -25,4 +26,43 @@ pub fn raise_loopback() -> Result<()> {
     // SAFETY: the kernel reads one struct ifreq.
     unsafe { syscall!(Sysno::ioctl, socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) }
         .map(drop)
+}
+
+/// socket(2) to the kernel's side of a netlink family. A read finds what is there or EAGAIN.
+pub fn open_netlink(family: i32) -> Result<OwnedFd> {
+    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: it takes no memory.
+    unsafe { syscall!(Sysno::socket, libc::AF_NETLINK, kind, family) }.map(own)
+}
+
+/// Keeps a port from everybody else (EADDRINUSE: somebody has it), without listening there.
+pub fn reserve_port(address: IpAddr, port: u16, is_tcp: bool) -> Result<OwnedFd> {
+    let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+    let kind = if is_tcp { libc::SOCK_STREAM } else { libc::SOCK_DGRAM } | libc::SOCK_CLOEXEC;
+    // SAFETY: it takes no memory.
+    let socket = unsafe { syscall!(Sysno::socket, family, kind, 0) }.map(own)?;
+    // struct sockaddr_in and sockaddr_in6, byte by byte: the latter has a flow label between.
+    let mut bytes = (family as u16).to_ne_bytes().to_vec();
+    bytes.extend_from_slice(&port.to_be_bytes());
+    match address {
+        IpAddr::V4(v4) => {
+            bytes.extend_from_slice(&v4.octets());
+            bytes.resize(16, 0);
+        }
+        IpAddr::V6(v6) => {
+            bytes.extend_from_slice(&[0; 4]);
+            bytes.extend_from_slice(&v6.octets());
+            bytes.resize(28, 0);
+            // IPv4 has a reservation of its own.
+            let (on, size) = (1i32, size_of::<i32>());
+            let (level, option) = (libc::IPPROTO_IPV6, libc::IPV6_V6ONLY);
+            // SAFETY: the kernel reads one int.
+            unsafe {
+                syscall!(Sysno::setsockopt, socket.as_raw_fd(), level, option, &raw const on, size)
+            }?;
+        }
+    }
+    // SAFETY: pointer and length are of one buffer, which the kernel only reads.
+    unsafe { syscall!(Sysno::bind, socket.as_raw_fd(), bytes.as_ptr(), bytes.len()) }?;
+    Ok(socket)
 }

@@ -290,6 +290,12 @@ pub fn enter_namespace(namespace: BorrowedFd<'_>) -> Result<()> {
     unsafe { syscall!(Sysno::setns, namespace.as_raw_fd(), 0) }.map(drop)
 }
 
+/// setns(2) of a network namespace, and no other (EINVAL).
+pub fn enter_network(namespace: BorrowedFd<'_>) -> Result<()> {
+    // SAFETY: it takes no memory.
+    unsafe { syscall!(Sysno::setns, namespace.as_raw_fd(), libc::CLONE_NEWNET) }.map(drop)
+}
+
 /// Lets processes of the same user look at this one, and write its id maps.
 pub fn make_dumpable() -> Result<()> {
     // SAFETY: this option takes a number.

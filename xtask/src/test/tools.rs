@@ -26,6 +26,7 @@ const TOOLS: &[Tool] = &[
     Tool { name: "tini", package: "tini", setuid: false },
     Tool { name: "dumb-init", package: "dumb-init", setuid: false },
     Tool { name: "catatonit", package: "catatonit", setuid: false },
+    Tool { name: "pasta", package: "passt", setuid: false },
     Tool { name: "newuidmap", package: "uidmap", setuid: true },
     Tool { name: "newgidmap", package: "uidmap", setuid: true },
     Tool { name: "setpriv", package: "util-linux", setuid: false },

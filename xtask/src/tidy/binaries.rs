@@ -13,8 +13,8 @@ use crate::failure::{At, Error};
 struct Budget(&'static str, u64);
 
 const BUDGETS: &[Budget] = &[
-    Budget("x86_64-unknown-linux-musl/release/launcher", 560 * 1024),
-    Budget("aarch64-unknown-linux-musl/release/launcher", 560 * 1024),
+    Budget("x86_64-unknown-linux-musl/release/launcher", 600 * 1024),
+    Budget("aarch64-unknown-linux-musl/release/launcher", 600 * 1024),
     Budget("init/x86_64-unknown-linux-musl/release/init", 11 * 1024 + 768),
     Budget("init/aarch64-unknown-linux-musl/release/init", 12 * 1024 + 768),
     Budget("init/riscv64gc-unknown-linux-gnu/release/init", 11 * 1024 + 256),

@@ -25,6 +25,7 @@ pub const WANTED: &[&str] = &[
     "nf_tables",
     "nft_chain_nat",
     "nft_ct",
+    "nft_fib_inet",
     "nft_masq",
     "nft_nat",
     "overlay",

@@ -1,0 +1,52 @@
+//! The part of `--explain` about the network.
+
+use std::ffi::CString;
+
+use crate::prepare::{Carrier, Prepared};
+use crate::spec::network::{Link, Network};
+
+/// What is there, and how it is reached. Addresses are chosen when a container starts.
+pub fn network(prepared: &Prepared<'_>) -> Vec<String> {
+    let spec = &prepared.spec.network;
+    let mut lines = match spec {
+        Network::None => vec!["loopback, and nothing else".into()],
+        Network::Host => vec!["the host's".into()],
+        Network::Namespace(path) => vec![format!("that of {}", path.to_string_lossy())],
+        Network::Link(link) => describe(link),
+        Network::Pasta(_) => match &prepared.carrier {
+            Some(Carrier::Pasta(path)) => vec![format!("by {}", path.to_string_lossy())],
+            Some(Carrier::Slirp(path)) => {
+                vec![format!("by {}, as there is no pasta", path.to_string_lossy())]
+            }
+            None => Vec::new(),
+        },
+    };
+    lines.extend(spec.publish().iter().map(|publish| format!("port {publish}")));
+    lines
+}
+
+fn describe(link: &Link) -> Vec<String> {
+    let mut lines = vec![match &link.bridge {
+        Some(name) => format!("eth0, at the bridge {}", name.to_string_lossy()),
+        None => "eth0, and out by the host's addresses (masquerading in nf_tables)".into(),
+    }];
+    let nets = link.networks.iter().map(ToString::to_string).collect::<Vec<_>>();
+    lines.push(match (nets.is_empty(), &link.bridge) {
+        (false, _) => format!("in {}", nets.join(", ")),
+        (true, Some(_)) => "in the bridge's network".into(),
+        (true, None) => "in a free network of 10.0.0.0/8".into(),
+    });
+    if link.ipv6 {
+        lines.push("and one for IPv6".into());
+    }
+    if !link.container_ips.is_empty() {
+        let ips = link.container_ips.iter().map(ToString::to_string).collect::<Vec<_>>();
+        lines.push(format!("as {}", ips.join(", ")));
+    }
+    lines.extend(link.mtu.map(|mtu| format!("MTU {mtu}")));
+    lines.extend(link.mac.map(|mac| {
+        let mac = CString::new(mac.map(|byte| format!("{byte:02x}")).join(":"));
+        format!("hardware address {}", mac.unwrap_or_default().to_string_lossy())
+    }));
+    lines
+}

@@ -1,0 +1,133 @@
+//! The container's addresses, claimed by the creation of the interface that is named by them: two
+//! launchers that start at once cannot both succeed with one.
+
+use std::ffi::CString;
+use std::net::IpAddr;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::Duration;
+
+use super::choose::{self, Ends};
+use super::host::{Bridge, Host};
+use super::link::INSIDE;
+use crate::error::Error;
+use crate::netlink::Socket;
+use crate::netlink::route::Pair;
+use crate::spec::network::{Cidr, Link, host_end_name};
+use crate::sys::{Errno, signal};
+
+/// What to try.
+type Candidates<'a> = Box<dyn Iterator<Item = Vec<Ends>> + 'a>;
+
+/// Creates the pair by the first name that nobody has. What it is called, and its addresses.
+pub fn claim(
+    spec: &Link,
+    host: &mut Host,
+    namespace: BorrowedFd<'_>,
+) -> Result<(CString, Vec<Ends>), Error> {
+    /// How often to ask again for the one address there is, and how long a container that has just
+    /// ended may take to let go of it.
+    const ROUNDS: u32 = 100;
+    const PAUSE: Duration = Duration::from_millis(10);
+    let mut socket = Socket::for_routes().map_err(pair_failed)?;
+    let mut last = None;
+    for _ in 0..ROUNDS {
+        let (candidates, is_choice) = candidates(spec, host)?;
+        for ends in candidates {
+            // Without an address, a number that no other launcher has.
+            let key = ends.first().map_or_else(own_number, |e| e.container.address);
+            let name = host_end_name(key);
+            match socket.create_pair(&Pair {
+                name: &name,
+                bridge: host.bridge.as_ref().map(|bridge| bridge.interface.index),
+                mtu: spec.mtu.unwrap_or(host.mtu),
+                peer: INSIDE,
+                peer_namespace: namespace.as_raw_fd(),
+                peer_mac: spec.mac,
+            }) {
+                Ok(()) => return Ok((name, ends)),
+                Err(Errno::EEXIST) => last = Some(key),
+                Err(errno) => return Err(pair_failed(errno)),
+            }
+        }
+        if is_choice {
+            break;
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Err(match last {
+        None => Error::refused("ChooseNetwork", "the host's routes leave no network in 10.0.0.0/8")
+            .advise("give a --network"),
+        Some(key) => Error::refused(
+            "ClaimAddress",
+            format!("no address is left for the container: another one has {key}"),
+        ),
+    })
+}
+
+fn own_number() -> IpAddr {
+    std::net::Ipv4Addr::from(signal::own_pid() as u32).into()
+}
+
+fn pair_failed(errno: Errno) -> Error {
+    let advice = match errno {
+        Errno::EOPNOTSUPP => Some("the kernel lacks CONFIG_VETH, or its module (modprobe veth)"),
+        Errno::EPERM => Some("it takes root (CAP_NET_ADMIN); --net pasta does not"),
+        Errno::EXFULL => Some("a bridge has 1024 ports"),
+        _ => None,
+    };
+    Error::at("CreateInterfaces", "create a pair of interfaces for the container", errno)
+        .advise_maybe(advice.map(str::to_owned))
+}
+
+/// The ends to try, one after the other, and whether there is a choice.
+fn candidates<'a>(spec: &'a Link, host: &'a Host) -> Result<(Candidates<'a>, bool), Error> {
+    if let Some(bridge) = &host.bridge {
+        let all = on_bridge(spec, bridge);
+        let is_choice = all.len() > 1;
+        return Ok((Box::new(all.into_iter()), is_choice));
+    }
+    let ends_in = move |mut nets: Vec<Cidr>| {
+        if spec.ipv6 && nets.iter().all(|net| net.is_v4()) {
+            nets.push(choose::v6_beside(nets[0]));
+        }
+        nets.into_iter().filter_map(|net| choose::ends(spec, net)).collect::<Vec<_>>()
+    };
+    if spec.networks.is_empty() {
+        let nets = choose::free_networks(&host.taken, signal::own_pid() as u32);
+        return Ok((Box::new(nets.map(move |net| ends_in(vec![net]))), true));
+    }
+    let is_taken = |net: &&Cidr| host.taken.iter().any(|taken| taken.overlaps(**net));
+    match spec.networks.iter().find(is_taken) {
+        // One of ours may be about to go.
+        Some(net) if !host.is_claimed => Err(Error::refused(
+            "ChooseNetwork",
+            format!("--network {net} is in use: the host has an address or a route there"),
+        )),
+        _ => Ok((Box::new(std::iter::once(ends_in(spec.networks.clone()))), false)),
+    }
+}
+
+/// On a bridge the first address decides.
+fn on_bridge(spec: &Link, bridge: &Bridge) -> Vec<Vec<Ends>> {
+    let mut per_family = Vec::new();
+    for v4 in [true, false] {
+        let own = bridge.addresses.iter().find(|address| address.is_v4() == v4);
+        let typed = spec.networks.iter().find(|net| net.is_v4() == v4).copied();
+        if !v4 && !spec.wants_v6() {
+            continue;
+        }
+        let Some(net) = typed.or(own.copied()) else { continue };
+        let typed = spec.host_ips.iter().copied().find(|ip| net.contains(*ip));
+        let own = own.map(|own| own.address).filter(|ip| net.contains(*ip));
+        let Some(gateway) = typed.or(own).or_else(|| net.nth(1)) else { continue };
+        let ends = choose::in_bridge(spec, net, gateway).into_iter();
+        per_family
+            .push(ends.map(|container| Ends { host: gateway, container }).collect::<Vec<_>>());
+    }
+    let Some(first) = per_family.first() else { return vec![Vec::new()] };
+    let count = first.len();
+    let at = |index: usize| {
+        per_family.iter().filter_map(move |ends| ends.get(index).or(ends.last()).copied())
+    };
+    (0..count).map(|index| at(index).collect()).collect()
+}

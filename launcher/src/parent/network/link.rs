@@ -1,0 +1,175 @@
+//! `--net veth` and `--net bridge=NAME`: a pair of interfaces, addresses, routes, and a table.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use super::choose::Ends;
+use super::claim::claim;
+use super::host::{Host, find};
+use super::nat::{self, Reach};
+use super::publish::reserve;
+use super::sysctl;
+use crate::error::Error;
+use crate::log::Log;
+use crate::netlink::Socket;
+use crate::prepare::Proc;
+use crate::spec::network::{Cidr, HOST_END, Link};
+use crate::sys::{Errno, Result as SysResult, process};
+
+/// What the container calls its end.
+pub const INSIDE: &CStr = c"eth0";
+
+/// What tables of ours are called; the rest is that of the host end's name.
+const TABLE: &str = "launcher-";
+
+/// The host's side of it. It goes when this is dropped.
+pub struct Attached {
+    routes: Socket,
+    index: u32,
+    /// Its owner's socket, and the name.
+    table: Option<(Socket, String)>,
+    /// Published ports, which nobody else gets meanwhile.
+    _ports: Vec<OwnedFd>,
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        if let Some((socket, name)) = &mut self.table {
+            socket.delete_table(name).ok();
+        }
+        // ENODEV: the container's namespace is gone already.
+        self.routes.delete_link(self.index).ok();
+    }
+}
+
+/// Makes it for the namespace of the process with this number.
+pub fn attach(spec: &Link, proc: &Proc, number: i32, log: &mut Log) -> Result<Attached, Error> {
+    let mut host = Host::look(spec)?;
+    // Before anything is made: it is the likeliest to be refused.
+    let ports = reserve(&spec.publish)?;
+    let path = format!("{number}/ns/net");
+    let namespace = proc
+        .open_file(&path, libc::O_RDONLY)
+        .map_err(|errno| Error::at("OpenNetwork", format_args!("open /proc/{path}"), errno))?;
+    let (name, ends) = claim(spec, &mut host, namespace.as_fd())?;
+    let index = find(&mut host.routes, &name)?.index;
+    let is_gateway = host.is_gateway(&ends);
+    let mut made = Attached { routes: host.routes, index, table: None, _ports: ports };
+    let shown = ends.iter().map(|e| e.container.to_string()).collect::<Vec<_>>().join(", ");
+    log.step(format_args!("{} to eth0 {shown}", name.to_string_lossy()));
+
+    if host.bridge.is_none() {
+        made.give_addresses(&ends, &name)?;
+    }
+    let wants_v6 = ends.iter().any(|e| !e.container.is_v4());
+    // An advertisement from inside could make the host send elsewhere (CVE-2020-10749).
+    let (setting, value) = match host.bridge.is_none() && wants_v6 {
+        true => ("accept_ra", "0"),
+        false => ("disable_ipv6", "1"),
+    };
+    sysctl::set_of_interface(proc, "ipv6", &name, setting, value)?;
+    configure_inside(proc, namespace.as_fd(), &ends)?;
+    log.step("configure eth0");
+
+    if is_gateway {
+        let addresses = ends.iter().map(|e| e.container).collect::<Vec<_>>();
+        let reach = Reach {
+            interface: host.bridge.as_ref().map_or(index, |bridge| bridge.interface.index),
+            is_bridge: host.bridge.is_some(),
+            addresses: &addresses,
+            publish: &spec.publish,
+        };
+        if reach.leads_from_loopback() {
+            sysctl::set_of_interface(proc, "ipv4", &name, "route_localnet", "1")?;
+        }
+        made.make_table(&name, &reach)?;
+        sysctl::forward(proc, addresses.iter().any(|a| a.is_v4()), wants_v6, log)?;
+        log.step("nf_tables");
+    } else if !spec.publish.is_empty() {
+        return Err(Error::refused(
+            "Publish",
+            "--publish needs a bridge with an address of the host's",
+        )
+        .advise("ip address add ADDRESS/PREFIX dev BRIDGE"));
+    }
+    Ok(made)
+}
+
+impl Attached {
+    fn give_addresses(&mut self, ends: &[Ends], name: &CStr) -> Result<(), Error> {
+        for Ends { host, container } in ends {
+            let address = Cidr::new(*host, container.prefix);
+            self.routes.add_address(self.index, address).map_err(|errno| {
+                let shown = name.to_string_lossy();
+                Error::at("AddAddress", format_args!("give {shown} the address {address}"), errno)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn make_table(&mut self, name: &CStr, reach: &Reach<'_>) -> Result<(), Error> {
+        let name = name.to_bytes().strip_prefix(HOST_END.to_bytes()).unwrap_or_default();
+        let name = format!("{TABLE}{}", String::from_utf8_lossy(name));
+        let mut make = || {
+            let mut socket = Socket::for_filters()?;
+            // Linux 5.10 knows no owners (EINVAL).
+            match socket.create_table(nat::table(&name, reach), true) {
+                Err(Errno::EINVAL | Errno::EOPNOTSUPP) => {
+                    remove_stale(&mut socket, &mut self.routes)?;
+                    // The claim of the address is ours, so a table of that name is nobody's.
+                    socket.delete_table(&name)?;
+                    socket.create_table(nat::table(&name, reach), false)?;
+                }
+                other => other?,
+            }
+            Ok(socket)
+        };
+        let made = make().map_err(|errno| {
+            Error::at("CreateTable", format_args!("create the nf_tables table {name}"), errno)
+                .advise(
+                    "the kernel needs CONFIG_NF_TABLES with INET, and nft_chain_nat, nft_masq, \
+                     nft_nat, nft_ct and nft_fib_inet, built in or as modules (modprobe)",
+                )
+        })?;
+        self.table = Some((made, name));
+        Ok(())
+    }
+}
+
+/// Tables whose launcher was killed before Linux 5.12: their host end is gone.
+fn remove_stale(filters: &mut Socket, routes: &mut Socket) -> SysResult<()> {
+    let names = routes.interface_names()?;
+    for table in filters.table_names()? {
+        let Some(rest) = table.strip_prefix(TABLE) else { continue };
+        let end = format!("{}{rest}", HOST_END.to_string_lossy());
+        if !names.iter().any(|(_, name)| name.to_bytes() == end.as_bytes()) {
+            filters.delete_table(&table)?;
+        }
+    }
+    Ok(())
+}
+
+/// The container's end: addresses, and the way out.
+fn configure_inside(proc: &Proc, namespace: BorrowedFd<'_>, ends: &[Ends]) -> Result<(), Error> {
+    let configure = || {
+        let mut socket = socket_in(proc, namespace)?;
+        let index = socket.interface(INSIDE)?.index;
+        socket.raise(index)?;
+        for Ends { host, container } in ends {
+            socket.add_address(index, *container)?;
+            socket.add_default_route(*host)?;
+        }
+        Ok(())
+    };
+    configure()
+        .map_err(|errno| Error::at("ConfigureInside", "configure the container's eth0", errno))
+}
+
+/// A socket belongs to the namespace it was opened in.
+fn socket_in(proc: &Proc, namespace: BorrowedFd<'_>) -> SysResult<Socket> {
+    let own = proc.open_file("self/ns/net", libc::O_RDONLY)?;
+    process::enter_network(namespace)?;
+    let socket = Socket::for_routes();
+    process::enter_network(own.as_fd())?;
+    socket
+}

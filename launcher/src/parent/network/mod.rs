@@ -1,0 +1,49 @@
+//! The container's network, as far as it is made on the host's side.
+//!
+//! In: a child that waits at the gate, its ids mapped, in a network namespace with nothing in it. A
+//! network that is there is complete when the gate opens. It goes with the container: the kernel
+//! removes a pair of interfaces with the namespace of one of them, and a table with the socket of
+//! its owner, so nothing stays either when the launcher is killed.
+
+mod choose;
+mod claim;
+mod host;
+mod link;
+mod nat;
+mod pasta;
+mod publish;
+mod sysctl;
+pub mod trial;
+
+use crate::error::Error;
+use crate::log::Log;
+use crate::prepare::Prepared;
+use crate::spec::network::Network;
+use link::Attached;
+use pasta::Served;
+
+/// What serves the container's network, while it lives: dropped, it goes.
+pub enum Connection {
+    Link { _link: Attached },
+    Program { _served: Served },
+}
+
+/// Makes the network of the child with this number in /proc, if it gets one.
+pub fn connect(
+    prepared: &Prepared<'_>,
+    number: i32,
+    log: &mut Log,
+) -> Result<Option<Connection>, Error> {
+    match (&prepared.spec.network, &prepared.carrier) {
+        (Network::Link(spec), _) => {
+            let link = link::attach(spec, &prepared.caller.proc, number, log)?;
+            Ok(Some(Connection::Link { _link: link }))
+        }
+        (Network::Pasta(spec), Some(carrier)) => {
+            let served = pasta::serve(carrier, spec, prepared.caller.uid, number)?;
+            log.step("start pasta");
+            Ok(Some(Connection::Program { _served: served }))
+        }
+        _ => Ok(None),
+    }
+}

@@ -1,0 +1,102 @@
+//! The rules of a container's table: the way out, the published ports, and nothing else in.
+//!
+//! The accepting of one table is not the dropping of another: a firewall of the host's that drops
+//! what is forwarded drops it here too.
+
+use std::net::IpAddr;
+
+use crate::netlink::nft::{FORWARD, OUTPUT, POSTROUTING, PREROUTING, RAW, Rule, Table};
+use crate::spec::network::{Cidr, Publish};
+
+/// How the container is reached from here.
+pub struct Reach<'a> {
+    /// The host's end of the pair, or the bridge.
+    pub interface: u32,
+    pub is_bridge: bool,
+    /// One of each family, with its network's prefix.
+    pub addresses: &'a [Cidr],
+    pub publish: &'a [Publish],
+}
+
+/// All of them.
+pub fn table<'a>(name: &'a str, reach: &Reach<'_>) -> Table<'a> {
+    let mut table = Table::new(name);
+    table.add_chain(RAW, &reach.raw());
+    table.add_chain(PREROUTING, &reach.publishing());
+    // Connections that begin on the host, those to 127.0.0.1 among them.
+    table.add_chain(OUTPUT, &reach.publishing());
+    table.add_chain(POSTROUTING, &reach.postrouting());
+    table.add_chain(FORWARD, &reach.forward());
+    table
+}
+
+fn loopback() -> Cidr {
+    Cidr::new(IpAddr::from([127, 0, 0, 0]), 8)
+}
+
+impl Reach<'_> {
+    /// route_localnet, by which the host's 127.0.0.1 leads to the container, leads back as well
+    /// (CVE-2020-8558).
+    fn raw(&self) -> Vec<Rule> {
+        let rule = || Rule::new().comes_in_by(self.interface).goes_to(loopback()).drop();
+        if self.leads_from_loopback() { vec![rule()] } else { Vec::new() }
+    }
+
+    /// Whether connections to the host's 127.0.0.1 are led here. A bridge is not ours, and its
+    /// route_localnet is left as it is.
+    pub fn leads_from_loopback(&self) -> bool {
+        !self.is_bridge && !self.publish.is_empty() && self.addresses.iter().any(|a| a.is_v4())
+    }
+
+    fn publishing(&self) -> Vec<Rule> {
+        let mut rules = Vec::new();
+        for publish in self.publish {
+            for inside in self.addresses {
+                let rule = match publish.address {
+                    Some(at) if at.is_ipv4() != inside.is_v4() => continue,
+                    Some(at) => Rule::new().goes_to(Cidr::host(at)),
+                    None => Rule::new().has_family_of(*inside).goes_to_this_machine(),
+                };
+                let rule = rule.goes_to_port(publish.protocol, publish.host_port);
+                rules.push(rule.lead_to(inside.address, publish.port));
+            }
+        }
+        rules
+    }
+
+    fn postrouting(&self) -> Vec<Rule> {
+        let mut rules = Vec::new();
+        for &inside in self.addresses {
+            let own = Cidr::host(inside.address);
+            let out = Rule::new().comes_from(own).goes_out_by_another_than(self.interface);
+            rules.push(out.masquerade());
+            if !self.publish.is_empty() {
+                // From where an answer would not come back by us: the container itself, or one
+                // beside it.
+                let near = Rule::new().comes_from(inside).goes_to(own).was_led_here();
+                rules.push(near.masquerade());
+            }
+        }
+        if self.leads_from_loopback() {
+            let local = Rule::new().goes_out_by(self.interface).comes_from(loopback());
+            rules.push(local.masquerade());
+        }
+        rules
+    }
+
+    /// Other machines, and containers that are not on the same bridge, come by published ports only.
+    fn forward(&self) -> Vec<Rule> {
+        let mut rules = Vec::new();
+        for inside in self.addresses {
+            let own = Cidr::host(inside.address);
+            let to = || Rule::new().goes_out_by(self.interface).goes_to(own);
+            rules.push(to().belongs_to_a_connection().accept());
+            rules.push(to().was_led_here().accept());
+            if self.is_bridge {
+                rules.push(to().comes_in_by(self.interface).accept());
+            }
+            rules.push(to().drop());
+        }
+        rules
+    }
+}

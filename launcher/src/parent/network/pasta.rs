@@ -1,0 +1,181 @@
+//! `--net pasta`: a program that carries the container's connections as the user who starts it.
+//!
+//! It does not end with the container by itself (Debian 12's, of a process's namespace), nor by the
+//! death of its parent, as its change of credentials clears that signal. So a process of ours stands
+//! between, the keeper: it sees the launcher's end of a pipe close, however the launcher ends.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
+
+use super::publish::reserve;
+use crate::error::Error;
+use crate::prepare::Carrier;
+use crate::spec::network::{Pasta, Protocol, Publish};
+use crate::sys::file::{self, At};
+use crate::sys::process::{self, Forked, Words};
+use crate::sys::socket::{self, pollfd};
+use crate::sys::{Result as SysResult, descriptors, signal};
+
+/// The program, which serves until this is dropped.
+pub struct Served {
+    life: Option<OwnedFd>,
+    keeper: i32,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.life = None;
+        process::wait(self.keeper).ok();
+    }
+}
+
+/// Starts it for the process with this number, and waits until it is ready.
+pub fn serve(carrier: &Carrier, spec: &Pasta, uid: u32, number: i32) -> Result<Served, Error> {
+    // pasta does not tell of one port that it could not have.
+    drop(reserve(&spec.publish)?);
+    let failed = |errno| Error::at("StartPasta", format_args!("start {}", name(carrier)), errno);
+    let (life_read, life) = file::pipe().map_err(failed)?;
+    let (ready_read, ready_write) = file::pipe().map_err(failed)?;
+    let said = file::create_memory(c"pasta").map_err(failed)?;
+    let keeper = match process::clone(0, libc::SIGCHLD).map_err(failed)? {
+        Forked::Parent(pid) => pid,
+        Forked::Child => {
+            let argv = argv(carrier, spec, uid, number);
+            keep(carrier, &argv, &life_read, ready_write.as_fd(), said.as_fd())
+        }
+    };
+    drop(ready_write);
+    let served = Served { life: Some(life), keeper };
+    // A word when it is ready; the end of the stream when it has ended.
+    match file::read(ready_read.as_fd(), &mut [0; 16]) {
+        Ok(1..) => Ok(served),
+        _ => {
+            drop(served);
+            let text = read_all(said.as_fd());
+            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            Err(Error::refused("StartPasta", format!("{} failed: {text}", name(carrier)))
+                .advise("it needs /dev/net/tun, open to this user (CONFIG_TUN)"))
+        }
+    }
+}
+
+fn name(carrier: &Carrier) -> &'static str {
+    match carrier {
+        Carrier::Pasta(_) => "pasta",
+        Carrier::Slirp(_) => "slirp4netns",
+    }
+}
+
+/// Its standard output is where it tells that it is ready.
+fn argv(carrier: &Carrier, spec: &Pasta, uid: u32, number: i32) -> Words {
+    let mut words = Vec::new();
+    match carrier {
+        Carrier::Slirp(_) => add(
+            &mut words,
+            "slirp4netns --configure --mtu=65520 --disable-host-loopback --ready-fd=1",
+        ),
+        Carrier::Pasta(_) => {
+            // It writes its pid when it is ready.
+            let first = "pasta --foreground --quiet --config-net --pid /proc/self/fd/1";
+            add(&mut words, first);
+            // Else root's becomes nobody, who may not enter the container's namespaces.
+            if uid == 0 {
+                add(&mut words, "--runas 0");
+            }
+            add_ports(&mut words, spec);
+            words.extend(spec.options.iter().cloned());
+        }
+    }
+    add(&mut words, &number.to_string());
+    if let Carrier::Slirp(_) = carrier {
+        add(&mut words, "eth0");
+    }
+    Words::new(words)
+}
+
+/// Words that are separated by blanks.
+fn add(words: &mut Vec<CString>, text: &str) {
+    words.extend(text.split(' ').filter_map(|word| CString::new(word).ok()));
+}
+
+/// What is published and nothing else; what the user's own options say of it goes.
+fn add_ports(words: &mut Vec<CString>, spec: &Pasta) {
+    for publish in &spec.publish {
+        let Publish { address, host_port, port, protocol } = publish;
+        let option = if *protocol == Protocol::Tcp { "-t" } else { "-u" };
+        let address = address.map_or(String::new(), |address| format!("{address}/"));
+        add(words, &format!("{option} {address}{host_port}:{port}"));
+    }
+    for (short, long, otherwise) in [
+        ("-t", "--tcp-ports", "-t none"),
+        ("-u", "--udp-ports", "-u none"),
+        // From the container to the host's loopback.
+        ("-T", "--tcp-ns", "-T none"),
+        ("-U", "--udp-ns", "-U none"),
+        // Else the gateway's address is the host's loopback.
+        ("--map-gw", "--no-map-gw", "--no-map-gw"),
+        // Else it has the name of the host's.
+        ("-I", "--ns-ifname", "--ns-ifname eth0"),
+    ] {
+        let is =
+            |word: &CString| [short, long].iter().any(|name| word.as_bytes() == name.as_bytes());
+        if !words.iter().chain(&spec.options).any(is) {
+            add(words, otherwise);
+        }
+    }
+}
+
+/// The keeper, whose memory is a copy of the launcher's: runs the program until it ends or the
+/// launcher does.
+fn keep(
+    carrier: &Carrier,
+    argv: &Words,
+    life: &OwnedFd,
+    ready: BorrowedFd<'_>,
+    said: BorrowedFd<'_>,
+) -> ! {
+    // Nothing is to be dropped here: what the copies of the launcher's values own is closed.
+    let work = || {
+        // Neither the caller's streams nor the channel to the child are to live on by us.
+        let null = file::open(At::Cwd, c"/dev/null", libc::O_RDWR)?.into_raw_fd();
+        file::duplicate_onto(file::borrow_inherited(null)?, 0)?;
+        file::duplicate_onto(ready, 1)?;
+        file::duplicate_onto(said, 2)?;
+        descriptors::close_all_but(life.as_fd());
+        process::start_session()?;
+        let program = match process::clone(0, libc::SIGCHLD)? {
+            Forked::Parent(pid) => pid,
+            Forked::Child => {
+                signal::set_mask(0).ok();
+                let (Carrier::Pasta(path) | Carrier::Slirp(path)) = carrier;
+                process::execute_path(path, argv, &Words::new(Vec::new()));
+                process::exit(init::exit::NOT_EXECUTABLE)
+            }
+        };
+        // Ours stays open otherwise, and nobody would hear of its end.
+        let null = file::borrow_inherited(0)?;
+        file::duplicate_onto(null, 1)?;
+        wait_for_end(life, program).ok();
+        signal::send(program, libc::SIGKILL).ok();
+        process::wait(program)
+    };
+    work().ok();
+    process::exit(0)
+}
+
+/// Of either.
+fn wait_for_end(life: &OwnedFd, program: i32) -> SysResult<()> {
+    let program = process::open_pidfd(program)?;
+    let ends = |fd: i32| pollfd { fd, events: libc::POLLIN, revents: 0 };
+    let mut fds = [ends(life.as_raw_fd()), ends(program.as_raw_fd())];
+    while fds.iter().all(|fd| fd.revents == 0) {
+        socket::poll(&mut fds, None)?;
+    }
+    Ok(())
+}
+
+fn read_all(said: BorrowedFd<'_>) -> String {
+    let mut bytes = [0; 1024];
+    let count = descriptors::read_at(said, &mut bytes, 0).unwrap_or(0);
+    String::from_utf8_lossy(&bytes[..count]).into_owned()
+}

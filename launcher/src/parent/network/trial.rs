@@ -1,0 +1,48 @@
+//! `--check`: whether a pair of interfaces and a table can be had, found out in a namespace of its own.
+
+use std::net::IpAddr;
+use std::os::fd::{AsFd, AsRawFd};
+
+use super::nat::{self, Reach};
+use crate::namespaces;
+use crate::netlink::Socket;
+use crate::netlink::route::Pair;
+use crate::spec::network::{Cidr, Protocol, Publish};
+use crate::sys::file::{self, At};
+use crate::sys::process::{self, Forked};
+use crate::sys::{Errno, Result as SysResult};
+
+/// Makes the pair and the table of a container with a published port, where nobody sees them.
+pub fn make_pair_and_table() -> SysResult<()> {
+    match process::clone(namespaces::NET, libc::SIGCHLD)? {
+        Forked::Child => process::exit(make().map_or_else(|errno| errno.into_raw() as u8, |()| 0)),
+        Forked::Parent(pid) => process::wait_for_errno(pid),
+    }
+}
+
+fn make() -> SysResult<()> {
+    let mut routes = Socket::for_routes()?;
+    let own = file::open(At::Cwd, c"/proc/thread-self/ns/net", libc::O_RDONLY)?;
+    routes.create_pair(&Pair {
+        name: c"veth0",
+        bridge: None,
+        mtu: 1500,
+        peer: c"eth0",
+        peer_namespace: own.as_fd().as_raw_fd(),
+        peer_mac: None,
+    })?;
+    let publish = Publish { address: None, host_port: 1, port: 1, protocol: Protocol::Tcp };
+    let reach = Reach {
+        interface: routes.interface(c"veth0")?.index,
+        is_bridge: false,
+        addresses: &[Cidr::new(IpAddr::from([10, 0, 0, 2]), 30)],
+        publish: &[publish],
+    };
+    let mut filters = Socket::for_filters()?;
+    match filters.create_table(nat::table("trial", &reach), true) {
+        Err(Errno::EINVAL | Errno::EOPNOTSUPP) => {
+            filters.create_table(nat::table("trial", &reach), false)
+        }
+        other => other,
+    }
+}

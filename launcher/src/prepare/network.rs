@@ -1,0 +1,94 @@
+//! What a network takes before the clone: the namespace to join, the right to make interfaces, the
+//! program to carry it.
+
+use std::ffi::CString;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStringExt;
+
+use super::{Caller, Order, Source};
+use crate::error::Error;
+use crate::spec::network::{Network, Pasta};
+use crate::sys::file::{self, At};
+use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID, RDONLY};
+use crate::sys::{Errno, mount, process};
+
+/// A program of the host's that passes packets on as the user who starts it.
+pub enum Carrier {
+    Pasta(CString),
+    /// Where there is no other.
+    Slirp(CString),
+}
+
+/// Looks whether it can be had. A namespace that is there already is joined by the launcher itself,
+/// from which the child inherits it.
+pub fn look(network: &Network, caller: &Caller, order: Order) -> Result<Option<Carrier>, Error> {
+    match network {
+        Network::None | Network::Host => Ok(None),
+        Network::Link(_) if caller.can_mount => Ok(None),
+        Network::Link(_) => Err(Error::refused(
+            "MakeNetwork",
+            "--net veth and bridge take root: the host's end is an interface of the host's",
+        )
+        .advise("--net pasta needs no privilege")),
+        Network::Namespace(path) => {
+            let shown = path.to_string_lossy();
+            let failed = |errno| {
+                let advice = match errno {
+                    Errno::EINVAL => Some("it is no network namespace, such as /proc/PID/ns/net"),
+                    Errno::EPERM => Some("to join one takes root (CAP_SYS_ADMIN) there and here"),
+                    _ => None,
+                };
+                Error::at("JoinNetwork", format_args!("join --net ns:{shown}"), errno)
+                    .advise_maybe(advice.map(str::to_owned))
+            };
+            let namespace = file::open(At::Cwd, path, libc::O_RDONLY).map_err(failed)?;
+            process::enter_network(namespace.as_fd()).map_err(failed)?;
+            Ok(None)
+        }
+        Network::Pasta(pasta) => {
+            if order == Order::Locked && !caller.can_mount {
+                // There the container's network is not made when the launcher lets the child go.
+                return Err(Error::refused(
+                    "FindPasta",
+                    "--net pasta cannot be had by an ordinary user on an initial ramfs",
+                )
+                .advise("it needs Linux 7.0, or another root: switch_root to a tmpfs first"));
+            }
+            find(pasta).map(Some)
+        }
+    }
+}
+
+/// The one that is there.
+pub fn find(pasta: &Pasta) -> Result<Carrier, Error> {
+    if let Some(path) = on_path("pasta") {
+        return Ok(Carrier::Pasta(path));
+    }
+    let missing = |text: &str| {
+        Error::refused("FindPasta", text)
+            .advise("it is in the package passt (Debian: apt-get install passt)")
+    };
+    match on_path("slirp4netns") {
+        Some(path) if pasta.publish.is_empty() && pasta.options.is_empty() => {
+            Ok(Carrier::Slirp(path))
+        }
+        Some(_) => Err(missing("there is only slirp4netns, and --publish and options need pasta")),
+        None => Err(missing("--net pasta needs the program pasta, which is not on PATH")),
+    }
+}
+
+fn on_path(name: &str) -> Option<CString> {
+    let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
+    let found = std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| {
+        let path = CString::new(file.as_os_str().as_encoded_bytes()).unwrap_or_default();
+        file::stat_path(&path).is_ok_and(|stat| stat.is_regular() && stat.is_executable())
+    })?;
+    CString::new(found.into_os_string().into_vec()).ok()
+}
+
+/// That of the namespace we are in now, where the host's /sys shows the host's interfaces. A
+/// container lives without it.
+pub fn sysfs() -> Option<Source> {
+    let made = mount::create(c"sysfs", [], RDONLY | NOSUID | NODEV | NOEXEC).ok()?;
+    Some(Source::of_mount(made, c"/sys"))
+}

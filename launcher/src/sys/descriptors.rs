@@ -1,0 +1,26 @@
+//! Descriptors of a process that another one has copied.
+
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+
+use syscalls::{Sysno, syscall};
+
+use super::Result;
+
+/// close_range(2) of all but the standard descriptors and this one: what was inherited from a process
+/// that goes on is not to be kept open here.
+pub fn close_all_but(kept: BorrowedFd<'_>) {
+    let kept = kept.as_raw_fd();
+    for (first, last) in [(3, kept - 1), (kept + 1, RawFd::MAX)] {
+        if first <= last {
+            // SAFETY: the caller does not come back to what owned these.
+            unsafe { syscall!(Sysno::close_range, first, last, 0) }.ok();
+        }
+    }
+}
+
+/// pread64(2).
+pub fn read_at(fd: BorrowedFd<'_>, buffer: &mut [u8], offset: u64) -> Result<usize> {
+    let (place, size) = (buffer.as_mut_ptr(), buffer.len());
+    // SAFETY: pointer and size are of one slice, which is ours to write.
+    unsafe { syscall!(Sysno::pread64, fd.as_raw_fd(), place, size, offset) }
+}
