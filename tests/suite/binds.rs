@@ -161,6 +161,10 @@ fn devices_work_where_they_are_meant_to_and_nowhere_else() {
     attempt("--device", "/dev/null", "/dev/null", "ok");
     attempt("--device", "/dev/null:/dev/other", "/dev/other", "ok");
     attempt("--device", "/dev/full:/some/full", "/some/full", "ENOSPC");
+    for no_device in ["/etc/passwd", "/dev"] {
+        let launch = Launch::on(&rootfs).option("--device").arg(no_device).probe("exit 0");
+        launch.run().fails_with(125, &format!("--device {no_device}: it is no device node"));
+    }
     attempt("--dev-bind", "/dev:/hosts", "/hosts/null", "ok");
     attempt("--bind", "/dev:/hosts:noidmap", "/hosts/null", "EACCES");
 }

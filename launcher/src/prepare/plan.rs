@@ -70,6 +70,11 @@ fn open_source(
             log.note(format_args!("{} is not there, and optional", source.to_string_lossy()));
             Ok(None)
         }
+        Ok(source) if bind.device && !source.is_device() => {
+            let shown = source.host_path.to_string_lossy();
+            Err(Error::refused("OpenSource", format!("--device {shown}: it is no device node"))
+                .advise("--bind takes files and directories"))
+        }
         other => other.map(Some),
     }
 }

@@ -124,6 +124,10 @@ impl Source {
         self.seen.as_ref().is_some_and(|seen| seen.stat.is_dir())
     }
 
+    pub fn is_device(&self) -> bool {
+        self.seen.as_ref().is_some_and(|seen| seen.stat.is_device())
+    }
+
     /// Attaches the clone onto an open file. The current directory is `root` afterwards.
     pub fn attach(&self, onto: BorrowedFd<'_>, root: BorrowedFd<'_>) -> SysResult<()> {
         let clone = self.clone().ok_or(Errno::EBADF)?;

@@ -60,6 +60,8 @@ pub enum What {
 /// A file or directory of the host's.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Bind {
+    /// The source has to be a device node.
+    pub device: bool,
     pub source: CString,
     /// With what is mounted below.
     pub recursive: bool,

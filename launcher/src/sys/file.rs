@@ -101,6 +101,14 @@ impl Stat {
         self.mode & libc::S_IFMT == libc::S_IFDIR
     }
 
+    pub fn is_device(&self) -> bool {
+        matches!(self.mode & libc::S_IFMT, libc::S_IFCHR | libc::S_IFBLK)
+    }
+
+    pub fn is_socket(&self) -> bool {
+        self.mode & libc::S_IFMT == libc::S_IFSOCK
+    }
+
     pub fn is_link(&self) -> bool {
         self.mode & libc::S_IFMT == libc::S_IFLNK
     }

@@ -32,7 +32,7 @@ fn bind(fields: Fields<'_>, flags: u64, idmap: bool) -> Result<Mount, Error> {
     let source = source.unwrap_or_default();
     let target = fields.target(target.unwrap_or(source))?;
     let source = fields.path(source)?;
-    let mut bind = Bind { source, recursive: true, optional: false, flags, idmap };
+    let mut bind = Bind { source, device: false, recursive: true, optional: false, flags, idmap };
     for word in fields.options(options) {
         let (flag, set) = match word.as_slice() {
             b"ro" => (RDONLY, true),
@@ -72,7 +72,8 @@ fn device(fields: Fields<'_>) -> Result<Mount, Error> {
     let target = fields.target(target.unwrap_or(source))?;
     let source = fields.path(source)?;
     let flags = NOSUID | NOEXEC;
-    let bind = Bind { source, recursive: false, optional: false, flags, idmap: false };
+    let bind =
+        Bind { source, device: true, recursive: false, optional: false, flags, idmap: false };
     Ok(Mount::new(target, What::Bind(bind)))
 }
 
@@ -183,7 +184,7 @@ fn dir(fields: Fields<'_>) -> Result<Mount, Error> {
 fn here(fields: Fields<'_>) -> Result<Mount, Error> {
     let flags = NOSUID | NODEV;
     let source = c".".to_owned();
-    let bind = Bind { source, recursive: true, optional: false, flags, idmap: true };
+    let bind = Bind { source, device: false, recursive: true, optional: false, flags, idmap: true };
     Ok(Mount::new(fields.only()?, What::Bind(bind)))
 }
 
