@@ -53,3 +53,13 @@ fn command_can_tell_the_manager_that_it_is_ready() {
     assert_eq!(&message[..count], b"READY=1");
     fs::remove_file(path).unwrap();
 }
+
+#[test]
+fn a_manager_that_cannot_be_told_is_warned_of() {
+    for address in ["@abstract", "/nonexistent/socket", "/dev/null", "vsock:2:1"] {
+        let output = Launch::new().variable("NOTIFY_SOCKET", address).probe("env").run().code(0);
+        assert!(!output.stdout.contains("NOTIFY_SOCKET"), "{output}");
+        let warning = format!("warning: the command does not get NOTIFY_SOCKET={address}: ");
+        assert!(output.stderr.contains(&warning), "{output}");
+    }
+}

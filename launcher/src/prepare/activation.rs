@@ -1,13 +1,13 @@
 //! What a service manager hands to a service: sockets (sd_listen_fds(3)) and the way to say that
 //! it is ready (sd_notify(3)). Both are meant for the command, so both go through.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 
-use crate::sys::signal;
+use crate::sys::{file, signal};
 
 /// Where the notification socket lies inside: in the container's own /dev, which every rootfs
 /// gets and nothing else of the host's can be reached by.
-pub const NOTIFY_NAME: &std::ffi::CStr = c"notify";
+pub const NOTIFY_NAME: &CStr = c"notify";
 
 /// What the caller's environment says.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -18,26 +18,31 @@ pub struct Activation {
     pub notify_socket: Option<CString>,
     /// Variables that tell the command.
     pub variables: Vec<Vec<u8>>,
+    /// A notification socket that it does not get, and why.
+    pub lost: Option<String>,
 }
 
 impl Activation {
     /// Reads the variables. They are for this process only if LISTEN_PID says so.
     pub fn read(environment: &[Vec<u8>], share_net: bool) -> Activation {
-        Activation::of_process(signal::own_pid(), environment, share_net)
+        let is_socket = |path: &CStr| file::stat_path(path).is_ok_and(|stat| stat.is_socket());
+        Activation::of_process(signal::own_pid(), environment, share_net, is_socket)
     }
 
-    fn of_process(pid: i32, environment: &[Vec<u8>], share_net: bool) -> Activation {
+    fn of_process(
+        pid: i32,
+        environment: &[Vec<u8>],
+        share_net: bool,
+        is_socket: impl Fn(&CStr) -> bool,
+    ) -> Activation {
         let get = |name: &[u8]| {
-            environment
-                .iter()
-                .find_map(|entry| entry.strip_prefix(name)?.strip_prefix(b"="))
-                .and_then(|value| std::str::from_utf8(value).ok())
+            environment.iter().find_map(|entry| entry.strip_prefix(name)?.strip_prefix(b"="))
         };
         let mut activation = Activation::default();
-        let count = get(b"LISTEN_FDS").and_then(|text| text.parse::<i32>().ok());
+        let count = get(b"LISTEN_FDS").and_then(|text| str::from_utf8(text).ok()?.parse().ok());
         if let Some(count) = count
             && (1..=1024).contains(&count)
-            && get(b"LISTEN_PID") == Some(&pid.to_string())
+            && get(b"LISTEN_PID") == Some(pid.to_string().as_bytes())
         {
             // The first passed descriptor is 3. The process they are for is PID 1 inside: init,
             // which writes the command's pid there.
@@ -45,21 +50,35 @@ impl Activation {
             activation.variables.push(format!("LISTEN_FDS={count}").into());
             activation.variables.push(b"LISTEN_PID=1".to_vec());
             if let Some(names) = get(b"LISTEN_FDNAMES") {
-                activation.variables.push(format!("LISTEN_FDNAMES={names}").into());
+                activation.variables.push([b"LISTEN_FDNAMES=", names].concat());
             }
         }
-        match get(b"NOTIFY_SOCKET") {
-            Some(path) if path.starts_with('/') => {
-                activation.notify_socket = CString::new(path).ok();
+        let Some(address) = get(b"NOTIFY_SOCKET") else { return activation };
+        let path = CString::new(address).ok().filter(|path| is_socket(path));
+        let why = match (address.first(), path) {
+            (Some(b'/'), Some(path)) => {
+                activation.notify_socket = Some(path);
                 let inside = [b"NOTIFY_SOCKET=/dev/", NOTIFY_NAME.to_bytes()].concat();
                 activation.variables.push(inside);
+                return activation;
             }
-            // An abstract socket belongs to a network namespace.
-            Some(name) if share_net && name.starts_with('@') => {
-                activation.variables.push(format!("NOTIFY_SOCKET={name}").into());
+            (Some(b'/'), None) => "there is no socket that this user can see",
+            (Some(b'@'), _) if share_net => {
+                activation.variables.push([b"NOTIFY_SOCKET=", address].concat());
+                return activation;
             }
-            _ => {}
-        }
+            (Some(b'@'), _) => {
+                "an abstract socket belongs to a network namespace; --share net keeps it"
+            }
+            // As sd_notify(3): nobody listens.
+            (None, _) => return activation,
+            _ => "neither a path nor an abstract socket",
+        };
+        let shown = String::from_utf8_lossy(address);
+        activation.lost = Some(format!(
+            "the command does not get NOTIFY_SOCKET={}: {why}",
+            shown.escape_default()
+        ));
         activation
     }
 }
@@ -70,7 +89,7 @@ mod tests {
 
     fn read(entries: &[&str], share_net: bool) -> Activation {
         let entries = entries.iter().map(|e| e.as_bytes().to_vec()).collect::<Vec<_>>();
-        Activation::of_process(42, &entries, share_net)
+        Activation::of_process(42, &entries, share_net, |path| path == c"/run/n")
     }
 
     #[test]
@@ -89,11 +108,17 @@ mod tests {
     }
 
     #[test]
-    fn an_abstract_notify_socket_needs_the_network_namespace() {
-        assert_eq!(read(&["NOTIFY_SOCKET=@x"], false), Activation::default());
+    fn a_notify_socket_is_there_or_missed() {
         assert_eq!(read(&["NOTIFY_SOCKET=@x"], true).variables, [b"NOTIFY_SOCKET=@x".to_vec()]);
         let path = read(&["NOTIFY_SOCKET=/run/n"], false);
         assert_eq!(path.notify_socket, Some(c"/run/n".to_owned()));
         assert_eq!(path.variables, [b"NOTIFY_SOCKET=/dev/notify".to_vec()]);
+        assert_eq!(path.lost, None);
+        for address in ["@x", "/run/other", "vsock:2:1"] {
+            let none = read(&[&format!("NOTIFY_SOCKET={address}")], false);
+            assert_eq!((none.notify_socket, none.variables), (None, Vec::new()));
+            assert!(none.lost.is_some_and(|lost| lost.contains(address)));
+        }
+        assert_eq!(read(&["NOTIFY_SOCKET="], false), Activation::default());
     }
 }
