@@ -158,6 +158,18 @@ fn script_whose_interpreter_is_not_there() {
     rootfs.add_script("script", "#!/probe\r\n");
     let reason = "ends in a carriage return, so the kernel looks for /probe\\r";
     command_fails(&rootfs, "/script", 127, &format!("{start}; the #! line of /script {reason}"));
+
+    // Of a chain the last one is named.
+    rootfs.add_script("script", "#!/other\n");
+    rootfs.add_script("other", "#!/no/interpreter\n");
+    let reason =
+        "needs the interpreter /no/interpreter of its #! line, which the rootfs does not have";
+    command_fails(&rootfs, "/script", 127, &format!("{start}; /other {reason}"));
+    rootfs.add_script("other", "#!/script\n");
+    let text = "cannot execute command /script in rootfs ROOTFS: \
+                ELOOP (Too many symbolic links encountered); /script begins an endless chain of #! \
+                lines";
+    command_fails(&rootfs, "/script", 126, text);
 }
 
 #[test]

@@ -9,36 +9,57 @@ use crate::prepare::Prepared;
 use crate::resolve;
 use crate::sys::{Errno, file};
 
+/// More than the kernel follows (fs/exec.c, exec_binprm).
+const INTERPRETERS: usize = 8;
+
 /// What stands in the way, if it can be told from here.
 pub fn exec_failure(prepared: &Prepared<'_>, errno: Errno) -> Option<String> {
-    let path = prepared.candidates.iter().find(|path| is_executable_file(prepared, path))?;
-    let shown = path.to_string_lossy();
-    let mut bytes = [0; head::LENGTH];
-    let count = resolve::read_head(prepared.rootfs.dir(), path, &mut bytes).ok()?;
-    let head = Head::parse(&bytes[..count]);
-    let other = head.needs().map(String::from_utf8_lossy).unwrap_or_default();
-    match (head, errno) {
-        (Head::Script { interpreter }, Errno::ENOENT) if interpreter.ends_with(b"\r") => {
-            let other = other.trim_end();
-            Some(format!(
-                "the #! line of {shown} ends in a carriage return, so the kernel looks for {other}\\r"
-            ))
+    let command = prepared.candidates.iter().find(|path| is_executable_file(prepared, path))?;
+    // A script's interpreter may be a script: the last of the chain is what the kernel looks at.
+    let mut path = command.clone();
+    for _ in 0..INTERPRETERS {
+        let mut bytes = [0; head::LENGTH];
+        let count = resolve::read_head(prepared.rootfs.dir(), &path, &mut bytes).ok()?;
+        match Head::parse(&bytes[..count]) {
+            Head::Script { interpreter } => {
+                let next = CString::new(interpreter).ok()?;
+                if !is_executable_file(prepared, &next) {
+                    return of_script(&path, interpreter, errno);
+                }
+                path = next;
+            }
+            head => return of_program(&path, head, errno),
         }
-        (Head::Script { .. }, Errno::ENOENT) => Some(format!(
-            "{shown} needs the interpreter {other} of its #! line, which the rootfs does not have"
+    }
+    (errno == Errno::ELOOP)
+        .then(|| format!("{} begins an endless chain of #! lines", command.to_string_lossy()))
+}
+
+/// A script whose interpreter is not there, or not to be executed.
+fn of_script(script: &CStr, interpreter: &[u8], errno: Errno) -> Option<String> {
+    let (script, other) = (script.to_string_lossy(), String::from_utf8_lossy(interpreter));
+    match errno {
+        Errno::ENOENT if interpreter.ends_with(b"\r") => Some(format!(
+            "the #! line of {script} ends in a carriage return, so the kernel looks for {}\\r",
+            other.trim_end()
         )),
-        (Head::Script { interpreter }, Errno::EACCES) => {
-            let path = CString::new(interpreter).ok()?;
-            // If that one can be executed, it is the script that this user may not.
-            (!is_executable_file(prepared, &path)).then(|| {
-                format!(
-                    "{shown} needs the interpreter {other} of its #! line, which is not executable"
-                )
-            })
-        }
-        (Head::Elf { loader: Some(_) }, Errno::ENOENT) => {
-            Some(format!("{shown} needs the ELF loader {other}, which the rootfs does not have"))
-        }
+        Errno::ENOENT => Some(format!(
+            "{script} needs the interpreter {other} of its #! line, which the rootfs does not have"
+        )),
+        Errno::EACCES => Some(format!(
+            "{script} needs the interpreter {other} of its #! line, which is not executable"
+        )),
+        _ => None,
+    }
+}
+
+fn of_program(program: &CStr, head: Head<'_>, errno: Errno) -> Option<String> {
+    let shown = program.to_string_lossy();
+    match (head, errno) {
+        (Head::Elf { loader: Some(loader) }, Errno::ENOENT) => Some(format!(
+            "{shown} needs the ELF loader {}, which the rootfs does not have",
+            String::from_utf8_lossy(loader)
+        )),
         (Head::Elf { .. }, Errno::ENOEXEC) => {
             Some(format!("{shown} is a program for another machine"))
         }
