@@ -139,6 +139,10 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
             "AppArmor may restrict user namespaces: sysctl \
              kernel.apparmor_restrict_unprivileged_userns (Ubuntu), or an outer container's seccomp"
         }
+        (Stage::MakePrivate, Errno::EINVAL) => {
+            "/ is no mount point, as in a chroot(2): bind the directory onto itself (mount --bind) \
+             before the chroot"
+        }
         (Stage::SetUptime, Errno::EINVAL) => "the kernel lacks CONFIG_TIME_NS",
         (Stage::CloneRoot, errno) => return clone_advice(errno),
         (

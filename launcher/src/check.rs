@@ -30,8 +30,8 @@ const ANY_DIRECTORY: &CStr = c"/";
 pub struct Findings {
     lines: String,
     can_start: bool,
-    /// Namespaces that cannot be had and need not be.
-    to_share: Vec<&'static str>,
+    /// The options that do without what cannot be had.
+    options: Vec<String>,
 }
 
 /// Tries everything, with the rootfs if there is one.
@@ -46,7 +46,7 @@ pub fn look(rootfs: &CStr) -> Result<Findings, Error> {
         caller.uid,
         if caller.can_mount { " with CAP_SYS_ADMIN" } else { "" },
     );
-    let mut findings = Findings { lines, can_start: true, to_share: Vec::new() };
+    let mut findings = Findings { lines, can_start: true, options: Vec::new() };
     findings.check_calls();
     findings.check_limits(&caller);
     let ids = findings.check_ids(&caller, &rootfs);
@@ -60,7 +60,10 @@ pub fn look(rootfs: &CStr) -> Result<Findings, Error> {
         put().ok();
     }
     findings.check_network(&caller);
-    if let (Some(namespaces), Some(ids)) = (findings.check_namespaces(&caller), ids) {
+    if let (Some(namespaces), Some(mut ids)) = (findings.check_namespaces(&caller), ids) {
+        if namespaces & namespaces::USER == 0 {
+            ids = ids::plan(&Userns::None, &caller, &rootfs)?;
+        }
         findings.check_inside(namespaces, &ids, &rootfs, &caller);
     }
     Ok(findings)
@@ -74,8 +77,8 @@ impl Findings {
             true => "a container can be started",
             false => "no container can be started",
         };
-        for name in self.to_share {
-            text += &format!(", with --share {name}");
+        if self.can_start && !self.options.is_empty() {
+            text += &format!(", with {}", self.options.join(" "));
         }
         (text + "\n", if self.can_start { 0 } else { exit::FAILED })
     }
@@ -145,20 +148,31 @@ impl Findings {
         }
     }
 
-    /// The CLONE_NEW* that can be had; none without a user namespace, which allows the others.
+    /// The CLONE_NEW* that can be had; none without a user namespace where that allows the others.
     fn check_namespaces(&mut self, caller: &Caller) -> Option<u64> {
         let user = namespaces::try_out(namespaces::USER)
             .map_err(|errno| explain(errno, namespaces::advice(errno, namespaces::USER, caller)));
-        let has_user = user.is_ok();
-        self.needs("user namespace", user);
-        if !has_user {
-            return None;
-        }
         let mut flags = namespaces::USER;
+        match user {
+            // Root goes on without.
+            Err(reason) if caller.can_map && caller.can_mount => {
+                self.no("user namespace", reason);
+                self.options.push("--userns none".into());
+                flags = 0;
+            }
+            other => {
+                let has_user = other.is_ok();
+                self.needs("user namespace", other);
+                if !has_user {
+                    return None;
+                }
+            }
+        }
+        let user = flags;
         for namespace in &namespaces::ALL {
             let Namespace { name, kernel_option, .. } = namespace;
             let what = format!("{name} namespace");
-            match namespaces::try_out(namespaces::USER | namespace.flag) {
+            match namespaces::try_out(user | namespace.flag) {
                 Ok(()) => {
                     flags |= namespace.flag;
                     self.yes(what);
@@ -168,7 +182,8 @@ impl Findings {
                         format!("it needs {kernel_option}, and user.max_{name}_namespaces above 0");
                     self.no(what, explain(errno, Some(advice)));
                     self.can_start &= namespace.is_optional;
-                    self.to_share.extend(namespace.is_optional.then_some(*name));
+                    let option = namespace.is_optional.then(|| format!("--share {name}"));
+                    self.options.extend(option);
                 }
             }
         }

@@ -1,8 +1,8 @@
 //! The namespaces of a container: their flags, how they are made, and why they cannot be.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
-use crate::prepare::Caller;
+use crate::prepare::{Caller, Proc};
 use crate::spec::Spec;
 use crate::sys::process::{self, Forked};
 use crate::sys::{Errno, Result as SysResult};
@@ -122,6 +122,26 @@ pub fn try_out(flags: u64) -> SysResult<()> {
     }
 }
 
+const NONE_WILL_DO: &str = "; root can do without one: --userns none";
+
+/// Whether setns(2) into our own mount namespace leaves our root, as it leaves that of chroot(2):
+/// the table of mounts is what can be seen from the root. Tried by a process that ends at once.
+pub fn root_can_be_left(proc: &Proc) -> SysResult<bool> {
+    match process::clone(0, libc::SIGCHLD)? {
+        Forked::Child => {
+            let table = || proc.read_text("self/mountinfo");
+            let leave = || {
+                let before = table()?;
+                let own = proc.open_file("self/ns/mnt", libc::O_RDONLY)?;
+                process::enter_namespace(own.as_fd())?;
+                Ok::<_, Errno>(before == table()?)
+            };
+            process::exit(u8::from(leave() != Ok(true)))
+        }
+        Forked::Parent(pid) => Ok(process::wait_for_errno(pid).is_err()),
+    }
+}
+
 /// Why the kernel does not make them.
 pub fn advice(errno: Errno, flags: u64, caller: &Caller) -> Option<String> {
     Some(match errno {
@@ -129,9 +149,11 @@ pub fn advice(errno: Errno, flags: u64, caller: &Caller) -> Option<String> {
             "this user has no id in its user namespace (unshare -U without -r)".into()
         }
         Errno::EPERM => {
-            "user namespaces are forbidden here: by the sysctl kernel.unprivileged_userns_clone \
-             (Debian), by a chroot, or by an outer container's seccomp (Docker without CAP_SYS_ADMIN)"
-                .into()
+            let why = "user namespaces are forbidden here: by the sysctl kernel.unprivileged_userns_clone \
+                 (Debian), by a chroot, or by an outer container's seccomp (Docker without \
+                 CAP_SYS_ADMIN)";
+            let otherwise = if caller.can_mount { NONE_WILL_DO } else { "" };
+            format!("{why}{otherwise}")
         }
         Errno::EINVAL | Errno::ENOSPC | Errno::EUSERS => missing(errno, flags),
         Errno::EAGAIN => {
@@ -174,5 +196,5 @@ fn remedy(errno: Errno, name: &str, kernel_option: &str) -> String {
         }
         _ => format!("the sysctl user.max_{name}_namespaces is reached"),
     };
-    if name == "user" { why + "; root can do without one: --userns none" } else { why }
+    if name == "user" { why + NONE_WILL_DO } else { why }
 }

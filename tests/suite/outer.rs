@@ -4,6 +4,7 @@
 use crate::ability;
 use crate::ability::{for_root, for_user, require};
 use crate::launch::Launch;
+use crate::output::Output;
 use crate::rootfs::Rootfs;
 use crate::subject;
 use crate::sys::before::Before;
@@ -88,20 +89,39 @@ fn where_the_kernel_makes_no_user_namespace() {
     )
     .fails_with(125, "ENOSPC (No space left on device); the sysctl user.max_user_namespaces is reached");
 
+    let advice = match uid() {
+        0 => "root can do without one: --userns none",
+        _ => "by a chroot",
+    };
+    in_chroot(&["--userns=single"], "").fails_with(125, advice);
+}
+
+/// A start in a chroot(2), whose directory is a mount point after this preparation.
+fn in_chroot(options: &[&str], prepare: &str) -> Output {
     let outer = Rootfs::new();
     outer.add_program("launcher", &subject::launcher());
-    let launch = Launch::on_path("/").option("--userns=single").probe("exit 0");
-    let launch = launch.variable("R", outer.path());
-    let script = if uid() == 0 {
-        "shift; exec unshare -m sh -c '
-            mount --rbind /dev $R/dev && mount --rbind /proc $R/proc && exec chroot $R /launcher \"$@\"
-        ' sh \"$@\""
-    } else {
-        "shift; exec unshare -Urm sh -c '
-            mount --rbind /dev $R/dev && mount --rbind /proc $R/proc && exec chroot $R /launcher \"$@\"
-        ' sh \"$@\""
-    };
-    launch.through_shell(script).run().fails_with(125, "by a chroot");
+    let launch = options.iter().fold(Launch::on_path("/"), |launch, option| launch.option(option));
+    let launch = launch.probe("exit 0").variable("R", outer.path());
+    let unshare = if uid() == 0 { "unshare -m" } else { "unshare -Urm" };
+    let launch = launch.variable("UNSHARE", unshare).variable("PREPARE", prepare);
+    const SCRIPT: &str = "shift; exec $UNSHARE sh -c '
+        eval \"$PREPARE\" && mount --rbind /dev $R/dev && mount --rbind /proc $R/proc &&
+        exec chroot $R /launcher \"$@\"' sh \"$@\"";
+    launch.through_shell(SCRIPT).run()
+}
+
+/// Without a user namespace; and with a capability that leaves a chroot, not at all.
+#[test]
+fn root_can_start_in_a_chroot() {
+    for_root!();
+    require!(unshare);
+    require!(busybox);
+    const MOUNT_POINT: &str = "mount --bind $R $R";
+    in_chroot(&["--userns=none"], MOUNT_POINT).code(0);
+    in_chroot(&["--userns=none"], "").fails_with(125, "/ is no mount point, as in a chroot(2)");
+    in_chroot(&["--userns=none", "--cap-add=sys_admin"], MOUNT_POINT)
+        .fails_with(125, "does not hold in a chroot, which setns(2) leaves");
+    Launch::new().option("--userns=none").option("--cap-add=sys_admin").probe("exit 0").run().ok();
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub const STEPS: [Step; 8] = [
     useful(
         "pivot_root",
         Stage::PivotRoot,
-        "this root is an initial ramfs; locked mounts take its place",
+        "this root is an initial ramfs (locked mounts take its place) or no mount point",
         pivot,
     ),
 ];
@@ -81,7 +81,8 @@ pub fn run(flags: u64, ids: &IdPlan, rootfs: &Rootfs, caller: &Caller) -> Result
     let attempt = || {
         let number = caller.proc.number(pid)?;
         maps::write(ids, &caller.proc, number)?;
-        let idmap = caller.can_mount.then(|| try_idmap(rootfs, &caller.proc, number));
+        let can_map = caller.can_mount && ids.has_userns();
+        let idmap = can_map.then(|| try_idmap(rootfs, &caller.proc, number));
         Ok(Trial { steps: hear(&ours), idmap })
     };
     let trial = attempt();

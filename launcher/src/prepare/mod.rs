@@ -41,7 +41,7 @@ use crate::spec::environment::value_of;
 use crate::spec::mounts::What;
 use crate::spec::network::Network;
 use crate::spec::process::Process;
-use crate::spec::{Changes, Spec};
+use crate::spec::{Changes, Spec, Userns};
 use crate::sys::process::Words;
 use crate::sys::{self, file};
 use crate::sys::{Errno, Result as SysResult, system, terminal};
@@ -112,9 +112,12 @@ pub fn prepare<'a>(
     let mut caller = Caller::look()?;
     // A user namespace gets a proc only while another is in sight, which then is ours to put
     // there: in a mount namespace that is not the container's.
-    let order = Order::of_this_host(&caller.proc);
+    let order = Order::of_this_host(&caller.proc, !matches!(spec.userns, Userns::None));
     let callers_env = sys::environment();
     let activation = Activation::read(&callers_env, spec.share.net);
+    if let Some(lost) = &activation.lost {
+        log.warn(lost);
+    }
     let keep_fds = activation
         .descriptors
         .clone()
@@ -129,15 +132,8 @@ pub fn prepare<'a>(
     if let Some(warning) = &ids.warning {
         log.warn(warning);
     }
-    if spec.confine.disable_userns && !ids.has_userns() {
-        // The limit is the user namespace's, which would be the host's.
-        return Err(Error::refused("PlanIds", "--disable-userns needs a user namespace to limit")
-            .advise("with --userns none it would forbid them on the host"));
-    }
-    if order == Order::Locked && !ids.has_userns() {
-        // The kernel locks mounts against a user namespace with less privilege, and nothing else.
-        return Err(Error::refused("PlanIds", "--userns none cannot cut an initial ramfs away")
-            .advise("it needs Linux 7.0, or another root: switch_root to a tmpfs first"));
+    if !ids.has_userns() {
+        order.holds_without_userns(spec, &caller.proc)?;
     }
     let process = process::decide(spec, rootfs.dir())?;
     let account = look_up(&process, &rootfs, &ids)?;

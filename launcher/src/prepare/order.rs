@@ -1,6 +1,9 @@
 //! The two ways to cut the host's tree away, and which one this host needs.
 
 use super::Proc;
+use crate::error::Error;
+use crate::namespaces;
+use crate::spec::{Spec, capability};
 use crate::sys::mount;
 
 /// How the host's tree is cut away.
@@ -19,10 +22,10 @@ pub enum Order {
 impl Order {
     /// Asked before the start, in which pivot_root comes late: what has been done by then cannot be
     /// done again (a pipe has been read, what was typed has gone to the terminal).
-    pub fn of_this_host(proc: &Proc) -> Order {
-        // The kernel mounts a proc in the container only while another is in sight, and ours is in
-        // sight nowhere but in that outer namespace.
-        if !proc.is_hosts {
+    pub fn of_this_host(proc: &Proc, has_userns: bool) -> Order {
+        // The kernel mounts a proc in a user namespace only while another is in sight, and ours is
+        // in sight nowhere but in that outer namespace.
+        if !proc.is_hosts && has_userns {
             return Order::Locked;
         }
         // The initial ramfs is a tmpfs or a ramfs: on all others the table need not be read.
@@ -31,6 +34,40 @@ impl Order {
         }
         let table = proc.read_text("self/mountinfo").unwrap_or_default();
         if is_mounted_on_nothing(&table) { Order::Locked } else { Order::Pivot }
+    }
+
+    /// Whether the host's tree stays away where container root has no user namespace of its own.
+    pub fn holds_without_userns(self, spec: &Spec, proc: &Proc) -> Result<(), Error> {
+        if spec.confine.disable_userns {
+            // The limit is the user namespace's, which would be the host's.
+            return Err(Error::refused(
+                "PlanIds",
+                "--disable-userns needs a user namespace to limit",
+            )
+            .advise("with --userns none it would forbid them on the host"));
+        }
+        if self == Order::Locked {
+            // The kernel locks mounts against a user namespace with less privilege, and nothing
+            // else.
+            return Err(Error::refused(
+                "PlanIds",
+                "--userns none cannot cut an initial ramfs away",
+            )
+            .advise("it needs Linux 7.0, or another root: switch_root to a tmpfs first"));
+        }
+        if spec.confine.capabilities.bounding & 1 << capability::SYS_ADMIN == 0 {
+            return Ok(()); // setns(2) takes it
+        }
+        let left = namespaces::root_can_be_left(proc)
+            .map_err(|errno| Error::at("PlanIds", "look for a way out of this root", errno))?;
+        match left {
+            false => Ok(()),
+            true => Err(Error::refused(
+                "PlanIds",
+                "--userns none with CAP_SYS_ADMIN does not hold in a chroot, which setns(2) leaves",
+            )
+            .advise("leave the capability out, or start the launcher outside the chroot")),
+        }
     }
 }
 
