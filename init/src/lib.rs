@@ -11,6 +11,7 @@
 pub mod args;
 pub mod contract;
 pub mod exit;
+pub mod head;
 pub mod names;
 pub mod report;
 pub mod signals;

@@ -89,11 +89,6 @@ fn run(
         }
     }
 
-    let started = match mounts::arrange(options, &mut reporter) {
-        Ok(()) if options.flags.have(Flags::PAUSE) => Ok(supervise::NOBODY),
-        Ok(()) => spawn::command(handed, command, options, &terminal, inherited_mask),
-        Err(failure) => Err(failure),
-    };
     let mut watch = Watch {
         command: supervise::NOBODY,
         status: None,
@@ -102,6 +97,11 @@ fn run(
         options,
         terminal,
         asked_to_stop: false,
+    };
+    let started = match mounts::arrange(options, &mut reporter) {
+        Ok(()) if options.flags.have(Flags::PAUSE) => Ok(supervise::NOBODY),
+        Ok(()) => spawn::command(handed, command, options, &watch.terminal, inherited_mask),
+        Err(failure) => Err(failure),
     };
     let (code, told) = match started {
         Ok(pid) => {

@@ -34,6 +34,7 @@ const HIDDEN_DIRECTORIES: Words =
 pub fn arrange(options: &Options<'_>, reporter: &mut Reporter) -> Result<(), Failure> {
     let Some(contract) = &options.contract else { return Ok(()) };
     let terms = &contract.terms;
+    reporter.keep_from_command()?;
     if terms.want(Terms::FORBID_USERNS) {
         // Before the mask makes /proc/sys read-only.
         let forbidden =
@@ -59,9 +60,7 @@ fn mask_proc() -> sys::Result<()> {
     // A mount goes with its directory when somebody outside renames that, so this may be another by
     // now, and the proc elsewhere without its masks.
     sys::change_directory_nofollow(ROOT_PROC)?;
-    if !sys::is_proc(HERE)? {
-        return Err(Errno::ESTALE);
-    }
+    sys::expect_proc(HERE)?;
     for path in READ_ONLY {
         let bound = sys::mount(path, path, NO_NAME, MS_BIND);
         if_there(bound.and_then(|()| {

@@ -25,11 +25,7 @@ impl Name {
     pub fn from_word(word: Word<'_>) -> Name {
         const NAMES: Words =
             Words::new(b"dumb-init\0catatonit\0podman-init\0tini\0docker-init\0\0");
-        let mut last = word;
-        while let Some(behind) = last.behind(b'/') {
-            last = behind;
-        }
-        match NAMES.position(last) {
+        match NAMES.position(word.last_component()) {
             None => Name::Init,
             Some((0, _)) => Name::DumbInit,
             Some((1 | 2, _)) => Name::Catatonit,

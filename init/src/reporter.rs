@@ -16,17 +16,14 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// Takes the socket that the launcher names. The command must not inherit it.
+    /// Takes the socket that the launcher names.
     pub fn new(options: &Options<'_>) -> Self {
         let mut reporter = Reporter { socket: None, step_began: 0 };
         if let Some(contract) = &options.contract {
             let terms = &contract.terms;
             // The launcher executes us from a memfd: the kernel named us by its number.
             sys::set_name(Word::new(c"init")).ok();
-            let socket = terms.report();
-            if sys::close_on_exec(socket).is_ok() {
-                reporter.socket = Some(socket);
-            }
+            reporter.socket = Some(terms.report());
             if terms.want(Terms::STEPS) {
                 reporter.step_began = sys::now_micros();
             }
@@ -50,6 +47,12 @@ impl Reporter {
         if let Some(fd) = self.socket {
             sys::write(fd, &record).ok();
         }
+    }
+
+    /// The command must not inherit the socket: with it, it could speak for us.
+    pub fn keep_from_command(&self) -> Result<(), Failure> {
+        let kept = self.socket.map_or(Ok(()), sys::close_on_exec);
+        kept.map_err(|errno| Failure { stage: Stage::KeepChannel, errno })
     }
 
     /// Ends a step: names it in the failure, or reports how long it took.

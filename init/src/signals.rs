@@ -86,9 +86,9 @@ impl Rewrites {
     /// What a terminal's stop signals become unless told otherwise: the kernel ignores them in a
     /// group that nobody outside could continue, which a session of its own is.
     pub fn stop_for_certain(&mut self) {
-        for signal in [SIGTSTP, SIGTTIN, SIGTTOU] {
-            if self.of(signal) == Some(signal) {
-                self.set(signal, SIGSTOP as u8);
+        for entry in &mut self.0[SIGTSTP as usize - 1..SIGTTOU as usize] {
+            if *entry == Rewrites::SAME {
+                *entry = SIGSTOP as u8;
             }
         }
     }
@@ -151,7 +151,9 @@ mod tests {
         let became = |signal| rewrites.of(signal);
         assert_eq!((became(15), became(1), became(64)), (Some(2), None, Some(15)));
         assert_eq!((became(2), became(63)), (Some(2), Some(63)));
-        assert_eq!((became(21), became(22)), (Some(19), Some(19)));
+        // What the caller has said stays.
+        assert_eq!((became(20), became(21), became(22)), (Some(20), Some(19), Some(19)));
+        assert_eq!((became(19), became(23)), (Some(19), Some(23)));
         for word in ["", ":", "15", "15:", ":15", "15:65", "0:15", "15:x", "15:2:3", "15:00"] {
             assert!(!read(&mut rewrites, word), "{word}");
         }

@@ -8,6 +8,7 @@ use core::cell::Cell;
 use init::args::{Contract, Options, number};
 use init::contract::{self, Terms};
 use init::exit;
+use init::head;
 use init::stage::Stage;
 use init::word::{List, Word};
 
@@ -223,30 +224,18 @@ fn search(handed: &Handed, command: List<'static>, name: Word<'_>) -> Errno {
 }
 
 fn execute_path(handed: &Handed, command: List<'static>, path: Word<'_>) -> Errno {
-    if handed.interpret(path) {
+    let mut room = [0; 256];
+    if let Some(own) = handed.interpreter()
+        && head::names(sys::read_head(path, &mut room), own)
+    {
         return Errno::ELOOP;
     }
     match handed.execute(path, command) {
         // POSIX: a text file without `#!` is a shell script.
-        Errno::ENOEXEC if is_text(path) => {
+        Errno::ENOEXEC if head::is_text(sys::read_head(path, &mut room)) => {
             let script = handed.shell_script(command, path);
             handed.execute(Word::new(c"/bin/sh"), script)
         }
         errno => errno,
     }
-}
-
-/// No NUL in the first line, as bash(1) tells a script from a program for another machine.
-fn is_text(path: Word<'_>) -> bool {
-    // The head of an ELF file has some in its first 16 bytes.
-    let mut head = [b'\n'; 16];
-    sys::read_head(path, &mut head);
-    for &byte in &head {
-        match byte {
-            b'\n' => break,
-            0 => return false,
-            _ => {}
-        }
-    }
-    true
 }

@@ -114,6 +114,8 @@ stages! {
     ExecInit,
 
     // init.
+    /// Keep the channel to the launcher from the command.
+    KeepChannel,
     /// Forbid further user namespaces.
     ForbidUserns,
     /// Detach the old root.

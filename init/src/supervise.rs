@@ -22,6 +22,9 @@ const BATCH: u32 = 128;
 /// In place of a pid, where no command runs (any more): kill(2) knows no such process or group.
 pub const NOBODY: i32 = i32::MAX;
 
+/// How soon a refused wait4(2) is tried again.
+const RETRY_MS: i32 = 100;
+
 /// `si_code` of what the kernel sends: for us, a terminal (asm-generic/siginfo.h).
 const SI_KERNEL: i32 = 0x80;
 
@@ -48,6 +51,9 @@ enum Batch {
     Done,
     /// Nobody is left.
     Alone,
+    /// The kernel did not tell (a filter, no memory). What has ended is still there to reap, and its
+    /// SIGCHLD does not come again.
+    Refused,
 }
 
 impl Watch<'_> {
@@ -63,6 +69,7 @@ impl Watch<'_> {
                 Batch::Full => (ALL & !sys::only(SIGCHLD), 0),
                 // All that ended with the command are reaped.
                 _ if self.status.is_some() => return None,
+                Batch::Refused => (ALL, RETRY_MS),
                 _ => (ALL, sys::FOREVER),
             };
             // Whoever sent a SIGCHLD: the kernel's own may have been merged into a stranger's.
@@ -101,8 +108,9 @@ impl Watch<'_> {
                     }
                 }
                 Ok(None) => return Batch::Done,
-                Err(Errno::EINTR) => {}
-                Err(_) => return Batch::Alone,
+                // Not so while the command runs.
+                Err(Errno::ECHILD) if self.command == NOBODY => return Batch::Alone,
+                Err(_) => return Batch::Refused,
             }
         }
         Batch::Full

@@ -93,6 +93,7 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
             None => "execute init from its memfd".into(),
         },
         Stage::MountProc => format!("mount proc on {rootfs}/proc"),
+        Stage::KeepChannel => "keep the launcher's channel from the command".into(),
         Stage::ForbidUserns => "forbid user namespaces in the container".into(),
         Stage::CutRoot => "detach the old root".into(),
         Stage::MaskProc => format!("mask {rootfs}/proc"),

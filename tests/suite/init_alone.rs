@@ -151,3 +151,42 @@ fn script_without_an_interpreter_line_is_run_by_the_shell() {
     let path = folder.inside("script").to_string_lossy().into_owned();
     Launch::init([path.as_str(), "x"]).run().ok().prints(&["script x"]);
 }
+
+/// Compressed files and pictures have no NUL in their first line, or none at all.
+#[test]
+fn binary_of_no_known_kind_is_not_run_by_the_shell() {
+    let folder = Rootfs::new();
+    let path = folder.inside("binary").to_string_lossy().into_owned();
+    let line = format!("init: cannot execute {path}: ENOEXEC (not a program for this machine)");
+    for bytes in [&b"BZh91AY&SY\xc3\x04\n"[..], b"\x89PNG\r\n\x1a\n", b"o\r\r\n\0\0", b"echo\n\0"] {
+        folder.add_script("binary", bytes);
+        Launch::init([path.as_str()]).run().fails(126, &line);
+    }
+}
+
+/// The kernel's limit on interpreters does not hold where each of them is a process of its own.
+#[test]
+fn scripts_that_are_each_others_command_are_refused() {
+    let folder = Rootfs::new();
+    let path = |name| folder.inside(name).to_string_lossy().into_owned();
+    let init = path("init");
+    std::os::unix::fs::symlink(crate::subject::init(), &init).unwrap();
+    let (a, b) = (path("a"), path("b"));
+    let line = |path| {
+        format!("init: cannot execute {path}: ELOOP (links or interpreters lead in a circle)")
+    };
+    folder.add_script("a", format!("#!{init} {b}\n"));
+    folder.add_script("b", format!("#!{init} {a}\n"));
+    Launch::init([a.as_str()]).run().fails(126, &line(&b));
+    folder.add_script("a", format!("#!{b}\n"));
+    folder.add_script("b", format!("#!{a}\n"));
+    Launch::init([a.as_str()]).run().fails(126, &line(&a));
+    // No circle: the one runs the other's command.
+    folder.add_script("a", format!("#!{init} {b}\n"));
+    folder.add_script("b", format!("#!{} args\n", subject::probe().display()));
+    Launch::init([a.as_str(), "x"]).run().ok().prints(&[
+        &format!("{b:?}"),
+        &format!("{a:?}"),
+        "\"x\"",
+    ]);
+}

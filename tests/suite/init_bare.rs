@@ -2,11 +2,13 @@
 //! are refused, and a fault of its own.
 
 use std::fs;
+use std::time::Duration;
 
 use crate::ability::require;
 use crate::init_behaviours::{caller, init_of};
 use crate::init_subject as subject;
 use crate::launch::Launch;
+use crate::pace::patience;
 use crate::rootfs::Rootfs;
 use crate::sys;
 
@@ -53,6 +55,22 @@ fn close_range_and_clone3_may_be_refused() {
     caller::keeps_standard_descriptors(running.pid()).unwrap();
     sys::kill(running.pid(), 12).unwrap();
     running.finish().code(0);
+}
+
+/// The kernel tells of a child's end but once: by then, a refusal must not have ended the waiting.
+#[test]
+fn end_of_the_command_is_not_lost_when_wait_is_refused() {
+    require!(tracing);
+    let probe = crate::subject::probe().to_string_lossy().into_owned();
+    for errno in ["EPERM", "ENOMEM", "ECHILD", "EINTR"] {
+        for when in ["1", "2", "1..4", "2+2"] {
+            let inject = format!("wait4:error={errno}:when={when}");
+            let launch = Launch::init([&*probe, "exit", "7"]).variable("INJECT", &inject);
+            let script = "exec strace -qq -o /dev/null -e inject=\"$INJECT\" \"$@\"";
+            let output = launch.through_shell(script).run().code(7);
+            assert!(output.took < patience(Duration::from_secs(3)), "{errno} {when}: {output}");
+        }
+    }
 }
 
 /// Sent, SIGSEGV and its like are the command's; raised, they are the end of init, which would

@@ -230,8 +230,9 @@ fn random_words_are_refused_or_understood_but_never_trip() {
         b"grace",
         b"on-exit",
         b"rewrite",
-        b"@3",
-        b",0,0,0,0,0,0,0",
+        b"@4",
+        b"@4,0,0,0,0,0,0,0,0,0,0,0",
+        b"@4,0,0,0,0,0,0,0,0,0,7,0,20",
         b"help",
         b"1",
         b"64",
@@ -249,11 +250,11 @@ fn random_words_are_refused_or_understood_but_never_trip() {
         state ^= state << 17;
         (state % below as u64) as usize
     };
-    let mut understood = 0;
+    let (mut understood, mut contracts) = (0, 0);
     for _ in 0..100_000 {
         let mut words = Vec::new();
         for _ in 0..random(6) {
-            let mut word = Vec::new();
+            let mut word = if random(2) == 0 { vec![] } else { vec![b'-'] };
             for _ in 0..random(5) {
                 word.extend_from_slice(PIECES[random(PIECES.len())]);
             }
@@ -267,10 +268,11 @@ fn random_words_are_refused_or_understood_but_never_trip() {
             let at = words.len() - rest.len();
             if let Some(word) = words.get(at) {
                 let dashed = at > 0 && word.len() > 1 && word[0] == b'-';
+                contracts += usize::from(words.iter().any(|word| word.starts_with(b"-@4,0")));
                 let after_contract = words.iter().any(|word| word.contains(&b'@'));
                 assert!(!dashed || words[at - 1] == b"--" || after_contract, "{words:?}");
             }
         }
     }
-    assert!(understood > 10_000, "{understood}");
+    assert!((10_000..90_000).contains(&understood) && contracts > 1000, "{understood} {contracts}");
 }

@@ -2,7 +2,7 @@
 
 use init::word::Word;
 
-use super::{Result, decode, decode_unit, syscall};
+use super::{Errno, Result, decode, decode_unit, syscall};
 
 pub(super) const AT_FDCWD: isize = -100;
 
@@ -66,16 +66,18 @@ pub fn write(fd: i32, bytes: &[u8]) -> Result<()> {
     decode(unsafe { syscall!(WRITE, fd as u32, bytes.as_ptr(), bytes.len()) }).map(drop)
 }
 
-/// The first bytes of a file; what it does not have stays as it is.
-pub fn read_head(path: Word<'_>, buffer: &mut [u8]) {
+/// The first bytes of a file: none of one that cannot be read.
+pub fn read_head<'a>(path: Word<'_>, buffer: &'a mut [u8; 256]) -> &'a [u8] {
     const O_CLOEXEC_NONBLOCK: usize = 0o2_004_000;
     // SAFETY: the path ends with NUL; the buffer is writable for its length; the fd is ours, or
     // none, which the kernel refuses.
-    unsafe {
+    let count = unsafe {
         let fd = syscall!(OPENAT, AT_FDCWD, path.as_ptr(), O_CLOEXEC_NONBLOCK, 0);
-        syscall!(READ, fd, buffer.as_mut_ptr(), buffer.len());
+        let count = syscall!(READ, fd, buffer.as_mut_ptr(), buffer.len());
         syscall!(CLOSE, fd as u32);
-    }
+        count
+    };
+    buffer.get(..count).unwrap_or(&[])
 }
 
 /// Writes a digit to a file that exists.
@@ -121,14 +123,14 @@ pub fn exists(path: Word<'_>) -> bool {
     decode_unit(unsafe { syscall!(FACCESSAT, AT_FDCWD, path.as_ptr(), 0) }).is_ok()
 }
 
-/// Whether this is of a proc file system.
-pub fn is_proc(path: Word<'_>) -> Result<bool> {
+/// ESTALE: this is of no proc file system.
+pub fn expect_proc(path: Word<'_>) -> Result<()> {
     const PROC_SUPER_MAGIC: usize = 0x9fa0;
     // Of any architecture: the type is the first word of at most 120 bytes.
     let mut stat = [0usize; 32];
     // SAFETY: the path ends with NUL; the kernel writes one struct statfs.
     decode_unit(unsafe { syscall!(STATFS, path.as_ptr(), stat.as_mut_ptr()) })?;
-    Ok(stat[0] == PROC_SUPER_MAGIC)
+    if stat[0] == PROC_SUPER_MAGIC { Ok(()) } else { Err(Errno::ESTALE) }
 }
 
 /// The monotonic clock in microseconds.

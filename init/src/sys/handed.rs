@@ -68,10 +68,10 @@ impl Handed {
         self.prepend(command, Word::new(c"sh"))
     }
 
-    /// Whether we are run as the interpreter of this very script, as by `#!/proc/self/exe`: to
-    /// execute it would never end. The kernel tells what was executed (getauxval(3), AT_EXECFN);
-    /// of a script that is its own path, and argv begins with ours.
-    pub fn interpret(&self, path: Word<'_>) -> bool {
+    /// What a `#!` line calls us, where we are run as a script's interpreter. The kernel tells what
+    /// was executed (getauxval(3), AT_EXECFN): of a script that is its own path, and argv begins
+    /// with ours.
+    pub fn interpreter(&self) -> Option<Word<'static>> {
         const AT_EXECFN: usize = 31;
         let mut end = self.environment;
         while end.take().is_some() {}
@@ -81,14 +81,14 @@ impl Handed {
             let mut pair = end.as_ptr().add(1).cast::<[usize; 2]>();
             loop {
                 match *pair.as_ptr() {
-                    [0, _] => return false,
+                    [0, _] => return None,
                     [AT_EXECFN, value] => break Word::from_ptr(value as *const u8),
                     _ => pair = pair.add(1),
                 }
             }
         };
-        let is = |word: Word<'_>| word.strip(executed).is_some_and(|rest| rest.first() == 0);
-        is(path) && !self.argv.first().is_some_and(is)
+        let own = self.argv.first()?;
+        own.strip(executed).is_none_or(|rest| rest.first() != 0).then_some(own)
     }
 
     /// execve(2) with the whole environment. Returns only to fail.

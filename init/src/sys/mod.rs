@@ -59,8 +59,8 @@ impl Errno {
     }
 
     pub const ENOENT: Errno = Errno::new(2);
-    pub const EINTR: Errno = Errno::new(4);
     pub const ENOEXEC: Errno = Errno::new(8);
+    pub const ECHILD: Errno = Errno::new(10);
     pub const EACCES: Errno = Errno::new(13);
     pub const ENOTDIR: Errno = Errno::new(20);
     pub const ENODEV: Errno = Errno::new(19);

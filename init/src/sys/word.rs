@@ -75,6 +75,14 @@ impl<'a> Word<'a> {
         }
     }
 
+    /// What is behind the last slash of a path.
+    pub fn last_component(mut self) -> Self {
+        while let Some(behind) = self.behind(b'/') {
+            self = behind;
+        }
+        self
+    }
+
     /// For the kernel.
     pub fn as_ptr(self) -> *const u8 {
         self.0.as_ptr()
