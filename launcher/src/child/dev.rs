@@ -11,6 +11,7 @@ use super::identity;
 use super::reporter::{At as _, Failure, Reporter};
 use super::root;
 use crate::prepare::{NOTIFY_NAME, Prepared, Source, Sources};
+use crate::spec::mounts::What;
 use crate::sys::file::At;
 use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID};
 use crate::sys::{Errno, Result as SysResult, file, mount, socket, terminal};
@@ -26,15 +27,15 @@ const LINKS: [(&CStr, &CStr); 5] = [
 /// What a report of FillDev names when it is not about a device node.
 const NO_DEVICE: usize = u16::MAX as usize;
 
-/// The group that terminals belong to (Debian's base-passwd, and every distribution since).
+/// The group that terminals belong to (Debian's base-passwd, and every distribution since); the
+/// number is in the options of devpts too.
 const TTY_GROUP: u32 = 5;
 
 /// The mounted /dev.
 pub struct Dev {
     dev: OwnedFd,
-    pts: OwnedFd,
-    /// What devpts is mounted on: nobody sees a file in there.
-    below_pts: OwnedFd,
+    /// What devpts is mounted on, if the plan has files: nobody sees one in there.
+    below_pts: Option<OwnedFd>,
 }
 
 /// Mounts and fills /dev.
@@ -68,9 +69,17 @@ pub fn assemble(
     }
     reporter.done(Stage::FillDev);
 
-    let flags = libc::O_PATH | libc::O_DIRECTORY;
-    let below_pts = file::open(At::Dir(dev.as_fd()), c"pts", flags).at(Stage::MountPts)?;
-    let pts = mount_pts(prepared, below_pts.as_fd()).at(Stage::MountPts)?;
+    let has_files = prepared.plan.iter().any(|step| matches!(step.mount.what, What::File { .. }));
+    let below_pts = match has_files {
+        true => {
+            let flags = libc::O_PATH | libc::O_DIRECTORY;
+            Some(file::open(At::Dir(dev.as_fd()), c"pts", flags).at(Stage::MountPts)?)
+        }
+        false => None,
+    };
+    // Everything in here is ours, so what lies below can be named.
+    file::enter_dir(dev.as_fd()).at(Stage::MountDev)?;
+    mount_pts(prepared).at(Stage::MountPts)?;
     reporter.done(Stage::MountPts);
     mount_shm(sources, dev.as_fd()).at(Stage::MountShm)?;
     reporter.done(Stage::MountShm);
@@ -79,7 +88,8 @@ pub fn assemble(
         // CONFIG_POSIX_MQUEUE is off on many boards; who needs queues is told by mq_open itself.
         Err(errno) => reporter.skipped(Stage::MountMqueue, errno),
     }
-    Ok(Dev { dev, pts, below_pts })
+    file::enter_dir(root).at(Stage::MountDev)?;
+    Ok(Dev { dev, below_pts })
 }
 
 fn bind_onto_new_file(source: BorrowedFd<'_>, dir: BorrowedFd<'_>, name: &CStr) -> SysResult<()> {
@@ -87,23 +97,21 @@ fn bind_onto_new_file(source: BorrowedFd<'_>, dir: BorrowedFd<'_>, name: &CStr) 
     mount::attach(source, At::Dir(dir), name)
 }
 
-fn mount_pts(prepared: &Prepared<'_>, onto: BorrowedFd<'_>) -> SysResult<OwnedFd> {
-    let options = [(c"mode", c"620"), (c"ptmxmode", c"666"), (c"gid", c"5")];
+fn mount_pts(prepared: &Prepared<'_>) -> SysResult<()> {
     // The kernel takes no id that the container does not have.
-    let has_group = prepared.ids.gid.has_inside(TTY_GROUP);
-    let options = options.into_iter().take(if has_group { 3 } else { 2 });
-    let pts = mount::create(c"devpts", options, NOSUID | NOEXEC)?;
-    mount::attach(pts.as_fd(), At::Dir(onto), c"")?;
-    Ok(pts)
+    let options = match prepared.ids.gid.has_inside(TTY_GROUP) {
+        true => c"mode=620,ptmxmode=666,gid=5",
+        false => c"mode=620,ptmxmode=666",
+    };
+    mount::create_at(c"devpts", c"pts", NOSUID | NOEXEC, options)
 }
 
 fn mount_shm(sources: &Sources, dev: BorrowedFd<'_>) -> SysResult<()> {
     if let Some(hosts) = sources.shm.as_ref().and_then(Source::clone) {
         return mount::attach(hosts, At::Dir(dev), c"shm");
     }
-    let options = [(c"mode", c"1777"), (c"size", c"65536k")];
-    let shm = mount::create(c"tmpfs", options, NOSUID | NODEV | NOEXEC)?;
-    mount::attach(shm.as_fd(), At::Dir(dev), c"shm")
+    let options = c"mode=1777,size=65536k";
+    mount::create_at(c"tmpfs", c"shm", NOSUID | NODEV | NOEXEC, options)
 }
 
 fn mount_mqueue(prepared: &Prepared<'_>, sources: &Sources, dev: BorrowedFd<'_>) -> SysResult<()> {
@@ -114,8 +122,7 @@ fn mount_mqueue(prepared: &Prepared<'_>, sources: &Sources, dev: BorrowedFd<'_>)
             None => Ok(()),
         };
     }
-    let mqueue = mount::create(c"mqueue", [], NOSUID | NODEV | NOEXEC)?;
-    mount::attach(mqueue.as_fd(), At::Dir(dev), c"mqueue")
+    mount::create_at(c"mqueue", c"mqueue", NOSUID | NODEV | NOEXEC, c"")
 }
 
 impl Dev {
@@ -131,7 +138,7 @@ impl Dev {
         let mut name = [0; 24]; // on the stack: nothing is allocated here
         write!(&mut name[..], "{number}\0").map_err(|_| Errno::ENAMETOOLONG)?;
         let name = CStr::from_bytes_until_nul(&name).map_err(|_| Errno::ENAMETOOLONG)?;
-        let dir = self.below_pts.as_fd();
+        let dir = self.below_pts.as_ref().ok_or(Errno::EBADF)?.as_fd();
         let file = file::create(dir, name, mode)?;
         file::write_all(file.as_fd(), content)?;
         let clone = mount::clone_tree(At::Dir(dir), name, false)?;
@@ -152,7 +159,7 @@ impl Dev {
     ) -> Result<(), Failure> {
         let open = || {
             let flags = libc::O_RDWR | libc::O_NOCTTY;
-            let master = file::open(At::Dir(self.pts.as_fd()), c"ptmx", flags)?;
+            let master = file::open(At::Dir(self.dev.as_fd()), c"pts/ptmx", flags)?;
             terminal::unlock(master.as_fd())?;
             let peer = terminal::open_peer(master.as_fd())?;
             if prepared.account.uid != 0 {

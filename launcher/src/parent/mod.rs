@@ -167,8 +167,12 @@ impl Container {
         if !prepared.caller.can_mount || !prepared.ids.is_shifted() {
             return Ok(());
         }
+        let mut sources = prepared.shown_with_owners().peekable();
+        if sources.peek().is_none() {
+            return Ok(());
+        }
         let userns = maps::open_userns(&prepared.caller.proc, self.number)?;
-        for source in prepared.shown_with_owners() {
+        for source in sources {
             let Some(clone) = source.clone() else { continue };
             mount::map_ids(clone, userns.as_fd()).map_err(|errno| {
                 let shown = source.host_path.to_string_lossy();
@@ -212,9 +216,10 @@ impl Container {
 fn give_pipes(prepared: &Prepared<'_>) {
     let Some(owner) = prepared.ids.uid.to_outside(prepared.account.uid) else { return };
     for number in 0..=2 {
-        let pipe = file::borrow_inherited(number).and_then(|fd| Ok((fd, file::stat_fd(fd)?)));
-        if let Ok((fd, stat)) = pipe
+        let fd = file::standard(number);
+        if let Ok(stat) = file::stat_fd(fd)
             && stat.uid != owner.0
+            && stat.is_fifo()
             && file::is_anonymous_pipe(fd).unwrap_or(false)
         {
             // EPERM for an ordinary user: as in every other launcher, then.

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::seccomp::{default, oci};
 use crate::spec::confine::{Confinement, Seccomp};
 use crate::sys::file::{self, At};
-use crate::sys::{Errno, Result as SysResult};
+use crate::sys::{Errno, Result as SysResult, memfd};
 
 /// An instruction's size, and how many the kernel takes (BPF_MAXINSNS of linux/bpf_common.h).
 const INSTRUCTION: usize = 8;
@@ -28,7 +28,7 @@ pub fn open(confine: &Confinement) -> Result<Option<OwnedFd>, Error> {
 
 /// A file to read it from.
 fn hold(program: &[u8]) -> SysResult<OwnedFd> {
-    match file::create_memory(c"seccomp") {
+    match memfd::for_data(c"seccomp") {
         Ok(file) => file::write_at(file.as_fd(), program, 0).map(|_| file),
         // An outer container's seccomp, or vm.memfd_noexec. A pipe holds 64 KiB, or says so.
         Err(Errno::EACCES | Errno::ENOSYS | Errno::EPERM) => {

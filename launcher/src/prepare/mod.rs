@@ -168,8 +168,8 @@ pub fn prepare<'a>(
     let label = label::look_up(spec.confine.label.as_ref())?;
     log.step("prepare init and devices");
 
-    let is_terminal = |fd: i32| file::borrow_inherited(fd).and_then(terminal::modes).is_ok();
-    let may_take = |fd: i32| file::borrow_inherited(fd).is_ok_and(terminal::is_foreground);
+    let is_terminal = |fd: i32| terminal::modes(file::standard(fd)).is_ok();
+    let may_take = |fd: i32| terminal::is_foreground(file::standard(fd));
     Ok(Prepared {
         spec,
         order,

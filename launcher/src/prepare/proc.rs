@@ -113,14 +113,7 @@ impl Proc {
     /// All of a file.
     pub fn read(&self, path: &str) -> SysResult<Vec<u8>> {
         let file = self.open_file(path, libc::O_RDONLY)?;
-        let mut bytes = Vec::new();
-        let mut buffer = [0; 4096];
-        loop {
-            match file::read(file.as_fd(), &mut buffer)? {
-                0 => return Ok(bytes),
-                count => bytes.extend_from_slice(&buffer[..count]),
-            }
-        }
+        file::read_all(file.as_fd())
     }
 
     /// The target of a link.

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use crate::error::Error;
 use crate::sys::file::{self, At};
 use crate::sys::mount::attr::{NODEV, NOSUID};
-use crate::sys::{Errno, Result as SysResult, mount};
+use crate::sys::{Errno, Result as SysResult, memfd, mount};
 
 /// Built by build.rs from ../init, for the same target.
 static BUILT_IN: &[u8] = include_bytes!(env!("LAUNCHER_INIT"));
@@ -39,13 +39,13 @@ pub fn open(path: Option<&CStr>) -> Result<Program, Error> {
             .map(Source::File)
             .map_err(|errno| at(&format!("open --init {}", path.to_string_lossy()), errno))?,
     };
-    match file::create_program(c"init") {
+    match memfd::for_program(c"init") {
         Ok(memfd) => {
             source.copy_to(memfd.as_fd()).map_err(|errno| match path {
                 None => at("write init to its memfd", errno),
                 Some(path) => at(&format!("copy --init {}", path.to_string_lossy()), errno),
             })?;
-            file::seal(memfd.as_fd()).map_err(|errno| at("seal init's memfd", errno))?;
+            memfd::seal(memfd.as_fd()).map_err(|errno| at("seal init's memfd", errno))?;
             Ok(Program::Sealed(memfd))
         }
         Err(Errno::EACCES | Errno::ENOSYS | Errno::EPERM) => Ok(Program::Loose(source)),

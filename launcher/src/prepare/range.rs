@@ -6,8 +6,7 @@
 //! Nothing is written to it. The lock belongs to the open file (fcntl(2), "Open file description
 //! locks"): it goes when its holder ends, however that comes about, and leaves no file behind.
 
-use std::fs;
-use std::io;
+use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
 
 use super::Caller;
@@ -102,22 +101,26 @@ fn overlaps(start: u32, other: u32, count: u32) -> bool {
 /// is to say, mostly, none.
 fn taken_on_this_host() -> Result<Vec<(u32, u32)>, Error> {
     // One that is there and cannot be read may hold what we would take.
-    let read = |path: &str| match fs::read(path) {
-        Ok(text) => Ok(into_text(text)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => {
-            let errno = Errno::new(error.raw_os_error().unwrap_or(libc::EIO));
-            Err(Error::at("TakeRange", format_args!("read {path}, for ids that are taken"), errno))
+    let read = |path: &CStr| {
+        let file = file::open(At::Cwd, path, libc::O_RDONLY);
+        match file.and_then(|file| file::read_all(file.as_fd())) {
+            Ok(text) => Ok(into_text(text)),
+            Err(Errno::ENOENT) => Ok(String::new()),
+            Err(errno) => {
+                let shown = path.to_string_lossy();
+                let action = format_args!("read {shown}, for ids that are taken");
+                Err(Error::at("TakeRange", action, errno))
+            }
         }
     };
     let reaches = |&(id, count): &(u32, u32)| u64::from(id) + u64::from(count) > u64::from(FIRST);
     let mut taken = Vec::new();
-    for path in ["/etc/subuid", "/etc/subgid"] {
+    for path in [c"/etc/subuid", c"/etc/subgid"] {
         let text = read(path)?;
         let lines = subid::lines(&text).map(|(_, start, count)| (start.0, count));
         taken.extend(lines.filter(reaches));
     }
-    for path in ["/etc/passwd", "/etc/group"] {
+    for path in [c"/etc/passwd", c"/etc/group"] {
         let text = read(path)?;
         let ids = text.lines().filter_map(|line| line.split(':').nth(2)?.parse().ok());
         taken.extend(ids.map(|id| (id, 1)).filter(reaches));

@@ -40,7 +40,9 @@ pub fn create(dir: BorrowedFd<'_>, name: &CStr, mode: u32) -> Result<OwnedFd> {
 
 /// Creates an empty file for a mount to cover; it must not exist.
 pub fn create_empty(dir: BorrowedFd<'_>, name: &CStr) -> Result<()> {
-    create(dir, name, 0o644).map(drop)
+    let mode = libc::S_IFREG | 0o644;
+    // SAFETY: the path ends with NUL.
+    unsafe { syscall!(Sysno::mknodat, dir.as_raw_fd(), name.as_ptr(), mode, 0) }.map(drop)
 }
 
 /// struct open_how of linux/openat2.h.
@@ -107,6 +109,10 @@ impl Stat {
 
     pub fn is_socket(&self) -> bool {
         self.mode & libc::S_IFMT == libc::S_IFSOCK
+    }
+
+    pub fn is_fifo(&self) -> bool {
+        self.mode & libc::S_IFMT == libc::S_IFIFO
     }
 
     pub fn is_link(&self) -> bool {
@@ -295,6 +301,25 @@ pub fn borrow_inherited(number: RawFd) -> Result<BorrowedFd<'static>> {
     Ok(unsafe { BorrowedFd::borrow_raw(number) })
 }
 
+/// Standard input, output or error, which [`fill_standard_descriptors`] has seen to.
+pub fn standard(number: RawFd) -> BorrowedFd<'static> {
+    assert!((0..=2).contains(&number));
+    // SAFETY: open from the launcher's first step on, and nothing in this program closes it.
+    unsafe { BorrowedFd::borrow_raw(number) }
+}
+
+/// All of a file, from where it is read.
+pub fn read_all(file: BorrowedFd<'_>) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        match read(file, &mut buffer)? {
+            0 => return Ok(bytes),
+            count => bytes.extend_from_slice(&buffer[..count]),
+        }
+    }
+}
+
 /// Opens /dev/null on each of 0, 1 and 2 that the caller left closed. Otherwise the next file that
 /// is opened would be there, and a message to standard error would go into it.
 pub fn fill_standard_descriptors() -> Result<()> {
@@ -337,40 +362,6 @@ pub fn close_on_exec_from(first: u32) -> Result<()> {
 pub fn duplicate_onto(fd: BorrowedFd<'_>, number: RawFd) -> Result<()> {
     // SAFETY: it takes no memory; the target is a standard descriptor, which nothing owns.
     unsafe { syscall!(Sysno::dup3, fd.as_raw_fd(), number, 0) }.map(drop)
-}
-
-/// memfd_create(2) for data: not executable, which vm.memfd_noexec may ask for.
-pub fn create_memory(name: &CStr) -> Result<OwnedFd> {
-    /// Since 6.3.
-    const MFD_NOEXEC_SEAL: u32 = 0x08;
-    // SAFETY: the name ends with NUL.
-    let create = |flags| unsafe { syscall!(Sysno::memfd_create, name.as_ptr(), flags) };
-    match create(libc::MFD_CLOEXEC | MFD_NOEXEC_SEAL) {
-        Err(super::Errno::EINVAL) => create(libc::MFD_CLOEXEC),
-        other => other,
-    }
-    .map(own)
-}
-
-/// memfd_create(2) for a program: executable, sealable.
-pub fn create_program(name: &CStr) -> Result<OwnedFd> {
-    /// Since 6.3, where vm.memfd_noexec may otherwise make it unexecutable.
-    const MFD_EXEC: u32 = 0x10;
-    let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
-    // SAFETY: the name ends with NUL.
-    let create = |flags| unsafe { syscall!(Sysno::memfd_create, name.as_ptr(), flags) };
-    match create(flags | MFD_EXEC) {
-        Err(super::Errno::EINVAL) => create(flags),
-        other => other,
-    }
-    .map(own)
-}
-
-/// Seals a memfd for good: nobody can write, grow or shrink it.
-pub fn seal(fd: BorrowedFd<'_>) -> Result<()> {
-    let seals = libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
-    // SAFETY: it takes no memory.
-    unsafe { syscall!(Sysno::fcntl, fd.as_raw_fd(), libc::F_ADD_SEALS, seals) }.map(drop)
 }
 
 /// How a lock is held.

@@ -12,6 +12,7 @@ pub mod device;
 pub mod entry;
 pub mod file;
 pub mod landlock;
+pub mod memfd;
 mod memory;
 pub mod mount;
 pub mod network;

@@ -81,6 +81,15 @@ pub fn map_ids(mount: BorrowedFd<'_>, userns: BorrowedFd<'_>) -> Result<()> {
     )
 }
 
+/// mount(2) of a new file system on a path below the current directory, in one call where [`create`]
+/// and [`attach`] take six. Links in the path are followed, so the directory has to be ours, with
+/// nobody else in it. The flags of [`attr`] have the same numbers there (MS_* of sys/mount.h).
+pub fn create_at(kind: &CStr, path: &CStr, flags: u64, options: &CStr) -> Result<()> {
+    let (source, data) = (kind.as_ptr(), options.as_ptr());
+    // SAFETY: all four strings end with NUL.
+    unsafe { syscall!(Sysno::mount, source, path.as_ptr(), source, flags, data) }.map(drop)
+}
+
 /// fsopen, fsconfig and fsmount: a new, detached file system. An option without a value is a flag.
 pub fn create<'a>(
     kind: &CStr,

@@ -14,7 +14,7 @@ use crate::spec::network::{Pasta, Protocol, Publish};
 use crate::sys::file::{self, At};
 use crate::sys::process::{self, Forked, Words};
 use crate::sys::socket::{self, pollfd};
-use crate::sys::{Result as SysResult, descriptors, signal};
+use crate::sys::{Result as SysResult, descriptors, memfd, signal};
 
 /// The program, which serves until this is dropped.
 pub struct Served {
@@ -36,7 +36,7 @@ pub fn serve(carrier: &Carrier, spec: &Pasta, uid: u32, number: i32) -> Result<S
     let failed = |errno| Error::at("StartPasta", format_args!("start {}", name(carrier)), errno);
     let (life_read, life) = file::pipe().map_err(failed)?;
     let (ready_read, ready_write) = file::pipe().map_err(failed)?;
-    let said = file::create_memory(c"pasta").map_err(failed)?;
+    let said = memfd::for_data(c"pasta").map_err(failed)?;
     let keeper = match process::clone(0, libc::SIGCHLD).map_err(failed)? {
         Forked::Parent(pid) => pid,
         Forked::Child => {
