@@ -20,6 +20,7 @@ mod caller;
 mod cgroups;
 mod check;
 mod confinement;
+mod cost;
 mod dev;
 mod dns;
 mod environment;

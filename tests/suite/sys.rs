@@ -15,6 +15,7 @@ use std::ffi::CString;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::process::Command;
 
 fn check(result: i32) -> io::Result<i32> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
@@ -22,6 +23,18 @@ fn check(result: i32) -> io::Result<i32> {
 
 fn c_path(path: &Path) -> io::Result<CString> {
     CString::new(path.as_os_str().as_bytes()).map_err(io::Error::other)
+}
+
+/// Runs it: its exit code, and how many page faults it and its reaped children had.
+pub fn run_and_count_faults(command: &mut Command) -> io::Result<(Option<i32>, u64)> {
+    let child = command.spawn()?;
+    let mut status = 0;
+    // SAFETY: rusage is plain data, for which all zero is a value.
+    let mut used: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel writes one int and one rusage.
+    check(unsafe { libc::wait4(child.id() as i32, &raw mut status, 0, &raw mut used) })?;
+    let code = libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status));
+    Ok((code, (used.ru_minflt + used.ru_majflt) as u64))
 }
 
 /// The version of Landlock's interface.

@@ -1,0 +1,69 @@
+//! What a start costs, in what can be counted: system calls and page faults. Time depends on the
+//! machine and is `cargo xtask bench`'s; these do not, and a start that has become dearer fails here.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use crate::ability::require;
+use crate::launch::Launch;
+use crate::rootfs::{Rootfs, temporary_path};
+use crate::{subject, sys};
+
+/// Up to the command's execve, all processes together. Of those, 31 take capabilities out of the
+/// bounding set one by one, as the kernel has it; a kernel that lacks something takes a few more.
+/// Root's way is the longer one: it looks for a uid range that is free, and maps the rootfs.
+/// 243 for root and 227 for a user, on Linux 6.18.
+const CALLS: usize = 260;
+
+/// Launcher, init and command, which is a small static program: some 50.
+const FAULTS: u64 = 65;
+
+/// The mode that any host gives to root, or to a user without subordinate ids.
+fn mode() -> &'static str {
+    if sys::uid() == 0 { "range" } else { "single" }
+}
+
+#[test]
+fn a_start_makes_no_more_system_calls_than_it_did() {
+    require!(tracing);
+    if sys::uid() == 0 {
+        require!(idmapped_mounts);
+    }
+    let rootfs = Rootfs::new();
+    rootfs.add_program("quit", &subject::init());
+    let trace = temporary_path("trace");
+    Launch::on(&rootfs)
+        .option("--userns")
+        .arg(mode())
+        .command(["/quit", "--version"])
+        .variable("TRACE", &trace)
+        .through_shell("exec strace -f -qq -o \"$TRACE\" \"$@\"")
+        .run()
+        .code(0);
+    let text = fs::read_to_string(&trace).unwrap();
+    fs::remove_file(&trace).unwrap();
+    // 1234 openat(… ; not what an interrupted one goes on as, nor signals and ends.
+    let call = |line: &str| line.split_once(' ').map(|(_, call)| call.trim_start().to_owned());
+    let calls = text.lines().filter_map(call);
+    let calls = calls.filter(|call| call.starts_with(|c: char| c.is_ascii_lowercase()));
+    let before = calls.take_while(|call| !call.starts_with("execve(\"/quit\"")).count();
+    println!("{before} system calls");
+    assert!(before > 100, "a trace of what?\n{text}");
+    assert!(before <= CALLS, "{before} system calls, {CALLS} were enough");
+}
+
+#[test]
+fn a_start_touches_no_more_pages_than_it_did() {
+    if sys::uid() == 0 {
+        require!(idmapped_mounts);
+    }
+    let rootfs = Rootfs::new();
+    rootfs.add_program("quit", &subject::init());
+    let mut command = Command::new(subject::launcher());
+    command.args(["--userns", mode()]).arg(rootfs.path()).args(["/quit", "--version"]);
+    command.env_clear().stdin(Stdio::null()).stdout(Stdio::null());
+    let (code, faults) = sys::run_and_count_faults(&mut command).unwrap();
+    println!("{faults} page faults");
+    assert_eq!(code, Some(0));
+    assert!(faults <= FAULTS, "{faults} page faults, {FAULTS} were enough");
+}
