@@ -42,7 +42,7 @@ const NAMES: [&str; 17] = [
 ];
 
 /// A tree of the host's that looks like a root file system, for links to lead to.
-struct Host {
+pub struct Host {
     path: PathBuf,
     before: Vec<String>,
     mounts: Vec<String>,
@@ -51,7 +51,7 @@ struct Host {
 const SECRET: &str = "the-hosts-secret";
 
 impl Host {
-    fn new() -> Host {
+    pub fn new() -> Host {
         let path = temporary_path("host");
         for name in ["proc/self", "sys/fs/cgroup", "sys/firmware", "dev/pts", "dev/shm", "bin"] {
             fs::create_dir_all(path.join(name)).unwrap();
@@ -66,9 +66,14 @@ impl Host {
         Host { before: listing(&path), mounts: mounts(), path }
     }
 
+    /// On the host.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Expects that a start has neither changed nor shown anything.
     #[track_caller]
-    fn is_unharmed_by(&self, what: &str, output: &Output) {
+    pub fn is_unharmed_by(&self, what: &str, output: &Output) {
         assert_eq!(listing(&self.path), self.before, "{what}\n{output}");
         assert!(!output.stdout.contains(SECRET), "{what}\n{output}");
         let left = mounts().into_iter().filter(|line| !self.mounts.contains(line));
@@ -113,7 +118,7 @@ fn start(rootfs: &Rootfs, mode: &str, name: &str) -> Launch {
 }
 
 /// What can lie at `name`, with a word for it. A link target leads to the host's own file.
-fn shapes(name: &str, host: &Host) -> Vec<(&'static str, PathBuf)> {
+pub fn shapes(name: &str, host: &Host) -> Vec<(&'static str, PathBuf)> {
     let there = host.path.join(name);
     let from_root = there.strip_prefix("/").unwrap();
     let far = ["../"; 20].concat();
@@ -133,7 +138,7 @@ fn shapes(name: &str, host: &Host) -> Vec<(&'static str, PathBuf)> {
 }
 
 /// Everything but links.
-fn put_other(path: &Path, kind: &str) {
+pub fn put_other(path: &Path, kind: &str) {
     match kind {
         "file" => fs::write(path, "text").unwrap(),
         "fifo" => sys::make_fifo(path).unwrap(),

@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use crate::ability::{self, for_root, for_user, require};
 use crate::launch::Launch;
 use crate::output::Output;
 use crate::rootfs::{Rootfs, temporary_path};
+use crate::running::limit;
 use crate::subject;
 
 /// The images of this machine, whose kernel mounts them.
@@ -17,10 +19,17 @@ fn images() -> Vec<PathBuf> {
 #[track_caller]
 fn run(image: &PathBuf, options: &[&str], script: &str) -> Output {
     let launch = Launch::on_path(image).command(["sh", "-c", script]);
-    options.iter().fold(launch, |launch, option| launch.option(*option)).run()
+    let output = options.iter().fold(launch, |launch, option| launch.option(*option)).run();
+    // A loop device outlives its mount for a moment.
+    let deadline = Instant::now() + limit();
+    while loop_devices_of(image) {
+        assert!(Instant::now() < deadline, "a loop device is left\n{output}");
+        std::thread::yield_now();
+    }
+    output
 }
 
-/// A loop device outlives its mount for a moment.
+/// What losetup -a would show.
 fn loop_devices_of(image: &PathBuf) -> bool {
     let path = fs::canonicalize(image).unwrap();
     let devices = fs::read_dir("/sys/block").unwrap().flatten();
@@ -44,11 +53,6 @@ fn images_are_root_file_systems_that_stay_as_they_are() {
         assert_eq!(output.lines(), ["5", "1"], "{output}");
         assert!(output.stderr.contains("Read-only file system"), "{output}");
         assert_eq!(fs::read(&image).unwrap(), content);
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
-        while loop_devices_of(&image) {
-            assert!(std::time::Instant::now() < deadline, "a loop device is left\n{output}");
-            std::thread::yield_now();
-        }
     }
 }
 

@@ -31,6 +31,7 @@ mod faults;
 mod grace;
 mod hogs;
 mod hostile;
+mod hostile_plan;
 mod idmap;
 mod images;
 mod inherited;

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::process::{Child, Command, ExitStatus};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -43,9 +43,25 @@ struct State {
     ended: bool,
 }
 
+/// The mounts of the machine: no start changes them, while it runs or afterwards. Without the last
+/// field, which is the file system's and the same in all namespaces: others may change that.
+fn mounts() -> String {
+    let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let without_last = |line: &str| Some(line.rsplit_once(' ')?.0.to_owned() + "\n");
+    table.lines().filter_map(without_last).collect()
+}
+
+/// What they are before the first start. This namespace is the suite's own (`xtask/src/test.rs`), so
+/// nobody else changes them either.
+fn mounts_before() -> &'static str {
+    static BEFORE: OnceLock<String> = OnceLock::new();
+    BEFORE.get_or_init(mounts)
+}
+
 impl Running {
     #[track_caller]
     pub fn start(mut command: Command, shown: String, rootfs: Option<Rootfs>) -> Running {
+        mounts_before();
         let started = Instant::now();
         let forking = FORKING.read();
         let mut child =
@@ -106,6 +122,7 @@ impl Running {
                 None => thread::sleep(Duration::from_micros(300)),
             }
         };
+        assert_eq!(mounts(), mounts_before(), "mounts of the machine\n{}", self.report());
         Output {
             status,
             stdout: self.stdout.text(),

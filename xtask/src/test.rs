@@ -157,35 +157,52 @@ fn run_suite(programs: &Programs, words: &[OsString]) -> Result<Vec<Row>, Error>
     let stage = Stage::open()?;
     let subject = Subject::on_stage(programs, &stage)?;
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let run = |stay: &Stay, etc: Option<&Path>| {
+    let run = |stay: &Stay, whom: Whom<'_>| {
         console::progress(&format!("running the container tests as {}", stay.name));
-        tally::run(stay.name, &mut suite(&subject, stay, etc, &path, words))
+        tally::run(stay.name, &mut suite(&subject, stay, whom, &path, words))
     };
     if !stage.is_root() {
         console::progress(
             "not root, so the root half is left out; to run it: sudo -E env \"PATH=$PATH\" \
              CARGO_TARGET_DIR=/var/tmp/xtask-root cargo xtask test --host",
         );
-        return Ok(vec![run(&stage.make_stay("user", None)?, None)?]);
+        return Ok(vec![run(&stage.make_stay("user", None)?, Whom::Caller)?]);
     }
     let root = stage.make_stay("root", None)?;
     let user = stage.make_stay("user", Some(ordinary::UID))?;
     let etc = stage.make_folder("etc")?;
-    Ok(vec![run(&root, None)?, run(&user, Some(&etc))?])
+    Ok(vec![run(&root, Whom::Root)?, run(&user, Whom::Tester(&etc))?])
 }
 
-/// The suite with a clean environment; with `etc`, as the ordinary user whose /etc is made there.
-/// All paths are those of the machine it runs on.
+/// Who runs the suite.
+#[derive(Clone, Copy)]
+enum Whom<'a> {
+    /// Whoever we are.
+    Caller,
+    /// Root, in a mount namespace where nobody else mounts: no test leaves a mount in it.
+    Root,
+    /// The ordinary user whose /etc is made there.
+    Tester(&'a Path),
+}
+
+/// The suite with a clean environment. All paths are those of the machine it runs on.
 fn suite(
     subject: &Subject,
     stay: &Stay,
-    etc: Option<&Path>,
+    whom: Whom<'_>,
     path: &OsStr,
     words: &[OsString],
 ) -> Command {
-    let mut command = match etc {
-        Some(etc) => ordinary::become_tester(etc, &subject.tools.join("setpriv"), &subject.suite),
-        None => Command::new(&subject.suite),
+    let mut command = match whom {
+        Whom::Caller => Command::new(&subject.suite),
+        Whom::Root => {
+            let mut unshare = Command::new("unshare");
+            unshare.args(["--mount", "--propagation", "private", "--"]).arg(&subject.suite);
+            unshare
+        }
+        Whom::Tester(etc) => {
+            ordinary::become_tester(etc, &subject.tools.join("setpriv"), &subject.suite)
+        }
     };
     // Captured output of passed tests is shown, for the SKIP lines in it. libtest tells the time
     // of each test only where it takes itself for that of a nightly compiler.

@@ -9,7 +9,7 @@ use std::process::Command;
 use super::session::Session;
 use super::stage::Stay;
 use super::subject::{Programs, Subject};
-use super::{images, layout, ordinary, suite, tools};
+use super::{Whom, images, layout, ordinary, suite, tools};
 use crate::console;
 use crate::failure::{At, Error};
 use crate::program;
@@ -85,8 +85,12 @@ pub fn image(
     for name in HALVES {
         let home = PathBuf::from(format!("/stay/{name}"));
         let stay = Stay { name, tmp: home.join("tmp"), home };
-        let etc = (name == "user").then_some(Path::new("/test/etc"));
-        let mut command = suite(&subject, &stay, etc, OsStr::new(""), words);
+        let whom = match name {
+            "user" => Whom::Tester(Path::new("/test/etc")),
+            // Nobody else is there.
+            _ => Whom::Caller,
+        };
+        let mut command = suite(&subject, &stay, whom, OsStr::new(""), words);
         if std::env::var_os(TEST_THREADS).is_none() {
             command.env(TEST_THREADS, "3");
         }
