@@ -136,7 +136,11 @@ fn cgroup_is_the_root_of_the_containers_namespace() {
 #[test]
 fn status_names_the_namespace_that_is_made_late() {
     require!(limits);
-    let launch = Launch::new().option("--status-fd=9").option(SOME).probe("namespaces");
+    require!(busybox);
+    let rootfs = Rootfs::new().with_shell();
+    // What ends at once may be gone before it is looked at.
+    let command = ["/bin/sh", "-c", "sleep 0.5; exec /probe namespaces"];
+    let launch = Launch::on(&rootfs).option("--status-fd=9").option(SOME).command(command);
     let (lines, output) = status_of(launch);
     assert_eq!(number(&lines[0], "cgroup").to_string(), output.fact("cgroup"), "{lines:?}");
 }
