@@ -19,6 +19,7 @@ pub fn name(error: &io::Error) -> String {
         libc::ENODEV => "ENODEV",
         libc::ENOTDIR => "ENOTDIR",
         libc::EISDIR => "EISDIR",
+        libc::E2BIG => "E2BIG",
         libc::EINVAL => "EINVAL",
         libc::ENOTTY => "ENOTTY",
         libc::ETXTBSY => "ETXTBSY",
