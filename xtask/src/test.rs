@@ -96,7 +96,7 @@ impl Test {
     /// Runs the task.
     pub fn run(self, words: &[OsString]) -> Result<(), Error> {
         let is_everything = !self.host && !self.vm;
-        if self.vm {
+        if !self.host {
             // Not after minutes.
             qemu::find_or_install()?;
         }
@@ -115,9 +115,9 @@ impl Test {
         if is_everything || self.host {
             rows.extend(run_suite(&programs, words)?);
         }
-        let machines = match self.vm {
-            true => vm::run(&self.wish(), &programs, words)?,
-            false => vm::Outcome::default(),
+        let machines = match self.host {
+            false => vm::run(&self.wish(), &programs, words)?,
+            true => vm::Outcome::default(),
         };
         rows.extend(machines.rows);
         attacks::write(&rows)?;
