@@ -145,7 +145,8 @@ fn processor_time_is_what_was_given() {
     let share = (seconds("user") + seconds("system")) / seconds("wall");
     // 0.2, and what is used beyond the quota before the kernel notices.
     assert!(share < 0.4, "{share}\n{output}");
-    assert!(seconds("throttled") > 0.5, "{output}");
+    // On a machine that is busy otherwise it may not even get that.
+    assert!(seconds("throttled") > 0.0 || share < 0.15, "{output}");
 }
 
 /// The disk that the temporary files are on.

@@ -52,6 +52,11 @@ fn steps(
     if child.lacks.cgroup && !spec.share.cgroup {
         // Not before the parent had moved us: its root is the cgroup that we are in now.
         cgroup::make_namespace().at(Stage::UnshareCgroup)?;
+        if spec.status_fd.is_some() {
+            // Who asked for the status is told of it, also of a command that ends at once.
+            reporter.moved();
+            identity::wait_for_parent(channel).at(Stage::UnshareCgroup)?;
+        }
     }
     time::enter(prepared)?;
     if prepared.order == Order::Pivot {

@@ -197,6 +197,8 @@ impl Watch<'_> {
                 process::wait(between).ok();
             }
             Report::Moved => {
+                // Made first of all, if at all.
+                self.container.late.retain(|name| *name != "cgroup");
                 self.look_at_namespaces();
                 self.container.go()?;
             }
