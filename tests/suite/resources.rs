@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::ability::{is_on_cgroup_v1, own_name, require};
+use crate::ability::{self, is_on_cgroup_v1, own_name, require};
 use crate::cgroups::{cgroup_of, init_of};
 use crate::launch::Launch;
 use crate::output::Output;
@@ -125,7 +125,11 @@ fn limits_cannot_be_raised_from_inside() {
         "mount {kind} cgroup /tmp || exit 9; echo max > /tmp/pids.max; echo 0 > /tmp/cgroup.procs; \
          for i in 1 2 3 4 5 6 7 8 9; do sleep 0.1 & echo $i; done"
     );
-    let modes: &[&str] = if crate::sys::uid() == 0 { &["range", "identity"] } else { &["single"] };
+    let modes: &[&str] = match (crate::sys::uid(), ability::idmapped_mounts()) {
+        (0, Ok(())) => &["range", "identity"],
+        (0, Err(_)) => &["identity"],
+        _ => &["single"],
+    };
     for mode in modes {
         let launch =
             Launch::on(&rootfs).option("--userns").arg(*mode).option("--cap-add=sys_admin");

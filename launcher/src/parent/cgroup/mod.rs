@@ -86,10 +86,13 @@ impl<'a> Cgroups<'a> {
         self.plan.remark.as_deref()
     }
 
-    /// Where a child can be born: only the tree of v2 has that (clone3(2), CLONE_INTO_CGROUP).
+    /// Where a child can be born: only the tree of v2 has that (clone3(2), CLONE_INTO_CGROUP). Not
+    /// with a cpuset, which older kernels (5.10 is one) do not lay on who is born in it, but on
+    /// who is moved there (kernel/cgroup/cpuset.c, cpuset_fork).
     pub fn birthplace(&self) -> Option<BorrowedFd<'_>> {
-        let made = self.made.iter().find(|made| made.branch.version == Version::Two);
-        made.and_then(|made| made.inner.as_ref()).map(AsFd::as_fd)
+        let made = self.made.iter().find(|made| made.branch.version == Version::Two)?;
+        let has_cpuset = made.branch.controllers.contains(&Controller::Cpuset);
+        made.inner.as_ref().filter(|_| !has_cpuset).map(AsFd::as_fd)
     }
 
     /// Whether that is all.
