@@ -44,6 +44,17 @@ macro_rules! for_user {
     };
 }
 
+/// Leaves the test out on an initial ramfs that cannot be pivoted from: it is about a program that
+/// does so.
+macro_rules! not_on_initial_ramfs {
+    () => {
+        if let Err(reason) = $crate::ability::pivot_root() {
+            println!("N/A {}: {reason}", $crate::ability::own_name!());
+            return;
+        }
+    };
+}
+
 /// The name of the test around it, also where the thread does not have it.
 macro_rules! own_name {
     () => {{
@@ -53,7 +64,7 @@ macro_rules! own_name {
     }};
 }
 
-pub(crate) use {for_root, for_user, own_name, require};
+pub(crate) use {for_root, for_user, not_on_initial_ramfs, own_name, require};
 
 /// Mounts that show other ids, on the file system of the temporary files.
 pub fn idmapped_mounts() -> Ability {

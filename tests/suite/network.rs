@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::ability::{for_root, for_user, require};
+use crate::ability::{for_root, for_user, not_on_initial_ramfs, require};
 use crate::lab::{
     HOST, HOST_V6, Lab, SERVER, SERVER_V6, ask, ask_by_udp, in_lab, ip, ip_prints, set_sysctl,
     sysctl,
@@ -333,6 +333,7 @@ fn pasta_is_ready_before_the_command_and_ends_with_it() {
     require!(own_networks);
     require!(pasta);
     require!(tunnels);
+    not_on_initial_ramfs!();
     in_lab(|lab| {
         let pasta = || Launch::new().option("--net=pasta").option("--publish=8080:80");
         pasta().probe(&format!("ask {SERVER}:80")).run().ok().prints(&[HOST]);
@@ -355,14 +356,14 @@ fn pasta_needs_no_privilege() {
     for_user!();
     require!(pasta);
     require!(tunnels);
-    require!(pivot_root);
+    not_on_initial_ramfs!();
     let output = Launch::new().option("--net=pasta").probe("loopback").run().ok();
     assert!(output.lines().contains(&"interface eth0"), "{output}");
 }
 
 #[test]
 fn where_pasta_is_missing_the_error_names_the_package() {
-    require!(pivot_root);
+    not_on_initial_ramfs!();
     let launch = Launch::new().option("--net=pasta").variable("PATH", "/nowhere");
     launch.probe("exit 0").run().fails_with(125, "Debian: apt-get install passt");
 }
@@ -370,7 +371,7 @@ fn where_pasta_is_missing_the_error_names_the_package() {
 #[test]
 fn slirp4netns_takes_its_place() {
     require!(busybox);
-    require!(pivot_root);
+    not_on_initial_ramfs!();
     let tools = Rootfs::new().with_shell();
     let busybox = tools.inside("bin/busybox");
     let script = format!(
