@@ -33,6 +33,16 @@ fn only_root_can_do_without_a_user_namespace() {
     );
 }
 
+/// Its root is that of its mount namespace; in a chroot (`outer.rs`) it is not.
+#[test]
+fn a_capability_that_leaves_a_chroot_can_be_had() {
+    for_root!();
+    if is_refused() {
+        return;
+    }
+    none().option("--cap-add=sys_admin").probe("exit 0").run().ok();
+}
+
 #[test]
 fn every_other_namespace_is_new() {
     for_root!();
