@@ -60,7 +60,7 @@ pub struct Test {
     #[argh(switch)]
     host: bool,
 
-    /// only the container tests in virtual machines
+    /// only the container tests in virtual machines, with each kernel as root and as a user
     #[argh(switch)]
     vm: bool,
 
@@ -86,6 +86,8 @@ struct Wish {
     kernels: Vec<String>,
     file: Option<PathBuf>,
     root: Option<Root>,
+    /// Each kernel runs the suite as root and as the user.
+    both_halves: bool,
     verbose: bool,
 }
 
@@ -139,7 +141,8 @@ impl Test {
             (None, Some(_)) => Vec::new(),
             (None, None) => KERNELS.iter().map(|name| name.to_string()).collect(),
         };
-        Wish { kernels, file: self.kernel, root: self.root, verbose: self.verbose }
+        let Test { vm: both_halves, kernel: file, root, verbose, .. } = self;
+        Wish { kernels, file, root, both_halves, verbose }
     }
 }
 

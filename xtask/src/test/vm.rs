@@ -91,7 +91,10 @@ pub fn run(wish: &Wish, programs: &Programs, words: &[OsString]) -> Result<Outco
         // A filter is for the suite.
         jobs.extend(words.is_empty().then_some(Job::Boots(candidate)));
         let sessions = Session::all(&candidate.kernel, number, wish.root);
-        jobs.extend(sessions.map(|session| Job::Suite(candidate, session)));
+        let sessions = sessions.into_iter().enumerate();
+        // Root's and the user's, or in turns one of them.
+        let wanted = sessions.filter(|(half, _)| wish.both_halves || *half == number % 2);
+        jobs.extend(wanted.map(|(_, session)| Job::Suite(candidate, session)));
     }
     for part in jobs::run(&jobs, |job| lab.run(job))? {
         outcome.rows.extend(part.rows);
