@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -122,17 +122,59 @@ fn nothing_else_is_reached_from_outside() {
         lab.internet(|| ip(&format!("route add 10.7.0.0/24 via {HOST}")));
         assert!(lab.internet(move || ask(inside, 80)).is_err());
         assert_eq!(ask(inside, 80).unwrap(), "10.7.0.1", "the host itself may");
-        // The way from the host's loopback to the container is none back.
-        let route = "/bin/busybox ip route add 127.0.0.7 via 10.7.1.1";
+    });
+}
+
+/// CVE-2020-8558: what leads the host's 127.0.0.1 to a published port is no way back. The container
+/// takes the addresses off its own loopback, so that they lead to its gateway.
+#[test]
+fn the_hosts_loopback_is_not_reached_from_inside() {
+    for_root!();
+    require!(own_networks);
+    require!(busybox);
+    const SCRIPT: &str = "ip=/bin/busybox\\ ip
+        $ip address del 127.0.0.1/8 dev lo && $ip route add 127.0.0.7 via 10.7.1.1 || exit 9
+        echo 1 > /proc/sys/net/ipv4/conf/eth0/route_localnet || exit 8
+        exec /probe ask 10.7.1.1:99 127.0.0.7:99";
+    in_lab(|_| {
         let rootfs = Rootfs::new().with_shell();
-        let launch = Launch::on(&rootfs).option("--net=veth");
-        let launch = launch.option("--network=10.7.1.0/24").option("--publish=8082:80");
-        let server = std::net::TcpListener::bind("127.0.0.7:99").unwrap();
-        let script = format!("{route}; exec /probe ask 127.0.0.7:99");
-        let launch = launch.option("--cap-add=net_admin").command(["/bin/sh", "-c", &script]);
-        let output = launch.run().code(0);
-        assert!(!output.stdout.contains("10.7"), "{output}");
-        drop(server);
+        let server = TcpListener::bind("0.0.0.0:99").unwrap();
+        let running = Launch::on(&rootfs)
+            .option("--net=veth")
+            .option("--network=10.7.1.0/24")
+            .option("--publish=8082:80")
+            .option("--cap-add=net_admin")
+            .command(["/bin/sh", "-c", SCRIPT])
+            .start();
+        let (mut stream, peer) = server.accept().unwrap();
+        std::io::Write::write_all(&mut stream, peer.ip().to_string().as_bytes()).unwrap();
+        drop(stream);
+        let output = running.finish().code(0);
+        assert_eq!(output.lines()[0], "10.7.1.2", "{output}");
+        server.set_nonblocking(true).unwrap();
+        assert_eq!(server.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "{output}");
+    });
+}
+
+/// CVE-2020-10749: who listened to the container's router advertisements would send by it.
+#[test]
+fn the_host_learns_no_route_from_inside() {
+    for_root!();
+    require!(own_networks);
+    in_lab(|_| {
+        for (option, setting, value) in
+            [("--net=veth=ipv6", "accept_ra", "0"), ("--net=veth", "disable_ipv6", "1")]
+        {
+            let running = Launch::new().option(option).probe("sleep 1000").start();
+            running.wait_for("ready");
+            let links = std::fs::read_dir("/proc/sys/net/ipv6/conf").unwrap().flatten();
+            let names = links.map(|link| link.file_name().to_string_lossy().into_owned());
+            let ends = names.filter(|name| name.starts_with("veth-l")).collect::<Vec<_>>();
+            assert_eq!(ends.len(), 1, "{ends:?}");
+            assert_eq!(sysctl(&format!("net/ipv6/conf/{}/{setting}", ends[0])), value, "{option}");
+            drop(running);
+            expect_nothing_left();
+        }
     });
 }
 
@@ -141,7 +183,7 @@ fn a_port_that_somebody_has_is_refused() {
     for_root!();
     require!(own_networks);
     in_lab(|_| {
-        let _taken = std::net::TcpListener::bind("0.0.0.0:8080").unwrap();
+        let _taken = TcpListener::bind("0.0.0.0:8080").unwrap();
         let output = veth().option("--publish=8080:80").probe("exit 0").run();
         output.fails_with(125, "cannot publish port 8080:80/tcp: EADDRINUSE");
         let _running = serving(veth().option("--publish=8081:80"));
@@ -287,7 +329,7 @@ fn nothing_is_left_of_starts_that_are_killed() {
         }
         expect_nothing_left();
         // The port and its table as well: somebody else is reached there.
-        let server = std::net::TcpListener::bind("127.0.0.1:8080").unwrap();
+        let server = TcpListener::bind("127.0.0.1:8080").unwrap();
         let answering = thread::spawn(move || drop(server.accept()));
         assert_eq!(ask(LOCALHOST, 8080).unwrap(), "");
         answering.join().unwrap();
@@ -346,7 +388,7 @@ fn pasta_is_ready_before_the_command_and_ends_with_it() {
         running.signal(libc::SIGKILL);
         running.finish();
         expect_refused(8080);
-        let _taken = std::net::TcpListener::bind("0.0.0.0:8080").unwrap();
+        let _taken = TcpListener::bind("0.0.0.0:8080").unwrap();
         pasta().probe("exit 0").run().fails_with(125, "port 8080:80/tcp: EADDRINUSE");
     });
 }

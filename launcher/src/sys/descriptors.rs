@@ -8,14 +8,15 @@ use super::Result;
 
 /// close_range(2) of all but the standard descriptors and this one: what was inherited from a process
 /// that goes on is not to be kept open here.
-pub fn close_all_but(kept: BorrowedFd<'_>) {
+pub fn close_all_but(kept: BorrowedFd<'_>) -> Result<()> {
     let kept = kept.as_raw_fd();
     for (first, last) in [(3, kept - 1), (kept + 1, RawFd::MAX)] {
         if first <= last {
             // SAFETY: the caller does not come back to what owned these.
-            unsafe { syscall!(Sysno::close_range, first, last, 0) }.ok();
+            unsafe { syscall!(Sysno::close_range, first, last, 0) }?;
         }
     }
+    Ok(())
 }
 
 /// pread64(2).

@@ -34,11 +34,12 @@ pub struct Attached {
 
 impl Drop for Attached {
     fn drop(&mut self) {
+        // First, with its route_localnet, what the table guards. ENODEV: the container's namespace
+        // is gone already.
+        self.routes.delete_link(self.index).ok();
         if let Some((socket, name)) = &mut self.table {
             socket.delete_table(name).ok();
         }
-        // ENODEV: the container's namespace is gone already.
-        self.routes.delete_link(self.index).ok();
     }
 }
 
@@ -79,10 +80,11 @@ pub fn attach(spec: &Link, proc: &Proc, number: i32, log: &mut Log) -> Result<At
             addresses: &addresses,
             publish: &spec.publish,
         };
+        made.make_table(&name, &reach)?;
+        // Only now: the table guards the way back.
         if reach.leads_from_loopback() {
             sysctl::set_of_interface(proc, "ipv4", &name, "route_localnet", "1")?;
         }
-        made.make_table(&name, &reach)?;
         sysctl::forward(proc, addresses.iter().any(|a| a.is_v4()), wants_v6, log)?;
         log.step("nf_tables");
     } else if !spec.publish.is_empty() {

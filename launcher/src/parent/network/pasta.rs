@@ -8,7 +8,7 @@ use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
 
 use super::publish::reserve;
-use crate::error::Error;
+use crate::error::{Error, show_errno};
 use crate::prepare::Carrier;
 use crate::spec::network::{Pasta, Protocol, Publish};
 use crate::sys::file::{self, At};
@@ -53,8 +53,10 @@ pub fn serve(carrier: &Carrier, spec: &Pasta, uid: u32, number: i32) -> Result<S
             drop(served);
             let text = read_all(said.as_fd());
             let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-            Err(Error::refused("StartPasta", format!("{} failed: {text}", name(carrier)))
-                .advise("it needs /dev/net/tun, open to this user (CONFIG_TUN)"))
+            Err(Error::refused("StartPasta", format!("{} failed: {text}", name(carrier))).advise(
+                "it needs a default route on the host, and /dev/net/tun open to this user \
+                     (CONFIG_TUN)",
+            ))
         }
     }
 }
@@ -141,7 +143,8 @@ fn keep(
         file::duplicate_onto(file::borrow_inherited(null)?, 0)?;
         file::duplicate_onto(ready, 1)?;
         file::duplicate_onto(said, 2)?;
-        descriptors::close_all_but(life.as_fd());
+        // With the launcher's end of the pipe among them its death would not be seen.
+        descriptors::close_all_but(life.as_fd())?;
         process::start_session()?;
         let program = match process::clone(0, libc::SIGCHLD)? {
             Forked::Parent(pid) => pid,
@@ -159,7 +162,11 @@ fn keep(
         signal::send(program, libc::SIGKILL).ok();
         process::wait(program)
     };
-    work().ok();
+    if let Err(errno) = work() {
+        // The launcher tells it: the program is not ready, or has been.
+        let text = format!("its keeper cannot go on: {}", show_errno(errno));
+        file::write(said, text.as_bytes()).ok();
+    }
     process::exit(0)
 }
 
