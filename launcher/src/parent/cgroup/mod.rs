@@ -177,7 +177,10 @@ impl Made<'_> {
         }
         if self.branch.version == Version::One {
             // Before Linux 5.11 a limit on memory holds for cgroups below only if told so.
-            write(self.outer.dir.as_fd(), c"memory.use_hierarchy", "1").ok();
+            match write(self.outer.dir.as_fd(), c"memory.use_hierarchy", "1") {
+                Ok(()) | Err(Errno::ENOENT) => {} // ENOENT: a tree without that controller
+                Err(errno) => return Err(self.failed("--memory", "use_hierarchy 1", errno)),
+            }
         }
         self.set_all(&self.outer.dir, false)
     }
