@@ -30,9 +30,8 @@ const REPLACED: [(&str, libc::c_long); 7] = [
 ];
 
 /// Refused, these leave nothing to say it with, or are told by what fails without them.
-const NOT_NAMED: [&str; 10] = [
-    "chdir", "getegid", "geteuid", "getpid", "mmap", "read", "recvmsg", "waitid", "write", "writev",
-];
+const NOT_NAMED: [&str; 9] =
+    ["chdir", "getegid", "geteuid", "getpid", "mmap", "read", "recvmsg", "write", "writev"];
 
 fn refuse(calls: &[libc::c_long], errno: i32) -> Before {
     Before::Refuse(calls.iter().map(|&call| call as u32).collect(), errno)

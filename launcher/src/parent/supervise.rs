@@ -185,7 +185,7 @@ impl Watch<'_> {
             }
             // Who may trace init has its end of the channel, and may say what is not so.
             Report::HandedOver { pid }
-                if pid as i32 == self.container.pid || !process::is_child(pid as i32) => {}
+                if pid as i32 == self.container.pid || !is_child(pid as i32)? => {}
             Report::Terminal if self.relay.is_some() || !self.prepared.terminal => {}
             Report::HandedOver { pid } => {
                 let between = std::mem::replace(&mut self.container.pid, pid as i32);
@@ -310,4 +310,9 @@ impl Watch<'_> {
             )),
         }
     }
+}
+
+fn is_child(pid: i32) -> Result<bool, Error> {
+    process::is_child(pid)
+        .map_err(|errno| Error::at("Supervise", format_args!("look at process {pid}"), errno))
 }

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use init::exit::Ending;
 use syscalls::{Sysno, syscall};
 
-use super::{Result, file, own, signal};
+use super::{Errno, Result, file, own, signal};
 
 /// struct clone_args, third version (CLONE_ARGS_SIZE_VER2, Linux 5.7).
 #[repr(C)]
@@ -108,10 +108,14 @@ pub fn try_wait(pid: i32) -> Result<Option<u32>> {
 }
 
 /// Whether this is a child of ours, ended or not.
-pub fn is_child(pid: i32) -> bool {
+pub fn is_child(pid: i32) -> Result<bool> {
     let (none, flags) = (std::ptr::null_mut::<u8>(), libc::WEXITED | libc::WNOHANG | libc::WNOWAIT);
     // SAFETY: without a place for it nothing is written.
-    unsafe { syscall!(Sysno::waitid, libc::P_PID, pid, none, flags, none) }.is_ok()
+    match unsafe { syscall!(Sysno::waitid, libc::P_PID, pid, none, flags, none) } {
+        Ok(_) => Ok(true),
+        Err(Errno::ECHILD) => Ok(false),
+        Err(errno) => Err(errno),
+    }
 }
 
 /// exit_group(2): at once, without running anything of the C library's.
