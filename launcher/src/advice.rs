@@ -145,6 +145,9 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
              before the chroot"
         }
         (Stage::SetUptime, Errno::EINVAL) => "the kernel lacks CONFIG_TIME_NS",
+        (Stage::CloneDevice, Errno::ENOENT) => {
+            "the container's is the host's: mount a devtmpfs on /dev, or in a chroot bind the host's"
+        }
         (Stage::CloneRoot, errno) => return clone_advice(errno),
         (
             Stage::CloneDevice

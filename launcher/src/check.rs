@@ -21,7 +21,7 @@ use crate::prepare::{Caller, Carrier, Program, Rootfs, network, program};
 use crate::spec::Userns;
 use crate::spec::network::Pasta;
 use crate::sys::process::{self, Forked, Words};
-use crate::sys::{Errno, Result as SysResult, file, landlock, mount, system};
+use crate::sys::{Errno, Result as SysResult, file, landlock, memfd, mount, system};
 
 /// What the abilities are tried on when no ROOTFS is given.
 const ANY_DIRECTORY: &CStr = c"/";
@@ -248,10 +248,12 @@ fn run_init() -> SysResult<()> {
     let none = Words::new(Vec::new());
     match process::clone(0, libc::SIGCHLD)? {
         Forked::Child => {
-            let silent = file::open(file::At::Cwd, c"/dev/null", libc::O_WRONLY);
-            silent.and_then(|null| file::duplicate_onto(null.as_fd(), 1)).ok();
-            let errno = process::execute(memfd.as_fd(), &argv, &none);
-            process::exit(errno.into_raw() as u8)
+            // What it prints is for nobody; a host may have no /dev/null.
+            let executed = memfd::for_data(c"output").and_then(|output| {
+                file::duplicate_onto(output.as_fd(), 1)?;
+                Err::<(), _>(process::execute(memfd.as_fd(), &argv, &none))
+            });
+            process::exit(executed.map_or_else(|errno| errno.into_raw() as u8, |()| 0))
         }
         Forked::Parent(pid) => process::wait_for_errno(pid),
     }

@@ -35,6 +35,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use init::contract::{Terms, Written};
 use init::stage::Stage;
 
+use crate::advice;
 use crate::error::Error;
 use crate::log::Log;
 use crate::spec::environment::value_of;
@@ -152,6 +153,7 @@ pub fn prepare<'a>(
         sources.take().map_err(|(index, errno)| {
             let path = sources.devices[index].1.host_path.to_string_lossy();
             Error::at("CloneDevice", format_args!("clone the host's {path}"), errno)
+                .advise_maybe(advice::of(Stage::CloneDevice, errno))
         })?;
     }
     let plan = plan::open(spec, &caller, inherited, rootfs.is_by_path(), log)?;
