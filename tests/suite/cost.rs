@@ -59,11 +59,18 @@ fn a_start_touches_no_more_pages_than_it_did() {
     }
     let rootfs = Rootfs::new();
     rootfs.add_program("quit", &subject::init());
-    let mut command = Command::new(subject::launcher());
-    command.args(["--userns", mode()]).arg(rootfs.path()).args(["/quit", "--version"]);
-    command.env_clear().stdin(Stdio::null()).stdout(Stdio::null());
-    let (code, faults) = sys::run_and_count_faults(&mut command).unwrap();
-    println!("{faults} page faults");
-    assert_eq!(code, Some(0));
+    let faults = || {
+        let mut command = Command::new(subject::launcher());
+        command.args(["--userns", mode()]).arg(rootfs.path()).args(["/quit", "--version"]);
+        command.env_clear().stdin(Stdio::null()).stdout(Stdio::null());
+        let (code, faults) = sys::run_and_count_faults(&mut command).unwrap();
+        assert_eq!(code, Some(0));
+        faults
+    };
+    // The kernel maps the pages of a file around a fault if they are at hand and nobody holds them just
+    // then, so that a start beside others has a few more.
+    let faults: Vec<u64> = std::iter::repeat_with(faults).take(10).collect();
+    println!("{faults:?} page faults");
+    let faults = *faults.iter().min().unwrap();
     assert!(faults <= FAULTS, "{faults} page faults, {FAULTS} were enough");
 }

@@ -91,19 +91,31 @@ fn ours_shows_every_behaviour_under_every_name() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+/// Whether it shows the behaviour, and a line about that.
+fn shown(Behaviour(what, _, check): &Behaviour, init: &Init, letter: char) -> (bool, String) {
+    // What it prints may not have the facts at all.
+    let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| check(init)))
+        .unwrap_or_else(|_| Err("no such facts".into()));
+    let outcome = outcome.map_err(|fault| fault.chars().take(150).collect::<String>());
+    (outcome.is_ok(), format!("{letter}: {what}: {outcome:?}"))
+}
+
 /// What does not come out as the list has it for this letter.
 fn deviations(init: &Init, letter: char) -> Vec<String> {
     let mut found = Vec::new();
-    for Behaviour(what, who, check) in BEHAVIOURS {
-        // What it prints may not have the facts at all.
-        let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| check(init)))
-            .unwrap_or_else(|_| Err("no such facts".into()));
-        let outcome = outcome.map_err(|fault| fault.chars().take(150).collect::<String>());
-        let line = format!("{letter}: {what}: {outcome:?}");
-        println!("{line}");
-        if who.contains(letter) != outcome.is_ok() {
-            found.push(line);
+    for behaviour in BEHAVIOURS {
+        // Some are races that it loses most of the time, or waits that are too short for it on a busy
+        // machine: what deviates does so three times.
+        let mut deviation = None;
+        for _ in 0..3 {
+            let (is_shown, line) = shown(behaviour, init, letter);
+            println!("{line}");
+            deviation = (behaviour.1.contains(letter) != is_shown).then_some(line);
+            if deviation.is_none() {
+                break;
+            }
         }
+        found.extend(deviation);
     }
     found
 }

@@ -125,6 +125,7 @@ impl Test {
         attacks::write(&rows)?;
         tally::print_slowest(&mut rows)?;
         tally::print(&rows)?;
+        tally::print_disturbed(&rows);
         for remark in machines.remarks {
             console::progress(&format!("ATTENTION: {remark}"));
         }
@@ -188,6 +189,9 @@ enum Whom<'a> {
     Tester(&'a Path),
 }
 
+/// Runs the suite, and what fails of it again.
+const AGAIN: &str = include_str!("test/again.sh");
+
 /// The suite with a clean environment. All paths are those of the machine it runs on.
 fn suite(
     subject: &Subject,
@@ -197,16 +201,17 @@ fn suite(
     words: &[OsString],
 ) -> Command {
     let mut command = match whom {
-        Whom::Caller => Command::new(&subject.suite),
+        Whom::Caller => Command::new("sh"),
         Whom::Root => {
             let mut unshare = Command::new("unshare");
-            unshare.args(["--mount", "--propagation", "private", "--"]).arg(&subject.suite);
+            unshare.args(["--mount", "--propagation", "private", "--", "sh"]);
             unshare
         }
         Whom::Tester(etc) => {
-            ordinary::become_tester(etc, &subject.tools.join("setpriv"), &subject.suite)
+            ordinary::become_tester(etc, &subject.tools.join("setpriv"), Path::new("sh"))
         }
     };
+    command.args(["-c", AGAIN, "sh"]).arg(&subject.suite);
     // Captured output of passed tests is shown, for the SKIP lines in it. libtest tells the time
     // of each test only where it takes itself for that of a nightly compiler.
     command.args(["--show-output", "-Zunstable-options", "--report-time"]).args(words);

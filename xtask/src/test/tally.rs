@@ -1,7 +1,8 @@
 //! Counting what test programs print, and the verdict over all of them.
 //!
 //! Used for programs run here and for the lines that come out of a virtual machine.
-//! The lines counted are libtest's `test result:` and the suite's own `SKIP name: reason`.
+//! The lines counted are libtest's `test result:`, the suite's own `SKIP name: reason`, and those of
+//! again.sh: `AGAIN name` before a failed test runs again, and `DISTURBED name` when it has passed.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -37,6 +38,10 @@ pub struct Tally {
     failed: u32,
     ignored: u32,
     skips: Vec<String>,
+    /// Tests that failed, and passed by themselves.
+    disturbed: Vec<String>,
+    /// What is printed is of a test that was counted before.
+    is_again: bool,
     results: u32,
     /// Seconds and name of each test.
     times: Vec<(f32, String)>,
@@ -90,6 +95,15 @@ impl Tally {
     /// Takes in a line that a test program has printed.
     pub fn count(&mut self, line: &str) {
         let line = line.trim();
+        self.is_again |= line.starts_with("AGAIN ");
+        if let Some(name) = line.strip_prefix("DISTURBED ") {
+            self.failed = self.failed.saturating_sub(1);
+            self.passed += 1;
+            self.disturbed.push(name.to_string());
+        }
+        if self.is_again {
+            return;
+        }
         if let Some(skip) = line.strip_prefix("SKIP ") {
             self.skips.push(skip.to_string());
         }
@@ -144,6 +158,17 @@ pub fn print(rows: &[Row]) -> Result<(), Error> {
         console::print(&format!("{name:<12} {passed:>7} {failed:>7} {skipped:>8} {seconds:>8.1}"))?;
     }
     Ok(())
+}
+
+/// The tests that failed once and have not failed the task, loudly: somebody should make them firm.
+pub fn print_disturbed(rows: &[Row]) {
+    for Row { name, tally, .. } in rows {
+        for test in &tally.disturbed {
+            console::progress(&format!(
+                "ATTENTION: {name}: {test} failed among the others, and passed three times by itself"
+            ));
+        }
+    }
 }
 
 /// The tests that took the longest, by row: where time can be saved.
@@ -237,6 +262,21 @@ mod tests {
         let failed =
             "test result: FAILED. 4 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out";
         assert!(verdict(&[row(&[failed], false)], true).is_err());
+    }
+
+    #[test]
+    fn disturbed_test_has_passed_and_is_remembered() {
+        let failed =
+            "test result: FAILED. 4 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out";
+        let again = "test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 4 filtered out";
+        let lines = [failed, "AGAIN a::b", again, again, again, "DISTURBED a::b"];
+        let row = row(&lines, true);
+        assert_eq!((row.tally.passed, row.tally.failed), (5, 0));
+        assert_eq!(row.tally.disturbed, ["a::b"]);
+        assert!(verdict(&[row], true).is_ok());
+        let row = self::row(&lines[..3], false);
+        assert_eq!((row.tally.passed, row.tally.failed), (4, 1));
+        assert!(verdict(&[row], true).is_err());
     }
 
     #[test]
