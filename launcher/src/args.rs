@@ -147,6 +147,10 @@ pub struct Args {
     #[argh(option, arg_name = "mac")]
     pub mac: Option<Word>,
 
+    /// bytes that eth0 passes in a second, each way, at most: 64K, 1.5M
+    #[argh(option, arg_name = "size")]
+    pub rate: Option<Word>,
+
     /// have a port of the host's lead to one of the container's: [IP:]HOST:CONTAINER[/tcp|/udp];
     /// repeatable
     #[argh(option, arg_name = "ports")]

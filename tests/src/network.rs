@@ -1,11 +1,11 @@
 //! Verbs about the network.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::{Outcome, errno, number, sys, word};
 
@@ -58,7 +58,7 @@ pub fn serve(words: &[&str]) -> Outcome {
 /// `ask ADDRESS:PORT…`: what is answered there.
 pub fn ask(words: &[&str]) -> Outcome {
     for address in words {
-        let address = address.parse().map_err(std::io::Error::other)?;
+        let address = address.parse().map_err(io::Error::other)?;
         let mut text = String::new();
         let asked = TcpStream::connect_timeout(&address, PATIENCE).and_then(|mut stream| {
             stream.set_read_timeout(Some(PATIENCE))?;
@@ -69,6 +69,18 @@ pub fn ask(words: &[&str]) -> Outcome {
             Err(error) => println!("{:?}", error.kind()),
         }
     }
+    Ok(0)
+}
+
+/// `exchange ADDRESS:PORT BYTES`: sends so many, and receives what the server then has for us. How many
+/// bytes those are, and the milliseconds of it all.
+pub fn exchange(words: &[&str]) -> Outcome {
+    let began = Instant::now();
+    let mut stream = TcpStream::connect(word(words, 0)?)?;
+    stream.write_all(&vec![1; number(words, 1)?])?;
+    stream.shutdown(Shutdown::Write)?;
+    let received = io::copy(&mut stream, &mut io::sink())?;
+    println!("{received}\n{}", began.elapsed().as_millis());
     Ok(0)
 }
 

@@ -70,6 +70,7 @@ fn run(words: &[Vec<u8>]) -> i32 {
         "abstract" => network::connect_abstract(rest),
         "serve" => network::serve(rest),
         "ask" => network::ask(rest),
+        "exchange" => network::exchange(rest),
         "resolve" => network::resolve(rest),
         "notify" => network::notify(),
         "try" => attempt::run(rest),

@@ -2,7 +2,7 @@
 //! another one, with a server on it. Nothing of the machine's real network is touched.
 
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -19,6 +19,9 @@ pub const HOST_V6: &str = "2001:db8::1";
 /// address to whatever name it is asked for.
 pub const SERVER: &str = "198.51.100.2";
 pub const SERVER_V6: &str = "2001:db8::2";
+
+/// The host's own.
+pub const LOCALHOST: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
 /// The host, as seen by the thread that is it.
 pub struct Lab {

@@ -52,6 +52,7 @@ mod mounts;
 mod namespaces;
 mod nesting;
 mod network;
+mod network_ends;
 mod network_guards;
 mod no_proc;
 mod no_userns;

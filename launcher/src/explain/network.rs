@@ -44,6 +44,7 @@ fn describe(link: &Link) -> Vec<String> {
         lines.push(format!("as {}", ips.join(", ")));
     }
     lines.extend(link.mtu.map(|mtu| format!("MTU {mtu}")));
+    lines.extend(link.rate.map(|rate| format!("at most {rate} bytes/s each way")));
     lines.extend(link.mac.map(|mac| {
         let mac = CString::new(mac.map(|byte| format!("{byte:02x}")).join(":"));
         format!("hardware address {}", mac.unwrap_or_default().to_string_lossy())

@@ -1,12 +1,13 @@
 //! netlink(7): messages of attributes to the kernel, and what it answers.
 //!
-//! Two families: routes and interfaces (rtnetlink(7)), and nf_tables. Their layouts are the
+//! Two families: routes, interfaces and traffic control (rtnetlink(7)), and nf_tables. Their layouts are the
 //! kernel's uapi headers: linux/netlink.h, rtnetlink.h, if_link.h, netfilter/nf_tables.h. Everything
 //! is in the machine's byte order unless it says otherwise.
 
 pub mod nft;
 pub mod route;
 mod socket;
+mod tc;
 
 pub use socket::Socket;
 

@@ -49,7 +49,7 @@ pub struct Container {
     /// Those that the child makes itself, once it has been let go.
     late: Vec<&'static str>,
     /// Ends with it.
-    _network: Option<Connection>,
+    network: Option<Connection>,
 }
 
 /// Why a child could not be let through the gate.
@@ -84,9 +84,9 @@ pub fn admit(
         let late = late_namespaces(prepared.spec, lacks);
         let namespaces =
             prepared.spec.status_fd.map(|_| Namespaces::of(&prepared.caller.proc, number, &late));
-        let mut container = Container { pid, number, channel, namespaces, late, _network: None };
+        let mut container = Container { pid, number, channel, namespaces, late, network: None };
         container.prepare_ids(prepared, log)?;
-        container._network = network::connect(prepared, number, log)?;
+        container.network = network::connect(prepared, number, log)?;
         container.go()?;
         // A core of ours would tell of the host. Not before the last clone3: a child that is not
         // dumpable cannot be mapped.

@@ -1,6 +1,7 @@
 //! `--status-fd`: what happened, for programs: a JSON object per line.
 //!
-//! `{"event":"started","pid":N,"namespaces":{"user":INODE,…}}`, `{"event":"failed","stage":"…",
+//! `{"event":"started","pid":N,"namespaces":{"user":INODE,…},"addresses":["10.203.0.2/30"]}`, the
+//! last of them with `--net veth` and `bridge`, `{"event":"failed","stage":"…",
 //! "errno":"EPERM","code":N,"message":"…"}`, `{"event":"stats","wall_us":N,…}` for `--stats`,
 //! `{"event":"exited","code":N}` or `{"event":"exited","signal":N,"core":false}`, with
 //! `"oom_kills":N` and `"timed_out":true` where that was so. The command's own 125, 126 and 127 come with
@@ -33,9 +34,15 @@ impl Status {
     }
 
     /// The command runs.
-    pub fn started(&self, pid: i32, namespaces: &Namespaces) {
+    pub fn started(&self, pid: i32, namespaces: &Namespaces, addresses: &[String]) {
         let Namespaces(list) = namespaces;
-        self.write(&format!("{{\"event\":\"started\",\"pid\":{pid},\"namespaces\":{{{list}}}}}\n"));
+        let addresses = match addresses.join("\",\"") {
+            none if none.is_empty() => none,
+            some => format!(",\"addresses\":[\"{some}\"]"),
+        };
+        self.write(&format!(
+            "{{\"event\":\"started\",\"pid\":{pid},\"namespaces\":{{{list}}}{addresses}}}\n"
+        ));
     }
 
     /// It never ran.

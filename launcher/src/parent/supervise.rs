@@ -10,6 +10,7 @@ use init::report::{self, Report};
 use init::stage::Stage;
 
 use super::diagnose;
+use super::network::Connection;
 use super::relay::{Relay, Served};
 use super::status::Namespaces;
 use super::{Container, Deadline, PidFile, Status};
@@ -220,7 +221,9 @@ impl Watch<'_> {
                             namespaces.add(proc, number, name);
                         }
                     }
-                    self.status.started(self.container.pid, namespaces);
+                    let network = self.container.network.as_ref();
+                    let addresses = network.map_or(&[][..], Connection::addresses);
+                    self.status.started(self.container.pid, namespaces, addresses);
                 }
             }
             Report::Ended(ending) => self.ending = Some(ending),

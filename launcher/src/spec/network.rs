@@ -6,6 +6,7 @@ mod publish;
 use std::ffi::{CStr, CString};
 use std::net::IpAddr;
 
+use super::resources::bytes;
 use super::{Shared, unknown_value};
 use crate::args::Args;
 use crate::error::Error;
@@ -42,6 +43,8 @@ pub struct Link {
     pub host_ips: Vec<IpAddr>,
     pub container_ips: Vec<IpAddr>,
     pub mac: Option<[u8; 6]>,
+    /// Bytes per second, each way.
+    pub rate: Option<u64>,
     pub publish: Vec<Publish>,
 }
 
@@ -117,6 +120,7 @@ fn refuse_details(args: &Args, needs: &str, with_publish: bool) -> Result<(), Er
         ("--host-ip", !args.host_ip.is_empty()),
         ("--container-ip", !args.container_ip.is_empty()),
         ("--mac", args.mac.is_some()),
+        ("--rate", args.rate.is_some()),
         ("--publish", with_publish && !args.publish.is_empty()),
     ];
     match given.iter().find(|(_, is_given)| *is_given) {
@@ -161,6 +165,7 @@ impl Link {
         link.host_ips = parse_addresses("--host-ip", &args.host_ip)?;
         link.container_ips = parse_addresses("--container-ip", &args.container_ip)?;
         link.mac = args.mac.as_ref().map(parse_mac).transpose()?;
+        link.rate = args.rate.as_ref().map(parse_rate).transpose()?;
         link.check()?;
         Ok(Network::Link(link))
     }
@@ -232,6 +237,11 @@ fn parse_mtu(text: &str) -> Result<u32, Error> {
     text.parse().ok().filter(|mtu| RANGE.contains(mtu)).ok_or_else(|| {
         Error::misuse(format!("--net veth=mtu={text}: it is a number from 68 to 65535"))
     })
+}
+
+fn parse_rate(word: &Word) -> Result<u64, Error> {
+    let rate = bytes("--rate", &word.show())?;
+    if rate == 0 { Err(Error::misuse("--rate 0 is --net none")) } else { Ok(rate) }
 }
 
 fn parse_addresses(option: &str, words: &[Word]) -> Result<Vec<IpAddr>, Error> {

@@ -9,8 +9,8 @@ use super::parse_path;
 use crate::args::Args;
 use crate::error::Error;
 use crate::words::Word;
-pub use quantity::CpuList;
-use quantity::{bytes, hundredths, whole};
+pub use quantity::{CpuList, bytes};
+use quantity::{hundredths, whole};
 
 /// Limits, as asked for.
 #[derive(Debug, Default, PartialEq, Eq)]

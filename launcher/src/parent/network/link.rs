@@ -30,6 +30,8 @@ pub struct Attached {
     table: Option<(Socket, String)>,
     /// Published ports, which nobody else gets meanwhile.
     _ports: Vec<OwnedFd>,
+    /// The container's, as they are shown.
+    pub addresses: Vec<String>,
 }
 
 impl Drop for Attached {
@@ -55,25 +57,31 @@ pub fn attach(spec: &Link, proc: &Proc, number: i32, log: &mut Log) -> Result<At
     let (name, ends) = claim(spec, &mut host, namespace.as_fd())?;
     let index = find(&mut host.routes, &name)?.index;
     let is_gateway = host.is_gateway(&ends);
-    let mut made = Attached { routes: host.routes, index, table: None, _ports: ports };
-    let shown = ends.iter().map(|e| e.container.to_string()).collect::<Vec<_>>().join(", ");
-    log.step(format_args!("{} to eth0 {shown}", name.to_string_lossy()));
+    let addresses = ends.iter().map(|e| e.container).collect::<Vec<_>>();
+    let shown = addresses.iter().map(Cidr::to_string).collect::<Vec<_>>();
+    let list = shown.join(", ");
+    let mut made =
+        Attached { routes: host.routes, index, table: None, _ports: ports, addresses: shown };
+    log.step(format_args!("{} to eth0 {list}", name.to_string_lossy()));
 
     if host.bridge.is_none() {
         made.give_addresses(&ends, &name)?;
     }
     let wants_v6 = ends.iter().any(|e| !e.container.is_v4());
-    // An advertisement from inside could make the host send elsewhere (CVE-2020-10749).
-    let (setting, value) = match host.bridge.is_none() && wants_v6 {
-        true => ("accept_ra", "0"),
-        false => ("disable_ipv6", "1"),
+    // An advertisement from inside could make the host send elsewhere (CVE-2020-10749). And while the
+    // address of the link is tried out, nobody from outside is led in (ndisc_send_ns).
+    let settings: &[_] = match host.bridge.is_none() && wants_v6 {
+        true => &[("accept_ra", "0"), ("accept_dad", "0")],
+        false => &[("disable_ipv6", "1")],
     };
-    sysctl::set_of_interface(proc, "ipv6", &name, setting, value)?;
-    configure_inside(proc, namespace.as_fd(), &ends)?;
+    for (setting, value) in settings {
+        sysctl::set_of_interface(proc, "ipv6", &name, setting, value)?;
+    }
+    configure_inside(proc, namespace.as_fd(), &ends, spec.rate)?;
+    limit(&mut made.routes, index, spec.rate)?;
     log.step("configure eth0");
 
     if is_gateway {
-        let addresses = ends.iter().map(|e| e.container).collect::<Vec<_>>();
         let reach = Reach {
             interface: host.bridge.as_ref().map_or(index, |bridge| bridge.interface.index),
             is_bridge: host.bridge.is_some(),
@@ -151,11 +159,17 @@ fn remove_stale(filters: &mut Socket, routes: &mut Socket) -> SysResult<()> {
     Ok(())
 }
 
-/// The container's end: addresses, and the way out.
-fn configure_inside(proc: &Proc, namespace: BorrowedFd<'_>, ends: &[Ends]) -> Result<(), Error> {
-    let configure = || {
-        let mut socket = socket_in(proc, namespace)?;
-        let index = socket.interface(INSIDE)?.index;
+/// The container's end: addresses, the way out, and how much goes out.
+fn configure_inside(
+    proc: &Proc,
+    namespace: BorrowedFd<'_>,
+    ends: &[Ends],
+    rate: Option<u64>,
+) -> Result<(), Error> {
+    let failed = |errno| Error::at("ConfigureInside", "configure the container's eth0", errno);
+    let mut socket = socket_in(proc, namespace).map_err(failed)?;
+    let index = socket.interface(INSIDE).map_err(failed)?.index;
+    let mut configure = || {
         socket.raise(index)?;
         for Ends { host, container } in ends {
             socket.add_address(index, *container)?;
@@ -163,8 +177,17 @@ fn configure_inside(proc: &Proc, namespace: BorrowedFd<'_>, ends: &[Ends]) -> Re
         }
         Ok(())
     };
-    configure()
-        .map_err(|errno| Error::at("ConfigureInside", "configure the container's eth0", errno))
+    configure().map_err(failed)?;
+    limit(&mut socket, index, rate)
+}
+
+/// Each end limits what it sends.
+fn limit(socket: &mut Socket, index: u32, rate: Option<u64>) -> Result<(), Error> {
+    let Some(rate) = rate else { return Ok(()) };
+    socket.limit_rate(index, rate).map_err(|errno| {
+        Error::at("LimitRate", "set --rate", errno)
+            .advise("the kernel needs CONFIG_NET_SCH_TBF, or its module (modprobe sch_tbf)")
+    })
 }
 
 /// A socket belongs to the namespace it was opened in.

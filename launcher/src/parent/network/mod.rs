@@ -24,8 +24,18 @@ use pasta::Served;
 
 /// What serves the container's network, while it lives: dropped, it goes.
 pub enum Connection {
-    Link { _link: Attached },
+    Link { link: Attached },
     Program { _served: Served },
+}
+
+impl Connection {
+    /// The container's, as far as they are of our choice.
+    pub fn addresses(&self) -> &[String] {
+        match self {
+            Connection::Link { link } => &link.addresses,
+            Connection::Program { .. } => &[],
+        }
+    }
 }
 
 /// Makes the network of the child with this number in /proc, if it gets one.
@@ -37,7 +47,7 @@ pub fn connect(
     match (&prepared.spec.network, &prepared.carrier) {
         (Network::Link(spec), _) => {
             let link = link::attach(spec, &prepared.caller.proc, number, log)?;
-            Ok(Some(Connection::Link { _link: link }))
+            Ok(Some(Connection::Link { link }))
         }
         (Network::Pasta(spec), Some(carrier)) => {
             let served = pasta::serve(carrier, spec, prepared.caller.uid, number)?;

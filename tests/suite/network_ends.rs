@@ -1,0 +1,137 @@
+//! `--net`: what it takes up, and that nothing of it is left, however the launcher ends.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
+use std::time::Duration;
+
+use crate::ability::{for_root, require};
+use crate::cgroups::expect_swept;
+use crate::lab::{HOST_V6, LOCALHOST, SERVER, SERVER_V6, ask, in_lab, ip, ip_prints};
+use crate::launch::Launch;
+use crate::network::{expect_nothing_left, serving, veth};
+use crate::pace::rounds;
+use crate::rootfs::Rootfs;
+use crate::status::status_of;
+use crate::sys::network::nf_tables;
+
+/// Linux 5.12: a table ends with the socket of who made it.
+fn tables_have_owners() -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = release.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    (numbers.next().unwrap(), numbers.next().unwrap()) >= (5, 12)
+}
+
+#[test]
+fn nothing_is_left_of_starts_that_are_killed() {
+    for_root!();
+    require!(own_networks);
+    require!(limits);
+    in_lab(|_| {
+        let rootfs = Rootfs::new();
+        let launch = || Launch::on(&rootfs).option("--net=veth").option("--publish=8080:80");
+        let rounds = rounds(100, 500) as u32;
+        let (mut launchers, mut links, mut tables) = (Vec::new(), 0, 0);
+        for round in 0..rounds {
+            let running = launch().option("--pids=100").probe("sleep 1000").start();
+            thread::sleep(Duration::from_micros(u64::from(round) * 20_000 / u64::from(rounds)));
+            running.signal(libc::SIGKILL);
+            launchers.push(running.pid());
+            running.finish();
+            links += usize::from(ip_prints("link").contains("veth-l"));
+            tables += usize::from(nf_tables().unwrap().contains("launcher-"));
+        }
+        println!("{rounds} kills; after {links} a link was still there, after {tables} a table");
+        if !tables_have_owners() {
+            // The next start with a network removes them.
+            launch().probe("exit 0").run().ok();
+        }
+        expect_nothing_left();
+        // And with a limit the cgroups; it may find some whose last process is not quite gone.
+        expect_swept(&launchers, || Launch::on(&rootfs).option("--pids=100"));
+        // The port is free, and nobody is led elsewhere.
+        let server = TcpListener::bind("127.0.0.1:8080").unwrap();
+        let answering = thread::spawn(move || drop(server.accept()));
+        assert_eq!(ask(LOCALHOST, 8080).unwrap(), "");
+        answering.join().unwrap();
+    });
+}
+
+/// Scripts have no other way to know it.
+#[test]
+fn status_tells_the_addresses() {
+    for_root!();
+    require!(own_networks);
+    in_lab(|_| {
+        let launch = veth().option("--network=10.7.0.0/24").option("--network=fd00:7::/64");
+        let (lines, output) = status_of(launch.option("--status-fd=9").probe("exit 0"));
+        output.ok();
+        assert!(
+            lines[0].ends_with(r#"},"addresses":["10.7.0.2/24","fd00:7::2/64"]}"#),
+            "{lines:?}"
+        );
+        let (lines, _) = status_of(Launch::new().option("--status-fd=9").probe("exit 0"));
+        assert!(!lines[0].contains("addresses"), "{lines:?}");
+    });
+}
+
+#[test]
+fn ports_are_published_for_ipv6() {
+    for_root!();
+    require!(own_networks);
+    in_lab(|lab| {
+        let launch = Launch::new().option("--net=veth=ipv6").option("--publish=8080:80");
+        let _running = serving(launch.option("--publish=[2001:db8::1]:8081:80"));
+        let host = HOST_V6.parse::<std::net::Ipv6Addr>().unwrap();
+        for port in [8080, 8081] {
+            assert_eq!(lab.internet(move || ask(host, port)).unwrap(), SERVER_V6);
+            assert_eq!(ask(host, port).unwrap(), HOST_V6);
+        }
+        assert!(ask(LOCALHOST, 8080).is_ok());
+        assert!(ask(LOCALHOST, 8081).is_err(), "published at one address");
+    });
+}
+
+#[test]
+fn a_bridge_carries_ipv6() {
+    for_root!();
+    require!(own_networks);
+    in_lab(|_| {
+        ip("link add br0 type bridge");
+        ip("link set br0 up");
+        crate::lab::set_sysctl("net/ipv6/conf/br0/accept_dad", "0");
+        ip("address add fd00:8::1/64 dev br0");
+        let bridged = || Launch::new().option("--net=bridge=br0,ipv6");
+        let _running = serving(bridged());
+        let words = format!("ask [fd00:8::2]:80 [{SERVER_V6}]:80");
+        bridged().probe(&words).run().ok().prints(&["fd00:8::3", HOST_V6]);
+    });
+}
+
+/// Takes a connection, and gives back as many bytes as come.
+fn echo_once(server: &TcpListener) {
+    let (mut client, _) = server.accept().unwrap();
+    let mut bytes = Vec::new();
+    client.read_to_end(&mut bytes).unwrap();
+    client.write_all(&bytes).ok();
+}
+
+#[test]
+fn a_rate_holds_in_both_directions() {
+    for_root!();
+    require!(own_networks);
+    in_lab(|lab| {
+        lab.internet(|| {
+            let server = TcpListener::bind(format!("{SERVER}:99")).unwrap();
+            thread::spawn(move || echo_once(&server));
+        });
+        // 1 MB a second, of which the first 128 KiB pass at once, out and then in.
+        let launch = veth().option("--rate=1000000").probe(&format!("exchange {SERVER}:99 628000"));
+        let output = launch.run().ok();
+        assert_eq!(output.lines()[0], "628000", "{output}");
+        assert!(output.lines()[1].parse::<u32>().unwrap() >= 980, "{output}");
+        // What is queued for nobody does not hold the end up.
+        expect_nothing_left();
+    });
+}
