@@ -204,6 +204,9 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
         (Stage::MountProc, Errno::ELOOP | Errno::ENOTDIR) => {
             "/proc of the rootfs has to be a directory, not a link"
         }
+        (Stage::InstallFilter, Errno::ENOSYS | Errno::EINVAL) => {
+            "the kernel lacks CONFIG_SECCOMP_FILTER; --seccomp none goes without"
+        }
         (Stage::SetLabel, Errno::ENOENT) => "no such profile is loaded",
         (Stage::MaskProc, Errno::ESTALE) => "somebody renames in the rootfs while it starts",
         (Stage::AllowPath, Errno::ENOENT) => "a rule is for what is there when the command starts",

@@ -17,9 +17,9 @@ use crate::namespaces::{self, Namespace};
 use crate::parent::network::trial;
 use crate::prepare::cgroup;
 use crate::prepare::ids::{self, IdPlan};
-use crate::prepare::{Caller, Carrier, Program, Rootfs, network, program};
-use crate::spec::Userns;
+use crate::prepare::{Caller, Carrier, Program, Rootfs, Sources, devices, network, program};
 use crate::spec::network::Pasta;
+use crate::spec::{Shared, Userns};
 use crate::sys::process::{self, Forked, Words};
 use crate::sys::{Errno, Result as SysResult, file, landlock, memfd, mount, system};
 
@@ -38,6 +38,11 @@ pub struct Findings {
 pub fn look(rootfs: &CStr) -> Result<Findings, Error> {
     let mut caller = Caller::look()?;
     let rootfs = if rootfs.is_empty() { ANY_DIRECTORY } else { rootfs };
+    // In the order of a start.
+    let sources = Sources::list(Shared::default(), None);
+    if caller.can_mount {
+        devices::take(&sources).ok();
+    }
     let rootfs = Rootfs::open(rootfs, false, &mut caller)?;
     let (release, machine) = system::name();
     let lines = format!(
@@ -48,6 +53,7 @@ pub fn look(rootfs: &CStr) -> Result<Findings, Error> {
     );
     let mut findings = Findings { lines, can_start: true, options: Vec::new() };
     findings.check_calls();
+    findings.check_devices(&sources);
     findings.check_limits(&caller);
     let ids = findings.check_ids(&caller, &rootfs);
     if !caller.proc.is_hosts {
@@ -125,6 +131,13 @@ impl Findings {
             Ok(abi) => self.yes(format_args!("landlock, ABI {abi}")),
             Err(errno) => self.no("landlock", format_args!("{}; no --landlock", show_errno(errno))),
         }
+    }
+
+    fn check_devices(&mut self, sources: &Sources) {
+        let mut paths = sources.devices.iter().map(|(_, device)| &device.host_path);
+        let missing = paths.find(|path| file::stat_path(path).is_err());
+        let missing = missing.map(|path| format!("the host has no {}", path.to_string_lossy()));
+        self.needs("device nodes", missing.map_or(Ok(()), Err));
     }
 
     /// The controllers that limits need; no start without a limit minds.

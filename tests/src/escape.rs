@@ -109,6 +109,15 @@ pub fn naive(words: &[&str]) -> Outcome {
             sys::move_mount(c".", c"/")?;
             sys::chroot(c".")?;
         }
+        // A root that can be pivoted from: `/` over itself, which from below is found at its `..`.
+        "pivot" => {
+            sys::bind(c"/", c"/")?;
+            std::env::set_current_dir("/..")?;
+            sys::chroot(c".")?;
+            std::env::set_current_dir(word(words, 1)?)?;
+            sys::pivot(c".", c".")?;
+            sys::detach(c".")?;
+        }
         cut => return Err(io::Error::other(format!("no cut {cut}"))),
     }
     std::env::set_current_dir("/")?;

@@ -48,6 +48,7 @@ fn run(words: &[Vec<u8>]) -> i32 {
         "processes" => facts::print_processes(),
         "exit" => processes::exit_with(rest),
         "die" => processes::die_by(rest),
+        "as" => processes::execute_as(rest),
         "sleep" => processes::sleep(rest),
         "orphan" => processes::leave_daemon(rest),
         "stubborn" => processes::leave_stubborn(rest),

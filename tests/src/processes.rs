@@ -1,6 +1,8 @@
 //! Verbs that end, last, or leave other processes behind.
 
 use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::{Outcome, facts, number, sys, word};
@@ -14,6 +16,12 @@ pub fn exit_with(words: &[&str]) -> Outcome {
 pub fn die_by(words: &[&str]) -> Outcome {
     sys::die_by(number(words, 0)?)?;
     Err(io::Error::other("the signal did not end me"))
+}
+
+/// `as ID COMMAND…`: executed by the user and group of this number, which need no name.
+pub fn execute_as(words: &[&str]) -> Outcome {
+    let id = number(words, 0)?;
+    Err(Command::new(word(words, 1)?).args(&words[2..]).uid(id).gid(id).exec())
 }
 
 /// `sleep SECONDS`: says so first. More words are a mark for those who look for us.

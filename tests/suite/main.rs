@@ -15,6 +15,7 @@ mod sys;
 
 mod advice;
 mod attacks;
+mod bare_host;
 mod binds;
 mod caller;
 mod cgroups;
@@ -44,6 +45,7 @@ mod init_storm;
 mod init_subject;
 mod init_terminal;
 mod isolation;
+mod kernel_options;
 mod landlock;
 mod lifecycle;
 mod many;

@@ -113,10 +113,15 @@ pub fn boot(wanted: &str, initramfs: &Path, words: &str) -> Result<(), Error> {
         kernel::at(file)?
     };
     let accelerator = vm::accelerator::choose(&qemu, &kernel.image)?;
+    let mut total = 0;
+    for part in [&kernel.image, initramfs] {
+        total += part.metadata().at("read", part)?.len();
+    }
     console::progress(&format!(
-        "booting {} ({}); Ctrl-A X ends it",
+        "booting {} ({}), with its image {:.1} MB in all; Ctrl-A X ends it",
         kernel.release,
-        accelerator.name()
+        accelerator.name(),
+        total as f64 / 1e6
     ));
     let mut command = qemu::command(&qemu, accelerator);
     command.args(qemu::kernel(&kernel.image, initramfs, &format!("quiet {words}")));
@@ -128,6 +133,15 @@ pub fn boot(wanted: &str, initramfs: &Path, words: &str) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// But for the comment at its head.
+    #[test]
+    fn readme_shows_the_script() {
+        let readme = include_str!("../../README.md");
+        let (head, body) = INIT.split_once("set -u").unwrap();
+        assert!(head.lines().all(|line| line.starts_with('#')), "{head}");
+        assert!(readme.contains(&format!("```\n#!/bin/sh\nset -u{body}```\n")));
+    }
 
     #[test]
     fn image_has_the_names_that_its_script_uses() {

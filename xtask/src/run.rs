@@ -33,15 +33,10 @@ pub struct Run {
 impl Run {
     /// Runs the task; on success the launcher stands in our place.
     pub fn run(self, mut words: Vec<OsString>) -> Result<(), Error> {
+        let place = place(std::env::consts::OS, self.kernel)?;
         let launcher = build::launcher()?;
-        if let Some(kernel) = &self.kernel {
-            return boot(&launcher, kernel, &words);
-        }
-        if !cfg!(target_os = "linux") {
-            return Err(Error::Missing {
-                what: "containers need Linux".into(),
-                advice: "name a kernel for a virtual machine with --kernel FILE".into(),
-            });
+        if let Place::Machine(kernel) = place {
+            return boot(&launcher, &kernel, &words);
         }
         let example = rootfs::default_place();
         if words.is_empty() {
@@ -59,6 +54,28 @@ impl Run {
     }
 }
 
+/// Where the container is started.
+#[derive(Debug, PartialEq, Eq)]
+enum Place {
+    Here,
+    /// In a virtual machine, with this kernel.
+    Machine(String),
+}
+
+/// Containers are Linux's: any other system starts a machine for them.
+fn place(os: &str, kernel: Option<String>) -> Result<Place, Error> {
+    match (os, kernel) {
+        (_, Some(kernel)) => Ok(Place::Machine(kernel)),
+        ("linux", None) => Ok(Place::Here),
+        (os, None) => Err(Error::Missing {
+            what: format!("containers need Linux, and this is {os}"),
+            advice: "start one in a virtual machine: cargo xtask run --kernel FILE -- ROOTFS \
+                     [COMMAND…], with the bzImage or vmlinuz of an x86_64 kernel"
+                .into(),
+        }),
+    }
+}
+
 /// The launcher as the first process of a machine: nothing but a kernel and ROOTFS is needed.
 fn boot(launcher: &Path, kernel: &str, words: &[OsString]) -> Result<(), Error> {
     let Some((rootfs, command)) = words.split_first() else {
@@ -70,20 +87,55 @@ fn boot(launcher: &Path, kernel: &str, words: &[OsString]) -> Result<(), Error> 
     image.add_copy("launcher", 0o755, launcher);
     image.add_tree("rootfs", Path::new(rootfs), Owners::Shifted(SHIFT))?;
     image.write(&initramfs)?;
-    let mut first = String::from("rdinit=/launcher -- /rootfs");
+    initramfs::boot(kernel, &initramfs, &first_process(command)?)
+}
+
+/// The kernel's words for it.
+fn first_process(command: &[OsString]) -> Result<String, Error> {
+    let mut words = String::from("rdinit=/launcher -- /rootfs");
     for word in command {
         // As the kernel reads its command line: it knows double quotes, and no way to escape one.
         let word = word.to_str().filter(|word| !word.contains('"')).ok_or_else(|| {
             Error::Misuse(format!("a kernel cannot hand over {}", word.display()))
         })?;
-        first += &format!(" \"{word}\"");
+        words += &format!(" \"{word}\"");
     }
-    initramfs::boot(kernel, &initramfs, &first)
+    Ok(words)
 }
 
 fn is_same_folder(word: &Path, folder: &Path) -> bool {
     match (word.canonicalize(), folder.canonicalize()) {
         (Ok(word), Ok(folder)) => word == folder,
         _ => word == folder,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_systems_start_a_machine() {
+        let machine = || Ok(Place::Machine("bzImage".into()));
+        let place = |os, kernel: Option<&str>| {
+            place(os, kernel.map(str::to_string)).map_err(|error| error.to_string())
+        };
+        assert_eq!(place("linux", None), Ok(Place::Here));
+        for os in ["linux", "macos", "windows"] {
+            assert_eq!(place(os, Some("bzImage")), machine());
+        }
+        for os in ["macos", "windows"] {
+            let line = place(os, None).unwrap_err();
+            assert!(line.contains(os) && line.contains("cargo xtask run --kernel FILE"), "{line}");
+        }
+    }
+
+    #[test]
+    fn command_reaches_the_kernel_word_by_word() {
+        let words =
+            |words: &[&str]| first_process(&words.iter().map(OsString::from).collect::<Vec<_>>());
+        let expected = "rdinit=/launcher -- /rootfs \"/bin/sh\" \"-c\" \"id; ls /\"";
+        assert_eq!(words(&["/bin/sh", "-c", "id; ls /"]).unwrap(), expected);
+        assert!(words(&["a \"quoted\" word"]).is_err());
     }
 }

@@ -6,6 +6,8 @@
 
 mod attacks;
 mod boots;
+mod candidates;
+mod escapes;
 mod guest;
 mod images;
 mod jobs;
@@ -100,6 +102,7 @@ impl Test {
         let is_everything = !self.host && !self.vm;
         if !self.host {
             // Not after minutes.
+            require_x86()?;
             qemu::find_or_install()?;
         }
         let mut rows = Vec::new();
@@ -123,17 +126,14 @@ impl Test {
         };
         rows.extend(machines.rows);
         attacks::write(&rows)?;
+        escapes::write(&rows)?;
         tally::print_slowest(&mut rows)?;
         tally::print(&rows)?;
         tally::print_disturbed(&rows);
         for remark in machines.remarks {
             console::progress(&format!("ATTENTION: {remark}"));
         }
-        tally::verdict(&rows, words.is_empty())?;
-        if machines.silent.is_empty() {
-            return Ok(());
-        }
-        Err(Error::NoVerdict(machines.silent.join("\nxtask: ")))
+        conclude(&rows, words.is_empty(), &machines.silent)
     }
 
     fn wish(self) -> Wish {
@@ -144,6 +144,26 @@ impl Test {
         };
         let Test { vm: both_halves, kernel: file, root, verbose, .. } = self;
         Wish { kernels, file, root, both_halves, verbose }
+    }
+}
+
+/// The machines get programs of this one's: busybox, and Debian's tools.
+fn require_x86() -> Result<(), Error> {
+    if std::env::consts::ARCH == "x86_64" {
+        return Ok(());
+    }
+    Err(Error::Missing {
+        what: "the tests' virtual machines are made on x86_64 alone so far".into(),
+        advice: "use --host".into(),
+    })
+}
+
+/// A failed test comes before a machine that gave no verdict; remarks alone are no failure.
+fn conclude(rows: &[Row], whole: bool, silent: &[String]) -> Result<(), Error> {
+    tally::verdict(rows, whole)?;
+    match silent {
+        [] => Ok(()),
+        silent => Err(Error::NoVerdict(silent.join("\nxtask: "))),
     }
 }
 
@@ -218,4 +238,33 @@ fn suite(
     command.stdin(Stdio::null()).current_dir(&stay.home).env_clear();
     command.env("RUSTC_BOOTSTRAP", "1").envs(subject.environment(stay, path));
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use tally::{Skips, Tally};
+
+    fn row(line: &str) -> Row {
+        let mut tally = Tally::default();
+        tally.count(line);
+        let (time, success) = (Duration::ZERO, tally.all_passed());
+        Row { name: "6.1 root".into(), tally, time, success, skips: Skips::Forbidden }
+    }
+
+    #[test]
+    fn failed_test_and_silent_machine_have_exit_codes_of_their_own() {
+        let passed = row("test result: ok. 5 passed; 0 failed; 0 ignored; 0 measured");
+        let failed = row("test result: FAILED. 4 passed; 1 failed; 0 ignored; 0 measured");
+        let silent = ["6.12: panic while it booted".to_string()];
+        let code = |rows: &[Row], silent: &[String]| {
+            conclude(rows, true, silent).map_or_else(|error| error.exit_code(), |()| 0)
+        };
+        assert_eq!(code(&[passed], &[]), 0);
+        let passed = row("test result: ok. 5 passed; 0 failed; 0 ignored; 0 measured");
+        assert_eq!(code(&[passed], &silent), 3);
+        assert_eq!(code(&[failed], &silent), 1);
+    }
 }

@@ -10,6 +10,7 @@ mod caller;
 pub mod cgroup;
 mod command;
 mod contents;
+pub mod devices;
 mod filter;
 pub mod ids;
 mod image;
@@ -125,6 +126,11 @@ pub fn prepare<'a>(
         .chain(spec.keep_fds.iter().copied())
         .map(borrow)
         .collect::<Result<_, _>>()?;
+    let mut sources = Sources::list(spec.share, activation.notify_socket.as_deref());
+    if matches!(spec.network, Network::Namespace(_)) {
+        sources.sys = network::sysfs();
+    }
+    let taken = if caller.can_mount { devices::take(&sources) } else { Ok(()) };
     let rootfs = Rootfs::open(&spec.rootfs, spec.read_only, &mut caller)?;
     log.step(format_args!("open rootfs {}", spec.rootfs.to_string_lossy()));
 
@@ -145,12 +151,8 @@ pub fn prepare<'a>(
     let candidates = command::candidates(&process.command[0], search_path, &process.workdir);
 
     let carrier = network::look(&spec.network, &caller, order)?;
-    let mut sources = Sources::list(spec.share, activation.notify_socket.as_deref());
-    if matches!(spec.network, Network::Namespace(_)) {
-        sources.sys = network::sysfs();
-    }
     if caller.can_mount {
-        sources.take().map_err(|(index, errno)| {
+        taken.map_err(|(index, errno)| {
             let path = sources.devices[index].1.host_path.to_string_lossy();
             Error::at("CloneDevice", format_args!("clone the host's {path}"), errno)
                 .advise_maybe(advice::of(Stage::CloneDevice, errno))

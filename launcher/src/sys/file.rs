@@ -1,11 +1,11 @@
 //! Files and descriptors.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 
 use syscalls::{Sysno, syscall};
 
-use super::{Result, own};
+use super::{Errno, Result, memfd, own};
 
 /// The directory that relative paths start from.
 #[derive(Clone, Copy)]
@@ -327,9 +327,16 @@ pub fn fill_standard_descriptors() -> Result<()> {
         if borrow_inherited(number).is_err() {
             // The lowest free number is this one, as those below are open by now.
             // SAFETY: the path ends with NUL.
-            unsafe {
+            let null = unsafe {
                 syscall!(Sysno::openat, libc::AT_FDCWD, c"/dev/null".as_ptr(), libc::O_RDWR, 0)
-            }?;
+            };
+            match null {
+                // Nothing is mounted on the host's /dev; this is as empty.
+                Err(Errno::ENOENT) => {
+                    set_close_on_exec(memfd::for_data(c"null")?.into_raw_fd(), false)?;
+                }
+                other => drop(other?),
+            }
         }
     }
     Ok(())

@@ -50,6 +50,9 @@ pub enum Before {
     NoProc,
     /// Have the kernel answer these system calls with an errno (seccomp), for everything below.
     Refuse(Vec<u32>, i32),
+    /// Have the kernel answer clone(2) and unshare(2) with EINVAL where they ask for this namespace
+    /// (CLONE_NEW*), as one without it does, and have no clone3(2), whose flags no filter sees.
+    LackNamespace(i32),
     /// Become PID 1 of a new pid namespace, root of a new user namespace. The process that was
     /// forked stays outside, and ends as PID 1 does.
     PidOne,
@@ -208,16 +211,10 @@ fn make(change: &Before, (uid, gid): (u32, u32)) -> io::Result<()> {
                     check(libc::mount(tmpfs, proc, tmpfs, 0, ptr::null()))?;
                 }
             }
-            Before::Refuse(calls, errno) => {
-                // An ordinary user may filter only what can gain no privileges.
-                if uid != 0 {
-                    check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
-                }
-                let filter = filter(calls, *errno);
-                let length = filter.len() as u16;
-                let program = libc::sock_fprog { len: length, filter: filter.as_ptr().cast_mut() };
-                let (kind, program) = (libc::SECCOMP_MODE_FILTER, &raw const program);
-                check(libc::prctl(libc::PR_SET_SECCOMP, kind, program))?;
+            Before::Refuse(calls, errno) => lay_filter(&filter(calls, *errno), uid)?,
+            Before::LackNamespace(flag) => {
+                lay_filter(&filter(&[libc::SYS_clone3 as u32], libc::ENOSYS), uid)?;
+                lay_filter(&namespace_filter(*flag), uid)?;
             }
             Before::PidOne => {
                 check(libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWPID))?;
@@ -239,6 +236,36 @@ fn map_own_ids(inside: (u32, u32), outside: (u32, u32)) -> io::Result<()> {
     fs::write("/proc/self/setgroups", "deny")?;
     fs::write("/proc/self/uid_map", format!("{} {} 1", inside.0, outside.0))?;
     fs::write("/proc/self/gid_map", format!("{} {} 1", inside.1, outside.1))
+}
+
+fn lay_filter(filter: &[libc::sock_filter], uid: u32) -> io::Result<()> {
+    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_ptr().cast_mut() };
+    // SAFETY: the program is as long as it says, and outlives the calls.
+    unsafe {
+        // An ordinary user may filter only what can gain no privileges.
+        if uid != 0 {
+            check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
+        }
+        let (kind, program) = (libc::SECCOMP_MODE_FILTER, &raw const program);
+        check(libc::prctl(libc::PR_SET_SECCOMP, kind, program)).map(drop)
+    }
+}
+
+/// A program for the kernel: a system call that makes namespaces, whose first argument has a flag.
+fn namespace_filter(flag: i32) -> [libc::sock_filter; 7] {
+    const ARGUMENT: u32 = 16; // of struct seccomp_data: the lower half of the first one
+    let [load, test] = [libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, libc::BPF_JMP | libc::BPF_K];
+    let step = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
+    let end = |action| step(libc::BPF_RET | libc::BPF_K, 0, 0, action);
+    [
+        step(load, 0, 0, 0),
+        step(test | libc::BPF_JEQ, 1, 0, libc::SYS_clone as u32),
+        step(test | libc::BPF_JEQ, 0, 3, libc::SYS_unshare as u32),
+        step(load, 0, 0, ARGUMENT),
+        step(test | libc::BPF_JSET, 0, 1, flag as u32),
+        end(libc::SECCOMP_RET_ERRNO | libc::EINVAL as u32),
+        end(libc::SECCOMP_RET_ALLOW),
+    ]
 }
 
 /// A program for the kernel: the system call's number, by which it is refused or not.

@@ -16,8 +16,8 @@ use crate::workspace;
 #[derive(Debug, PartialEq)]
 pub struct Attempt {
     words: String,
-    place: String,
-    found: String,
+    pub place: String,
+    pub found: String,
 }
 
 impl Attempt {
@@ -27,8 +27,13 @@ impl Attempt {
         Some(Attempt { words: fields.next()?, place: fields.next()?, found: fields.next()? })
     }
 
-    fn mode(&self) -> Option<&str> {
+    pub fn mode(&self) -> Option<&str> {
         self.place.strip_prefix("mode ")
+    }
+
+    /// The way out that it tries, if that is what it does.
+    pub fn escape(&self) -> Option<&str> {
+        self.words.strip_prefix("escape ")
     }
 }
 

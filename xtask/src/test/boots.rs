@@ -2,9 +2,10 @@
 //! machine is off.
 //!
 //! To add one, add it to BOOTS. All boot the same image: busybox's file system with `/init`,
-//! `/launcher` and `/probe`, a root file system for containers in `/rootfs`, and in `/init.sh` the
+//! `/launcher`, a root file system for containers in `/rootfs`, and in `/init.sh` the
 //! script of `cargo xtask initramfs`. The initial ramfs stays the root.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -47,7 +48,8 @@ const BOOTS: &[Boot] = &[
         words: "rdinit=/launcher -- /rootfs /bin/sh -c \
                 \"echo $$ in $(hostname), $(id -u) of $(cat /proc/self/uid_map); exit 7\"",
         talk: &[],
-        shows: &["2 in container, 0 of 0 524288 65536\r\n", "ended with code 7\r\n", OFF],
+        // Behind the exit code there is nothing but the kernel's word, which has its time before it.
+        shows: &["2 in container, 0 of 0 524288 65536\r\n", "ended with code 7\r\n[", OFF],
     },
     Boot {
         name: "console of the first process is a terminal with job control",
@@ -69,16 +71,46 @@ const BOOTS: &[Boot] = &[
         ],
     },
     Boot {
-        name: "container that cannot be started ends the machine with the reason",
-        words: "rdinit=/launcher -- /nowhere",
+        name: "container that cannot be started ends the machine with the reason, by a reboot if wanted",
+        words: "rdinit=/launcher -- --on-exit reboot /nowhere",
         talk: &[],
-        shows: &["launcher: cannot open rootfs /nowhere: ENOENT", "ended with code 125\r\n", OFF],
+        shows: &[
+            "launcher: cannot open rootfs /nowhere: ENOENT",
+            "ended with code 125\r\n",
+            RESTART,
+        ],
     },
     Boot {
-        name: "without user namespaces the launcher says so",
-        words: "sysctl.user.max_user_namespaces=0 rdinit=/launcher -- /rootfs /bin/true",
+        name: "without user namespaces the launcher says so, and halts if wanted",
+        words: "sysctl.user.max_user_namespaces=0 rdinit=/launcher -- --on-exit halt /rootfs",
         talk: &[],
-        shows: &["ENOSPC (No space left on device)", "--userns none", "code 125\r\n", OFF],
+        shows: &["ENOSPC (No space left on device)", "--userns none", "code 125\r\n", HALT],
+    },
+    Boot {
+        name: "launcher with a wrong option says so and ends the machine",
+        words: "rdinit=/launcher -- --bogus /rootfs",
+        talk: &[],
+        shows: &["launcher: unknown option --bogus", "ended with code 125\r\n", OFF],
+    },
+    Boot {
+        name: "machine without any mount, account or controlling terminal starts containers from a ramfs",
+        words: "rootfstype=ramfs rdinit=/bare.sh",
+        talk: &[],
+        shows: &[
+            "0 of 0 524288 65536, /dev/pts/0\r\nroot, nothing mounted: code 0\r\n",
+            "only root of the machine can do without\r\na user, nothing mounted: code 125\r\n",
+            "0 of 0 524288 65536, /dev/pts/0\r\nroot, read-only: code 0\r\n",
+            "0 of 0 524288 65536, not a tty\r\nroot, no input: code 0\r\n",
+            "left on the host: []\r\n",
+            "/dev/null: ENOENT (No such file or directory); the container's is the host's: mount a \
+             devtmpfs on /dev",
+            "a user, no devices: code 125\r\n",
+            "          1\r\na user, read-only: code 0\r\n",
+            "user.max_user_namespaces",
+            "root can do without one: --userns none\r\nroot, no user namespace: code 125\r\n",
+            "0 of 0 0 4294967295, /dev/pts/0\r\nroot, --userns none: code 0\r\n",
+            OFF,
+        ],
     },
     Boot {
         name: "script of cargo xtask initramfs runs its command in a container",
@@ -171,11 +203,12 @@ pub fn write_image(programs: &Programs, base: &Path) -> Result<PathBuf, Error> {
     image.add_tree("", base, Owners::OursAreRoots)?;
     image.add_tree("rootfs", base, Owners::Shifted(vm::image::SHIFT))?;
     initramfs::add_script(&mut image, "init.sh", &["/bin/sh".into()]);
+    image.add_file("bare.sh", 0o755, include_str!("bare.sh"));
     let parts = [
         ("init", &programs.init),
         ("launcher", &programs.launcher),
         ("bin/launcher", &programs.launcher),
-        ("probe", &programs.probe),
+        ("bin/probe", &programs.probe),
     ];
     for (path, program) in parts {
         image.add_program(path, 0o755, &program.path)?;
@@ -185,12 +218,27 @@ pub fn write_image(programs: &Programs, base: &Path) -> Result<PathBuf, Error> {
     Ok(place)
 }
 
+/// Those that are wanted by words as libtest takes them: the name, or a part of it.
+fn wanted(words: &[OsString]) -> impl Iterator<Item = &'static Boot> {
+    let is_filter = |word: &&OsString| !word.as_encoded_bytes().starts_with(b"-");
+    let filters: Vec<String> =
+        words.iter().filter(is_filter).map(|word| word.to_string_lossy().into_owned()).collect();
+    BOOTS.iter().filter(move |boot| {
+        filters.is_empty() || filters.iter().any(|filter| boot.name.contains(filter))
+    })
+}
+
+/// Whether any is.
+pub fn are_wanted(words: &[OsString]) -> bool {
+    wanted(words).next().is_some()
+}
+
 impl Lab<'_> {
-    /// Tries all boots with this kernel.
-    pub fn run(&self, kernel: &Kernel) -> Result<Row, Error> {
+    /// Tries all wanted boots with this kernel.
+    pub fn run(&self, kernel: &Kernel, words: &[OsString]) -> Result<Row, Error> {
         let start = Instant::now();
         let mut tally = Tally::default();
-        for boot in BOOTS {
+        for boot in wanted(words) {
             let began = Instant::now();
             let fault = self.try_boot(kernel, boot)?;
             let result = if fault.is_some() { "FAILED" } else { "ok" };

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::Wish;
 use super::boots;
+use super::candidates::{self, Candidate};
 use super::guest::{self, HALVES};
 use super::jobs;
 use super::log;
@@ -17,8 +18,9 @@ use super::verdict::{Half, Verdict};
 use crate::console;
 use crate::failure::{At, Error};
 use crate::vm;
+use crate::vm::accelerator::Trial;
 use crate::vm::image::Image;
-use crate::vm::kernel::{self, Kernel, NEWEST};
+use crate::vm::kernel::{self, Kernel};
 use crate::vm::machine::{Ending, Machine, Run};
 use crate::vm::qemu::{self, Accelerator};
 
@@ -44,14 +46,9 @@ struct Lab<'a> {
     accelerator: Accelerator,
     base: &'a Path,
     image: &'a Image,
+    words: &'a [OsString],
     verbose: bool,
     boots: boots::Lab<'a>,
-}
-
-/// A kernel, and whether it has to boot. The newest one may be broken today.
-struct Candidate {
-    kernel: Kernel,
-    is_newest: bool,
 }
 
 /// What one machine after the other, or a single one, is started for.
@@ -64,12 +61,16 @@ enum Job<'a> {
 pub fn run(wish: &Wish, programs: &Programs, words: &[OsString]) -> Result<Outcome, Error> {
     let mut outcome = Outcome::default();
     let qemu = qemu::find_or_install()?;
-    let candidates = candidates(wish, &mut outcome)?;
+    let candidates = candidates::fetch(wish, kernel::fetched, &mut outcome)?;
     let Some(first) = candidates.first() else {
         return Err(Error::NoVerdict("no kernel could be fetched, so none was tested".into()));
     };
     let base = vm::base()?;
     let accelerator = vm::accelerator::choose(&qemu, &first.kernel.image)?;
+    let (trial_image, folder) = (vm::accelerator::write_image()?, vm::folder()?);
+    let (image, folder) = (trial_image.as_path(), folder.as_path());
+    let trial = Trial { qemu: &qemu, accelerator, image, folder, limit: BOOT_LIMIT };
+    let candidates = candidates::leave_broken_out(candidates, &trial, &mut outcome)?;
     let slowness = accelerator.slowness();
     if slowness > 1 {
         console::progress(&format!(
@@ -84,12 +85,12 @@ pub fn run(wish: &Wish, programs: &Programs, words: &[OsString]) -> Result<Outco
         accelerator,
         base: &base,
         image: &guest::image(programs, &base, slowness, words)?,
+        words,
         verbose: wish.verbose,
     };
     let mut jobs = Vec::new();
     for (number, candidate) in candidates.iter().enumerate() {
-        // A filter is for the suite.
-        jobs.extend(words.is_empty().then_some(Job::Boots(candidate)));
+        jobs.extend(boots::are_wanted(words).then_some(Job::Boots(candidate)));
         let sessions = Session::all(&candidate.kernel, number, wish.root);
         let sessions = sessions.into_iter().enumerate();
         // Root's and the user's, or in turns one of them.
@@ -111,26 +112,13 @@ pub fn run(wish: &Wish, programs: &Programs, words: &[OsString]) -> Result<Outco
     Ok(outcome)
 }
 
-fn candidates(wish: &Wish, outcome: &mut Outcome) -> Result<Vec<Candidate>, Error> {
-    let mut found = Vec::new();
-    if let Some(file) = &wish.file {
-        found.push(Candidate { kernel: kernel::at(file)?, is_newest: false });
-    }
-    for name in &wish.kernels {
-        match kernel::fetched(name) {
-            Ok(kernel) => found.push(Candidate { kernel, is_newest: name == NEWEST }),
-            Err(error @ Error::Misuse(_)) => return Err(error),
-            Err(error) => outcome.remark(format!("kernel {name} could not be fetched: {error}")),
-        }
-    }
-    Ok(found)
-}
-
 impl Lab<'_> {
     fn run(&self, job: &Job<'_>) -> Result<Outcome, Error> {
         let mut outcome = Outcome::default();
         match job {
-            Job::Boots(candidate) => outcome.rows.push(self.boots.run(&candidate.kernel)?),
+            Job::Boots(candidate) => {
+                outcome.rows.push(self.boots.run(&candidate.kernel, self.words)?);
+            }
             Job::Suite(candidate, session) => self.test(candidate, session, &mut outcome)?,
         }
         Ok(outcome)
@@ -232,7 +220,7 @@ impl Lab<'_> {
 }
 
 impl Outcome {
-    fn remark(&mut self, text: String) {
+    pub fn remark(&mut self, text: String) {
         console::progress(&format!("ATTENTION: {text}"));
         self.remarks.push(text);
     }
@@ -254,7 +242,7 @@ fn tell(version: &str, verdict: &Verdict, line: &str) {
 }
 
 /// Why there is no verdict.
-fn describe(run: &Run, verdict: &Verdict) -> String {
+pub fn describe(run: &Run, verdict: &Verdict) -> String {
     let when = match (run.booted, verdict.halves.last()) {
         (false, _) => "while it booted".to_string(),
         (true, None) => "while the first tests ran".to_string(),

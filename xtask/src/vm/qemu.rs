@@ -49,33 +49,34 @@ impl Accelerator {
 
 /// QEMU from PATH. If there is none it is installed, if we may; else the error says how.
 pub fn find_or_install() -> Result<PathBuf, Error> {
-    if std::env::consts::ARCH != "x86_64" {
-        return Err(Error::Missing {
-            what: "virtual machines are made for x86_64 alone so far".into(),
-            advice: "use --host".into(),
-        });
-    }
     if let Some(found) = program::find(PROGRAM) {
         return Ok(found);
     }
-    let missing = |what: String| Error::Missing {
-        what,
-        advice: format!(
-            "on Debian: sudo apt-get install --no-install-recommends {PACKAGE}; elsewhere install \
-             the package that has {PROGRAM}"
-        ),
-    };
     let may_install = host::ids()?.0 == 0 && program::find("apt-get").is_some();
     if !may_install {
-        return Err(missing(format!("there is no {PROGRAM} on PATH")));
+        return Err(missing(&format!("there is no {PROGRAM} on PATH")));
     }
     console::progress(&format!("installing {PACKAGE}"));
     // The lists of a fresh system are empty, those of an old one name files that have gone.
-    if program::run_quietly(&mut install()).is_err() {
+    let installed = program::run_quietly(&mut install()).or_else(|_| {
         program::run_quietly(Command::new("apt-get").arg("update"))?;
-        program::run_quietly(&mut install())?;
-    }
-    program::find(PROGRAM).ok_or_else(|| missing(format!("{PACKAGE} has no {PROGRAM}")))
+        program::run_quietly(&mut install())
+    });
+    installed.map_err(|error| missing(&format!("{PACKAGE} could not be installed: {error}")))?;
+    program::find(PROGRAM).ok_or_else(|| missing(&format!("{PACKAGE} has no {PROGRAM}")))
+}
+
+/// With the line to type.
+fn missing(what: &str) -> Error {
+    let advice = match std::env::consts::OS {
+        "macos" => "type: brew install qemu".into(),
+        "windows" => "type: winget install SoftwareFreedomConservancy.QEMU".into(),
+        _ => format!(
+            "on Debian type: sudo apt-get install --no-install-recommends {PACKAGE}; elsewhere \
+             install the package that has {PROGRAM}"
+        ),
+    };
+    Error::Missing { what: what.into(), advice }
 }
 
 fn install() -> Command {
@@ -145,6 +146,14 @@ fn serial(index: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_lacks_qemu_is_told_what_to_type() {
+        let line = missing("there is no qemu-system-x86_64 on PATH").to_string();
+        let expected = "there is no qemu-system-x86_64 on PATH; on Debian type: sudo apt-get install \
+                        --no-install-recommends qemu-system-x86; elsewhere";
+        assert!(line.starts_with(expected), "{line}");
+    }
 
     #[test]
     fn every_port_has_a_file_and_an_interrupt_of_its_own() {
