@@ -72,6 +72,28 @@ fn limits_of_v2_alone_are_what_was_asked_for() {
     }
 }
 
+/// Which of the two counts is the disk's: the I/O cost model's or bfq's.
+#[test]
+fn shares_of_devices_are_what_was_asked_for() {
+    require!(cgroup2);
+    let launch = || Launch::new().option("--io-weight=210");
+    let tried = launch().probe("exit 0").run();
+    if tried.stderr.contains("it takes CONFIG_BLK_CGROUP_IOCOST") {
+        println!("SKIP {}: the kernel has no shares (cannot on this machine)", own_name!());
+        return;
+    }
+    tried.ok();
+    let running = launch().probe("sleep 1000").start();
+    running.wait_for("ready");
+    let outer = cgroup_of(init_of(&running), "");
+    let outer = outer.parent().unwrap();
+    let files = [("io.weight", "default 210\n"), ("io.bfq.weight", "default 110\n")];
+    let read = |(file, _): &(&str, &str)| fs::read_to_string(outer.join(file));
+    let found = files.iter().filter(|file| read(file).is_ok()).collect::<Vec<_>>();
+    assert!(!found.is_empty(), "nobody knows shares, and yet it started");
+    found.iter().for_each(|file| assert!(read(file).unwrap().contains(file.1), "{}", file.0));
+}
+
 #[test]
 fn command_that_runs_out_of_memory_is_killed_and_that_is_told() {
     require!(limits);

@@ -13,6 +13,7 @@ use crate::program;
 
 /// What the container tests may ask of a kernel; its memory and pty file systems are built in.
 pub const WANTED: &[&str] = &[
+    "bfq",
     "bridge",
     "dummy",
     "erofs",
@@ -29,6 +30,7 @@ pub const WANTED: &[&str] = &[
     "nft_masq",
     "nft_nat",
     "overlay",
+    "sch_tbf",
     "squashfs",
     "tun",
     "veth",

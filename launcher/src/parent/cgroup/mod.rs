@@ -191,11 +191,14 @@ impl Made<'_> {
     }
 
     fn set(&self, dir: BorrowedFd<'_>, setting: &Setting) -> Result<(), Error> {
-        let Setting { option, file, or_file, value, .. } = setting;
+        let Setting { option, file, value, beside, .. } = setting;
         let name = |text: &str| CString::new(text).unwrap_or_default();
         let mut written = write(dir, &name(file), value);
-        if let (Err(Errno::ENOENT), Some(other)) = (&written, or_file) {
-            written = write(dir, &name(other), value);
+        if let Some((file, value)) = beside {
+            match write(dir, &name(file), value) {
+                Err(Errno::ENOENT) => {}
+                other => written = other,
+            }
         }
         written.map_err(|errno| self.failed(option, &format!("{file} {value}"), errno))?;
         // cgroup v2 takes a list of processors that are not there, and then does without a limit.

@@ -13,15 +13,16 @@ pub struct Setting {
     /// Whose it is, as it was typed.
     pub option: &'static str,
     pub file: Cow<'static, str>,
-    /// Where a kernel has it under another name.
-    pub or_file: Option<&'static str>,
     pub value: String,
+    /// A file and a value for another part of the kernel that sees to the same. One of them has to
+    /// be there.
+    pub beside: Option<(&'static str, String)>,
     /// It holds only where the processes are.
     pub is_flat: bool,
 }
 
 fn set(option: &'static str, file: impl Into<Cow<'static, str>>, value: &dyn Display) -> Setting {
-    Setting { option, file: file.into(), or_file: None, value: value.to_string(), is_flat: false }
+    Setting { option, file: file.into(), value: value.to_string(), beside: None, is_flat: false }
 }
 
 /// Whether a limit needs this controller.
@@ -56,10 +57,12 @@ pub fn of_v2(r: &Resources, controller: Controller, devices: &[(u32, u32)]) -> V
         }
         Controller::Pids => list.extend(r.pids.map(|pids| set("--pids", "pids.max", &pids))),
         Controller::Io => {
-            // Without an I/O cost model it is the scheduler's (block/bfq-cgroup.c).
-            let weight = |weight| Setting {
-                or_file: Some("io.bfq.weight"),
-                ..set("--io-weight", "io.weight", &weight)
+            // One is the I/O cost model's (block/blk-iocost.c), the other the scheduler bfq's
+            // (block/bfq-cgroup.c), which goes to 1000 only. Which counts is the device's.
+            let weight = |weight: u64| {
+                let of_bfq = if weight <= 100 { weight } else { 100 + (weight - 100) / 11 };
+                let beside = Some(("io.bfq.weight", of_bfq.to_string()));
+                Setting { beside, ..set("--io-weight", "io.weight", &weight) }
             };
             list.extend(r.io_weight.map(weight));
             for (limit, (major, minor)) in r.io_max.iter().zip(devices) {
@@ -198,6 +201,16 @@ mod tests {
             "hugetlb.64KB.max 0",
         ];
         assert_eq!(show(&all), expected);
+    }
+
+    #[test]
+    fn weights_of_both_kinds_are_set() {
+        for (weight, of_bfq) in [(1, "1"), (100, "100"), (210, "110"), (10_000, "1000")] {
+            let r = Resources { io_weight: Some(weight), ..Resources::default() };
+            let list = of_v2(&r, Controller::Io, &[]);
+            assert_eq!(show(&list), [format!("io.weight {weight}")]);
+            assert_eq!(list[0].beside, Some(("io.bfq.weight", of_bfq.into())));
+        }
     }
 
     #[test]
