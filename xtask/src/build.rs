@@ -28,14 +28,14 @@ impl Build {
 
 /// Builds `launcher`, which builds and embeds its own init.
 pub fn launcher() -> Result<PathBuf, Error> {
-    let mut command = static_cargo("build", &workspace::target_dir())?;
+    let mut command = static_cargo("build", "release", &workspace::target_dir())?;
     executable(command.args(["-p", "launcher", "--bin", "launcher"]), "launcher")
 }
 
 /// Builds `init` alone. It is run from init/ to pick up the link flags of init/.cargo, in a target
 /// folder of its own: other flags in the shared one would rebuild everything each time.
 pub fn init() -> Result<PathBuf, Error> {
-    let mut command = static_cargo("build", &workspace::target_dir().join("init"))?;
+    let mut command = static_cargo("build", "release", &workspace::target_dir().join("init"))?;
     command.current_dir(workspace::root().join("init"));
     executable(command.args(["--bin", "init"]), "init")
 }
@@ -63,7 +63,7 @@ pub fn init_for(target: &str) -> Result<Option<PathBuf>, Error> {
 
 /// Builds the container tests without running them.
 pub fn suite() -> Result<PathBuf, Error> {
-    let mut command = static_cargo("test", &workspace::target_dir())?;
+    let mut command = static_cargo("test", "suite", &workspace::target_dir())?;
     executable(command.args(["--no-run", "-p", "tests", "--test", "suite"]), "suite")
 }
 
@@ -74,7 +74,7 @@ pub fn probe() -> Result<PathBuf, Error> {
 
 /// Builds another program of the tests' package.
 pub fn of_tests(name: &str) -> Result<PathBuf, Error> {
-    let mut command = static_cargo("build", &workspace::target_dir())?;
+    let mut command = static_cargo("build", "release", &workspace::target_dir())?;
     executable(command.args(["-p", "tests", "--bin", name]), name)
 }
 
@@ -93,11 +93,14 @@ pub fn cargo() -> Command {
     command
 }
 
-fn static_cargo(verb: &str, target_dir: &Path) -> Result<Command, Error> {
+fn static_cargo(verb: &str, profile: &str, target_dir: &Path) -> Result<Command, Error> {
     let target = workspace::target()?;
     ensure_target(target)?;
     let mut command = cargo();
-    command.args([verb, "--release", "--target", target]).arg("--target-dir").arg(target_dir);
+    command
+        .args([verb, "--profile", profile, "--target", target])
+        .arg("--target-dir")
+        .arg(target_dir);
     Ok(command)
 }
 
