@@ -49,6 +49,7 @@ mod kernel_options;
 mod landlock;
 mod lifecycle;
 mod many;
+mod memory;
 mod mount_points;
 mod mounts;
 mod namespaces;

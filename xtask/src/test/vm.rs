@@ -80,7 +80,7 @@ pub fn run(wish: &Wish, programs: &Programs, words: &[OsString]) -> Result<Outco
     }
     let boots_image = boots::write_image(programs, &base)?;
     let lab = Lab {
-        boots: boots::Lab { qemu: &qemu, accelerator, image: &boots_image },
+        boots: boots::Lab { qemu: &qemu, accelerator, image: &boots_image, verbose: wish.verbose },
         qemu: &qemu,
         accelerator,
         base: &base,
