@@ -68,8 +68,9 @@ pub(crate) use {for_root, for_user, not_on_initial_ramfs, own_name, require};
 
 /// Mounts that show other ids, on the file system of the temporary files.
 pub fn idmapped_mounts() -> Ability {
-    sys::idmap::try_on(&temporary_folder())
-        .map_err(|error| format!("no idmapped mounts in TMPDIR: {error} {EXCUSE}"))
+    sys::idmap::try_on(&temporary_folder()).map_err(|error| {
+        format!("no idmapped mounts in TMPDIR: {error} (needs Linux 5.12) {EXCUSE}")
+    })
 }
 
 /// Ranges of /etc/subuid and /etc/subgid, and the tools that map them.
@@ -155,7 +156,9 @@ pub fn foreign_rootfs() -> Ability {
 
 /// Landlock in the kernel, and switched on.
 pub fn landlock() -> Ability {
-    sys::landlock_abi().map(drop).map_err(|error| format!("no Landlock: {error} {EXCUSE}"))
+    sys::landlock_abi()
+        .map(drop)
+        .map_err(|error| format!("no Landlock: {error} (needs Linux 5.13) {EXCUSE}"))
 }
 
 /// POSIX message queues in the kernel.
@@ -188,7 +191,8 @@ pub fn overlay() -> Ability {
 
 /// `user.` attributes on a tmpfs (Linux 6.6).
 pub fn attributes_on_tmpfs() -> Ability {
-    let error = |error| format!("no user attributes on a tmpfs: {error} {EXCUSE}");
+    let error =
+        |error| format!("no user attributes on a tmpfs: {error} (needs Linux 6.6) {EXCUSE}");
     sys::try_attribute(Path::new("/dev/shm")).map_err(error)
 }
 

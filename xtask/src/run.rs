@@ -81,6 +81,11 @@ fn boot(launcher: &Path, kernel: &str, words: &[OsString]) -> Result<(), Error> 
     let Some((rootfs, command)) = words.split_first() else {
         return Err(Error::Misuse("--kernel needs `-- ROOTFS [COMMAND…]`".into()));
     };
+    let example = rootfs::default_place();
+    // It is made by running a program of Linux's.
+    if cfg!(target_os = "linux") && is_same_folder(Path::new(rootfs), &example) {
+        rootfs::complete(&example, None, rootfs::Old::Keep)?;
+    }
     let initramfs = vm::folder()?.join("run.cpio");
     let mut image = Image::default();
     image.add_folder("dev", 0o755);

@@ -29,6 +29,8 @@ pub enum Skips {
     Excused,
     /// In a machine that we made ourselves.
     Forbidden,
+    /// There with a kernel of this version: what needs a newer one.
+    Before(u32, u32),
 }
 
 /// What one run of a test program came to.
@@ -87,6 +89,9 @@ impl Skips {
             Skips::Allowed => true,
             Skips::Excused => skip.contains(EXCUSE),
             Skips::Forbidden => false,
+            Skips::Before(major, minor) => {
+                needed(skip).is_some_and(|kernel| kernel > (major, minor))
+            }
         }
     }
 }
@@ -146,6 +151,13 @@ impl Tally {
     fn skipped(&self) -> u32 {
         self.ignored + u32::try_from(self.skips.len()).unwrap_or(u32::MAX)
     }
+}
+
+/// The kernel that a skipped test says it needs: `(needs Linux 6.6)`.
+fn needed(skip: &str) -> Option<(u32, u32)> {
+    let (_, behind) = skip.split_once("(needs Linux ")?;
+    let (major, minor) = behind.split_once(')')?.0.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
 /// The summary table.
@@ -247,13 +259,19 @@ mod tests {
     #[test]
     fn skip_is_accepted_by_where_it_happens() {
         let plain = "SKIP a: no strace";
-        let excused = "SKIP a: no cgroup (cannot on this machine)";
+        let excused = "SKIP a: no cgroup (needs Linux 6.6) (cannot on this machine)";
         let is_accepted =
             |line, skips| verdict(&[Row { skips, ..row(&[line, OK], true) }], true).is_ok();
         assert_eq!(
-            [Skips::Allowed, Skips::Excused, Skips::Forbidden]
-                .map(|skips| (is_accepted(plain, skips), is_accepted(excused, skips))),
-            [(true, true), (false, true), (false, false)]
+            [
+                Skips::Allowed,
+                Skips::Excused,
+                Skips::Forbidden,
+                Skips::Before(6, 1),
+                Skips::Before(6, 12)
+            ]
+            .map(|skips| (is_accepted(plain, skips), is_accepted(excused, skips))),
+            [(true, true), (false, true), (false, false), (false, true), (false, false)]
         );
     }
 

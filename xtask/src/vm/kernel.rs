@@ -26,8 +26,13 @@ pub struct Kernel {
 impl Kernel {
     /// Whether it is older than version `major.minor`.
     pub fn is_before(&self, major: u32, minor: u32) -> bool {
+        self.numbers() < (major, minor)
+    }
+
+    /// Its version.
+    pub fn numbers(&self) -> (u32, u32) {
         let mut numbers = self.version.split('.').map(|part| part.parse().unwrap_or(0));
-        (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) < (major, minor)
+        (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
     }
 }
 
