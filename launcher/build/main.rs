@@ -50,10 +50,13 @@ fn main() {
         status.success(),
         "building init for {target} failed; is the target there? rustup target add {target}"
     );
-    // Nothing unwinds (src/sys/unwind.rs), so the index for it is of no use. The linker of the musl
-    // targets (.cargo/config.toml) takes its options as they are.
+    // Nothing unwinds (src/sys/unwind.rs), so the tables for it and their index are of no use. The
+    // linker of the musl targets (.cargo/config.toml) takes its options as they are.
     if variable("CARGO_CFG_TARGET_ENV") == "musl" {
         println!("cargo::rustc-link-arg-bins=--no-eh-frame-hdr");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tables.ld");
+        println!("cargo::rustc-link-arg-bins=-T{script}");
+        println!("cargo::rerun-if-changed={script}");
     }
     let binary = target_dir.join(&target).join("release/init");
     println!("cargo::rustc-env=LAUNCHER_INIT={}", binary.display());
