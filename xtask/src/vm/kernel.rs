@@ -42,7 +42,7 @@ struct Line {
     suite: &'static str,
 }
 
-/// The promised kernels: README, "Kernels".
+/// The kernels that are promised: tests/README.md.
 const LINES: &[Line] = &[
     Line { name: "5.10", suite: "bullseye" },
     Line { name: "6.1", suite: "bookworm" },
