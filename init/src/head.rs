@@ -1,26 +1,10 @@
 //! What the first bytes of a file tell of it.
 
-use crate::word::Word;
-
 /// Whether it is for a shell to read: there is nothing in it that no text has, as file(1) sees it.
 /// A NUL alone would not do: compressed files have one late, or none in their first line.
 pub fn is_text(head: &[u8]) -> bool {
     const ESC: u8 = 27;
     head.iter().all(|&byte| byte >= b' ' || matches!(byte, 7..=13 | ESC))
-}
-
-/// Whether its `#!` line names this interpreter, as the kernel reads it.
-pub fn names(head: &[u8], mut interpreter: Word<'_>) -> bool {
-    let Some(line) = head.strip_prefix(b"#!") else { return false };
-    for &byte in line.iter().skip_while(|&&byte| byte == b' ' || byte == b'\t') {
-        if interpreter.first() == 0 {
-            return byte <= b' ';
-        }
-        if interpreter.take() != byte {
-            return false;
-        }
-    }
-    interpreter.first() == 0
 }
 
 #[cfg(test)]
@@ -43,17 +27,5 @@ mod tests {
         ] {
             assert!(!is_text(binary), "{binary:?}");
         }
-    }
-
-    #[test]
-    fn interpreter_is_the_first_word() {
-        let own = Word::new(c"/sbin/init");
-        for line in ["#!/sbin/init\n", "#! \t/sbin/init -g\n", "#!/sbin/init\tsh", "#!/sbin/init"] {
-            assert!(names(line.as_bytes(), own), "{line:?}");
-        }
-        for line in ["", "#!", "#!\n", "#!/sbin/init2\n", "#!/sbin/ini\n", "#!/sh /sbin/init\n"] {
-            assert!(!names(line.as_bytes(), own), "{line:?}");
-        }
-        assert!(!names(b"/sbin/init\n", own));
     }
 }

@@ -137,7 +137,8 @@ fn look_after(watch: &mut Watch<'_>, reporter: &Reporter) -> (u8, Option<OnExit>
     if let Some(told) = watch.until_end() {
         return (0, Some(told));
     }
-    let ending = Ending::from_wait_status(watch.status.unwrap_or(0));
+    let status = watch.status.unwrap_or(0);
+    let ending = Ending::from_wait_status(status);
     if watch.options.flags.have(Flags::VERBOSE) {
         message::ended(ending);
     }
@@ -148,7 +149,7 @@ fn look_after(watch: &mut Watch<'_>, reporter: &Reporter) -> (u8, Option<OnExit>
     if watch.options.grace_ms != 0 {
         watch.wait_for_the_rest(watch.options.grace_ms);
     }
-    reporter.say(Report::Ended(ending));
+    reporter.say(Report::Ended { status });
     let code = ending.exit_code();
     (if watch.options.successes.has(code) { 0 } else { code }, None)
 }

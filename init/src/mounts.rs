@@ -18,17 +18,14 @@ const ROOT: Word<'_> = Word::new(c"/");
 const ROOT_PROC: Word<'_> = Word::new(c"/proc");
 const HERE: Word<'_> = Word::new(c".");
 
-/// What the OCI runtimes make read-only in /proc: the host's settings, which only the host's root
-/// may write, and a container whose root is the host's could.
-const READ_ONLY: Words = Words::new(b"bus\0fs\0irq\0sys\0sysrq-trigger\0\0");
-
-/// What they hide altogether: files …
-const HIDDEN_FILES: Words =
-    Words::new(b"kcore\0keys\0latency_stats\0sched_debug\0timer_list\0interrupts\0\0");
-
-/// … and directories.
-const HIDDEN_DIRECTORIES: Words =
-    Words::new(b"acpi\0asound\0scsi\0/sys/devices/virtual/powercap\0/sys/firmware\0\0");
+/// What the OCI runtimes do in /proc, each path behind a letter. `r`, read-only: the host's settings,
+/// which only the host's root may write, and a container whose root is the host's could. Hidden
+/// altogether: `f`, files, and `d`, directories.
+const MASKS: Words = Words::new(
+    b"rbus\0rfs\0rirq\0rsys\0rsysrq-trigger\0\
+fkcore\0fkeys\0flatency_stats\0fsched_debug\0ftimer_list\0finterrupts\0\
+dacpi\0dasound\0dscsi\0d/sys/devices/virtual/powercap\0d/sys/firmware\0\0",
+);
 
 /// Does what the launcher asks for.
 pub fn arrange(options: &Options<'_>, reporter: &mut Reporter) -> Result<(), Failure> {
@@ -61,26 +58,19 @@ fn mask_proc() -> sys::Result<()> {
     // now, and the proc elsewhere without its masks.
     sys::change_directory_nofollow(ROOT_PROC)?;
     sys::expect_proc(HERE)?;
-    for path in READ_ONLY {
-        let bound = sys::mount(path, path, NO_NAME, MS_BIND);
-        if_there(bound.and_then(|()| {
-            let read_only = MS_REMOUNT | MS_BIND | MS_RDONLY | RESTRICTED;
-            sys::mount(NO_NAME, path, NO_NAME, read_only)
-        }))?;
-    }
-    for path in HIDDEN_FILES {
-        if_there(sys::mount(Word::new(c"/dev/null"), path, NO_NAME, MS_BIND))?;
-    }
-    for path in HIDDEN_DIRECTORIES {
-        if_there(sys::mount(TMPFS, path, TMPFS, RESTRICTED | MS_RDONLY))?;
+    for mut path in MASKS {
+        let result = match path.take() {
+            b'r' => sys::mount(path, path, NO_NAME, MS_BIND).and_then(|()| {
+                let read_only = MS_REMOUNT | MS_BIND | MS_RDONLY | RESTRICTED;
+                sys::mount(NO_NAME, path, NO_NAME, read_only)
+            }),
+            b'f' => sys::mount(Word::new(c"/dev/null"), path, NO_NAME, MS_BIND),
+            _ => sys::mount(TMPFS, path, TMPFS, RESTRICTED | MS_RDONLY),
+        };
+        // A path that this kernel does not have needs no mask.
+        if result != Err(Errno::ENOENT) {
+            result?;
+        }
     }
     Ok(())
-}
-
-/// A path that this kernel does not have needs no mask.
-fn if_there(result: sys::Result<()>) -> sys::Result<()> {
-    match result {
-        Err(Errno::ENOENT) => Ok(()),
-        other => other,
-    }
 }

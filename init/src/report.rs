@@ -3,7 +3,6 @@
 //! They travel on a `SOCK_SEQPACKET` socket, one record a packet, so none is ever torn. The end
 //! of the stream means that the sender is gone.
 
-use crate::exit::Ending;
 use crate::stage::Stage;
 
 /// Bytes of a record.
@@ -49,7 +48,10 @@ pub enum Report {
     /// The command is running: execve(2) succeeded.
     Started,
     /// The command has ended.
-    Ended(Ending),
+    Ended {
+        /// As wait(2) tells it; [`crate::exit::Ending`] reads it.
+        status: u32,
+    },
 }
 
 const FAILED: u8 = 1;
@@ -57,13 +59,12 @@ const SKIPPED: u8 = 2;
 const DONE: u8 = 3;
 const TERMINAL: u8 = 4;
 const STARTED: u8 = 5;
-const EXITED: u8 = 6;
-const KILLED: u8 = 7;
-const HANDED_OVER: u8 = 8;
-const MOVED: u8 = 9;
+const ENDED: u8 = 6;
+const HANDED_OVER: u8 = 7;
+const MOVED: u8 = 8;
 
 impl Report {
-    /// Layout: kind, stage or code, errno (little endian), a 32-bit detail (little endian).
+    /// Layout: kind, stage, errno (little endian), a 32-bit detail (little endian).
     #[inline(always)] // for each kind it is a constant and a few shifts
     pub fn to_bytes(self) -> [u8; SIZE] {
         let (kind, second, errno, detail) = match self {
@@ -76,8 +77,7 @@ impl Report {
             Report::Moved => (MOVED, 0, 0, 0),
             Report::Terminal => (TERMINAL, 0, 0, 0),
             Report::Started => (STARTED, 0, 0, 0),
-            Report::Ended(Ending::Code(code)) => (EXITED, code, 0, 0),
-            Report::Ended(Ending::Signal { signal, core }) => (KILLED, signal, 0, u32::from(core)),
+            Report::Ended { status } => (ENDED, 0, 0, status),
         };
         let heads = u32::from(kind) | u32::from(second) << 8 | u32::from(errno) << 16;
         (u64::from(detail) << 32 | u64::from(heads)).to_le_bytes()
@@ -100,8 +100,7 @@ impl Report {
             MOVED => Report::Moved,
             TERMINAL => Report::Terminal,
             STARTED => Report::Started,
-            EXITED => Report::Ended(Ending::Code(second)),
-            KILLED => Report::Ended(Ending::Signal { signal: second, core: detail != 0 }),
+            ENDED => Report::Ended { status: detail },
             _ => return None,
         })
     }
@@ -114,8 +113,7 @@ mod tests {
     #[test]
     fn every_record_round_trips() {
         let mut records = vec![Report::Moved, Report::Terminal, Report::Started];
-        records.push(Report::Ended(Ending::Code(200)));
-        records.push(Report::Ended(Ending::Signal { signal: 11, core: true }));
+        records.push(Report::Ended { status: 0x8b });
         records.push(Report::HandedOver { pid: 1 << 22 });
         for &stage in Stage::ALL {
             records.push(Report::Failed { stage, errno: 133, object: 65535 });

@@ -13,18 +13,24 @@ use init::stage::Stage;
 use init::word::{List, Word};
 
 use crate::Failure;
-use crate::sys::{self, Entry, Errno, Handed, Path, SignalSet, Text};
+use crate::sys::{self, Entry, Errno, Handed, Path, Short, SignalSet, Text};
 use crate::terminal::Terminal;
 
 /// Where to look when there is no PATH.
-const DEFAULT_PATH: Word<'_> =
+const DEFAULT_PATH: Word<'static> =
     Word::new(c"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 /// NGROUPS_MAX is 65536; the launcher passes no more than fit here.
 const MAX_GROUPS: usize = 64;
+/// Bytes for a file's path that leaves init's stack as it is.
+const SHORT: usize = size_of::<Short>() - 2;
+/// So often a script's path may be among its own arguments.
+const MAX_TURNS: usize = 16;
 
 struct Context<'a> {
     handed: &'a Handed,
     command: List<'static>,
+    /// PATH.
+    path: Word<'static>,
     options: &'a Options<'static>,
     terminal: &'a Terminal,
     inherited_mask: SignalSet,
@@ -43,9 +49,14 @@ pub fn command(
 ) -> Result<i32, Failure> {
     let stage = Cell::new(Stage::Spawn);
     let failure = Cell::new(None);
-    let context = Context { handed, command, options, terminal, inherited_mask, stage, failure };
+    let path = handed.environment.value(Word::new(c"PATH")).unwrap_or(DEFAULT_PATH);
+    let context =
+        Context { handed, command, path, options, terminal, inherited_mask, stage, failure };
     // An ignored SIGCHLD is inherited across execve and would hide the command's end from us.
     let pid = sys::default_sigchld().and_then(|()| sys::spawn(&context, run));
+    if options.contract.is_some() {
+        sys::forget_filter();
+    }
     let result = match context.failure.get() {
         Some(errno) => Err(errno),
         None => pid,
@@ -60,7 +71,7 @@ extern "C" fn run(argument: usize) -> ! {
         Ok(()) => {
             let mut entry = Entry::uninit();
             hand_sockets_on(context.handed, &mut entry);
-            execute(context.handed, context.command)
+            execute(context)
         }
         Err(errno) => errno,
     };
@@ -166,32 +177,45 @@ fn set_groups(mut word: Word<'_>) -> sys::Result<()> {
 fn hand_sockets_on(handed: &Handed, entry: &mut Entry) {
     const NAME: Word<'_> = Word::new(c"LISTEN_PID");
     // CLONE_VM, not CLONE_THREAD: the parent is init.
-    if let Some(mut value) = handed.environment.value(NAME)
+    let mut at = handed.environment;
+    if let Some(mut value) = at.seek(NAME)
         && number(&mut value) == Some(sys::parent_pid() as u64)
     {
         let mut entry = Text::new(entry);
         entry.add(NAME);
         entry.byte(b'=');
         entry.number(sys::own_pid() as u32);
-        handed.replace_variable(NAME, entry.word());
+        Handed::replace_variable(at, entry.word());
     }
 }
 
 /// As execvp(3): a name with a slash is a path, another is looked for in PATH; a file that was
 /// found but may not be executed is remembered while the search goes on.
-fn execute(handed: &Handed, command: List<'static>) -> Errno {
-    match command.first() {
-        Some(name) if name.behind(b'/').is_some() => execute_path(handed, command, name),
-        Some(name) if name.first() != 0 => search(handed, command, name),
-        _ => Errno::ENOENT,
+fn execute(context: &Context<'_>) -> Errno {
+    match context.command.first() {
+        Some(name) if name.behind(b'/').is_some() => execute_path(context, name),
+        Some(name) if name.first() == 0 => Errno::ENOENT,
+        // PATH_MAX is a page of stack, which would stay init's: only for what may need it.
+        Some(name) if context.path.length() + name.length() < SHORT => search_near(context, name),
+        Some(name) => search_far(context, name),
+        None => Errno::ENOENT,
     }
 }
 
-fn search(handed: &Handed, command: List<'static>, name: Word<'_>) -> Errno {
+#[inline(never)]
+fn search_near(context: &Context<'_>, name: Word<'_>) -> Errno {
+    search(context, name, &mut Text::new(&mut Short::uninit()))
+}
+
+#[inline(never)]
+fn search_far(context: &Context<'_>, name: Word<'_>) -> Errno {
+    search(context, name, &mut Text::new(&mut Path::uninit()))
+}
+
+#[inline(never)]
+fn search(context: &Context<'_>, name: Word<'_>, file: &mut Text<'_>) -> Errno {
     let mut result = Errno::ENOENT;
-    let mut path = handed.environment.value(Word::new(c"PATH")).unwrap_or(DEFAULT_PATH);
-    let mut room = Path::uninit();
-    let mut file = Text::new(&mut room);
+    let mut path = context.path;
     loop {
         file.clear();
         let end = loop {
@@ -206,7 +230,7 @@ fn search(handed: &Handed, command: List<'static>, name: Word<'_>) -> Errno {
         }
         file.add(name);
         if !file.is_full() {
-            match execute_path(handed, command, file.word()) {
+            match execute_path(context, file.word()) {
                 Errno::EACCES => result = Errno::EACCES,
                 Errno::ENOENT
                 | Errno::ENOTDIR
@@ -223,16 +247,18 @@ fn search(handed: &Handed, command: List<'static>, name: Word<'_>) -> Errno {
     }
 }
 
-fn execute_path(handed: &Handed, command: List<'static>, path: Word<'_>) -> Errno {
-    let mut room = [0; 256];
-    if let Some(own) = handed.interpreter()
-        && head::names(sys::read_head(path, &mut room), own)
-    {
+#[inline(never)]
+fn execute_path(context: &Context<'_>, path: Word<'_>) -> Errno {
+    let Context { handed, command, .. } = *context;
+    // Scripts whose interpreter is init can be each other's command. Each of them is a process of
+    // its own, so the kernel's limit on interpreters does not hold; but each turn leaves its path
+    // among the arguments.
+    if command.count(path) > MAX_TURNS && handed.is_interpreter() {
         return Errno::ELOOP;
     }
     match handed.execute(path, command) {
         // POSIX: a text file without `#!` is a shell script.
-        Errno::ENOEXEC if head::is_text(sys::read_head(path, &mut room)) => {
+        Errno::ENOEXEC if head::is_text(sys::read_head(path, &mut [0; 256])) => {
             let script = handed.shell_script(command, path);
             handed.execute(Word::new(c"/bin/sh"), script)
         }

@@ -12,8 +12,8 @@ use init::signals::{SIGCONT, SIGHUP, SIGTSTP};
 
 use crate::sys::{self, SignalInfo};
 
-/// Behind the standard descriptors: none of them.
-const NONE: i32 = 3;
+/// No descriptor.
+const NONE: i32 = -1;
 
 /// Where the command is to live, as far as terminals go.
 #[derive(Clone, Copy)]
@@ -33,11 +33,9 @@ impl Terminal {
     /// Looks for our terminal, and lets go of it if the command gets a session of its own.
     #[inline(never)]
     pub fn find(options: &Options<'_>, own_pid: i32, machine: bool) -> Terminal {
-        let own_group = sys::group_of(0).unwrap_or(0);
-        let mut fd = 0;
-        while fd < NONE && sys::foreground_group(fd).is_err() {
-            fd += 1;
-        }
+        let fd = (0..3).find(|&fd| sys::foreground_group(fd).is_ok()).unwrap_or(NONE);
+        // Nobody asks for it without a terminal.
+        let own_group = if fd == NONE { 0 } else { sys::group_of(0).unwrap_or(0) };
         // A shell's job with both ends on the terminal is no pipeline. Not leading our group, we
         // are in a script's, or behind the first in a pipeline.
         let alone = fd == 0 && own_group == own_pid && sys::foreground_group(1).is_ok();
@@ -78,7 +76,9 @@ impl Terminal {
         // From here on Ctrl-Z is for the command, which is not there yet: stopped, it would hold
         // init where vfork(2) has it.
         sys::drop_until_execve(SIGTSTP);
-        self.pass(self.own_group, sys::own_pid());
+        if self.is_shared() {
+            self.give(sys::own_pid());
+        }
         Ok(())
     }
 
@@ -105,15 +105,11 @@ impl Terminal {
 }
 
 /// A session leader that leaves its terminal is sent SIGHUP and SIGCONT in its own name: these
-/// two are dropped. Any that somebody else had sent before is put back.
+/// two are dropped, unless one was there before, with which the kernel has merged ours.
 fn leave_terminal() {
-    if sys::leave_terminal().is_err() {
-        return;
-    }
-    let mut info = SignalInfo::none();
-    for signal in [SIGHUP, SIGCONT] {
-        if sys::wait_signal(sys::only(signal), 0, &mut info) && !sys::is_our_own(&info) {
-            sys::put_back(&info).ok();
-        }
+    let theirs = sys::pending();
+    if sys::leave_terminal().is_ok() {
+        let ours = (sys::only(SIGHUP) | sys::only(SIGCONT)) & !theirs;
+        while sys::wait_signal(ours, 0, &mut SignalInfo::none()) {}
     }
 }

@@ -169,15 +169,22 @@ fn binary_of_no_known_kind_is_not_run_by_the_shell() {
 fn scripts_that_are_each_others_command_are_refused() {
     let folder = Rootfs::new();
     let path = |name| folder.inside(name).to_string_lossy().into_owned();
-    let init = path("init");
+    let (init, other) = (path("init"), path("other"));
     std::os::unix::fs::symlink(crate::subject::init(), &init).unwrap();
+    std::os::unix::fs::symlink(crate::subject::init(), &other).unwrap();
     let (a, b) = (path("a"), path("b"));
     let line = |path| {
         format!("init: cannot execute {path}: ELOOP (links or interpreters lead in a circle)")
     };
-    folder.add_script("a", format!("#!{init} {b}\n"));
-    folder.add_script("b", format!("#!{init} {a}\n"));
-    Launch::init([a.as_str()]).run().fails(126, &line(&b));
+    // The one that is refused speaks: each of two is there as often as the other.
+    for second in [&init, &other] {
+        folder.add_script("a", format!("#!{init} {b}\n"));
+        folder.add_script("b", format!("#!{second} {a}\n"));
+        Launch::init([a.as_str()]).run().fails(126, &line(&a));
+        Launch::init(["a"]).variable("PATH", folder.path()).run().fails(126, &line(&a));
+    }
+    folder.add_script("a", format!("#!{init} {a}\n"));
+    Launch::init([a.as_str()]).run().fails(126, &line(&a));
     folder.add_script("a", format!("#!{b}\n"));
     folder.add_script("b", format!("#!{a}\n"));
     Launch::init([a.as_str()]).run().fails(126, &line(&a));
@@ -189,4 +196,10 @@ fn scripts_that_are_each_others_command_are_refused() {
         &format!("{a:?}"),
         "\"x\"",
     ]);
+    // Nor is a command that has its own name for arguments.
+    let probe = subject::probe().to_string_lossy().into_owned();
+    let names = vec![probe.as_str(); 40];
+    let words = [&[&*probe, "args"], &names[..]].concat();
+    let output = Launch::init(words).run().ok();
+    assert_eq!(output.lines().len(), 40, "{output}");
 }

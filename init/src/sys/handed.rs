@@ -27,15 +27,12 @@ pub extern "C" fn entry(stack: NonNull<usize>) -> ! {
 }
 
 impl Handed {
-    /// Replaces the whole entry `NAME=…` of a variable that is there.
+    /// Replaces the whole entry of a variable, to which `seek` has moved.
     ///
     /// The new one has to live until execve(2): the caller keeps it on its own stack.
-    pub fn replace_variable(&self, name: Word<'_>, entry: Word<'_>) {
-        let mut at = self.environment;
-        if at.seek(name).is_some() {
-            // SAFETY: nobody reads the environment after that caller.
-            at.set(unsafe { mem::transmute::<Word<'_>, Word<'static>>(entry) });
-        }
+    pub fn replace_variable(at: List<'static>, entry: Word<'_>) {
+        // SAFETY: nobody reads the environment after that caller.
+        at.set(unsafe { mem::transmute::<Word<'_>, Word<'static>>(entry) });
     }
 
     /// Puts a word in the place of the one before these, which is init's own.
@@ -68,10 +65,9 @@ impl Handed {
         self.prepend(command, Word::new(c"sh"))
     }
 
-    /// What a `#!` line calls us, where we are run as a script's interpreter. The kernel tells what
-    /// was executed (getauxval(3), AT_EXECFN): of a script that is its own path, and argv begins
-    /// with ours.
-    pub fn interpreter(&self) -> Option<Word<'static>> {
+    /// Whether we are run as a script's interpreter. The kernel tells what was executed
+    /// (getauxval(3), AT_EXECFN): of a script that is its own path, and argv begins with ours.
+    pub fn is_interpreter(&self) -> bool {
         const AT_EXECFN: usize = 31;
         let mut end = self.environment;
         while end.take().is_some() {}
@@ -81,14 +77,13 @@ impl Handed {
             let mut pair = end.as_ptr().add(1).cast::<[usize; 2]>();
             loop {
                 match *pair.as_ptr() {
-                    [0, _] => return None,
+                    [0, _] => return false,
                     [AT_EXECFN, value] => break Word::from_ptr(value as *const u8),
                     _ => pair = pair.add(1),
                 }
             }
         };
-        let own = self.argv.first()?;
-        own.strip(executed).is_none_or(|rest| rest.first() != 0).then_some(own)
+        self.argv.first().is_some_and(|own| !own.is(executed))
     }
 
     /// execve(2) with the whole environment. Returns only to fail.

@@ -24,7 +24,7 @@ pub use process::*;
 pub use signal::*;
 pub use system::*;
 pub use terminal::*;
-pub use text::{Entry, Path, Text};
+pub use text::{Entry, Path, Short, Text};
 
 use handed::entry;
 

@@ -144,17 +144,18 @@ pub fn forbid_tracing() -> Result<()> {
     prctl(PR_SET_DUMPABLE, 0)
 }
 
+const INSTRUCTION: usize = 8;
+/// BPF_MAXINSNS of linux/bpf_common.h.
+const FILTER_SIZE: usize = 4096 * INSTRUCTION;
+/// Far from the image and from the stack; an address of less than 31 bits, as `decode` has it.
+const FILTER: usize = 0x1000_0000;
+
 /// seccomp(2) with the program in a file, which is closed.
 ///
 /// It is read into memory of its own, of which only what it fills exists. As much of the stack, which
 /// is init's too, would be touched page by page, and stay init's.
 #[inline(never)]
 pub fn install_filter(fd: i32, log: bool) -> Result<()> {
-    const INSTRUCTION: usize = 8;
-    /// BPF_MAXINSNS of linux/bpf_common.h.
-    const SIZE: usize = 4096 * INSTRUCTION;
-    /// Far from the image and from the stack; an address of less than 31 bits, as `decode` has it.
-    const PLACE: usize = 0x1000_0000;
     const READ_WRITE: usize = 3;
     const PRIVATE_ANONYMOUS_FIXED_NOREPLACE: usize = 0x10_0022;
     const SECCOMP_SET_MODE_FILTER: usize = 1;
@@ -164,14 +165,20 @@ pub fn install_filter(fd: i32, log: bool) -> Result<()> {
     // as were read, which the kernel copies.
     unsafe {
         let flags = PRIVATE_ANONYMOUS_FIXED_NOREPLACE;
-        decode(syscall!(MMAP, PLACE, SIZE, READ_WRITE, flags, -1isize, 0))?;
-        let length = decode(syscall!(READ, fd, PLACE, SIZE))?;
+        decode(syscall!(MMAP, FILTER, FILTER_SIZE, READ_WRITE, flags, -1isize, 0))?;
+        let length = decode(syscall!(READ, fd, FILTER, FILTER_SIZE))?;
         syscall!(CLOSE, fd);
-        let described = [length as usize / INSTRUCTION, PLACE];
+        let described = [length as usize / INSTRUCTION, FILTER];
         let flags = if log { SECCOMP_FILTER_FLAG_LOG } else { 0 };
-        // It stays mapped, a page of it: the filter may not allow munmap(2).
+        // It stays mapped, as the filter may not allow munmap(2): see `forget_filter`.
         decode_unit(syscall!(SECCOMP, SECCOMP_SET_MODE_FILTER, flags, described.as_ptr()))
     }
+}
+
+/// Gives back what `install_filter` has read, in this memory's other process, which has no filter.
+pub fn forget_filter() {
+    // SAFETY: nothing but the filter was ever there, and its reader has executed the command.
+    unsafe { syscall!(MUNMAP, FILTER, FILTER_SIZE) };
 }
 
 /// landlock_restrict_self(2) with a set of rules, which is closed.

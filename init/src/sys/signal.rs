@@ -4,7 +4,7 @@ use core::ptr;
 
 use init::signals::{SIGCHLD, SIGCONT};
 
-use super::{Result, decode, decode_unit, own_pid, start, syscall};
+use super::{Result, decode, decode_unit, start, syscall};
 
 /// Every signal, those too that a C library keeps for itself.
 pub const ALL: SignalSet = u64::MAX;
@@ -34,12 +34,6 @@ impl SignalInfo {
     pub const fn none() -> Self {
         SignalInfo { signal: 0, errno: 0, code: 0, rest: [0; 29] }
     }
-
-    /// Who sent it, where a process did. The union behind the three heads is aligned as a
-    /// pointer is, and begins with the pid.
-    pub fn sender(&self) -> i32 {
-        self.rest[if size_of::<usize>() == 8 { 1 } else { 0 }] as i32
-    }
 }
 
 /// Sets the signal mask; returns the one before. It cannot fail.
@@ -66,14 +60,15 @@ pub fn drop_until_execve(signal: i32) {
     // x86_64 delivers no signal without this flag; the handler needs no restorer.
     const SA_RESTORER: usize = if cfg!(target_arch = "x86_64") { 0x0400_0000 } else { 0 };
     // struct kernel_sigaction: handler, flags, restorer but on riscv, mask.
-    let mut action = [0usize; 5];
-    // SAFETY: the array has at least the size of the kernel's struct. The handler touches nothing
-    // but its frame, on the stack of who is interrupted.
+    let caught = [start::do_nothing as *const () as usize, SA_RESTORER, 0, 0, 0];
+    let mut before = [0usize; 5];
+    // SAFETY: the arrays have at least the size of the kernel's struct. The handler touches nothing
+    // but its frame, on the stack of who is interrupted. All signals are blocked: what comes before
+    // an ignored one is ignored again waits, and is then dropped.
     unsafe {
-        syscall!(RT_SIGACTION, signal as u32, 0, action.as_mut_ptr(), SET_BYTES);
-        if action[0] == 0 {
-            action = [start::do_nothing as *const () as usize, SA_RESTORER, 0, 0, 0];
-            syscall!(RT_SIGACTION, signal as u32, action.as_ptr(), 0, SET_BYTES);
+        syscall!(RT_SIGACTION, signal as u32, caught.as_ptr(), before.as_mut_ptr(), SET_BYTES);
+        if before[0] != 0 {
+            syscall!(RT_SIGACTION, signal as u32, before.as_ptr(), 0, SET_BYTES);
         }
     }
 }
@@ -106,12 +101,12 @@ pub fn queue(target: i32, info: &SignalInfo) -> Result<()> {
     })
 }
 
-/// Whether a signal waits to be taken.
-pub fn is_pending(signal: i32) -> bool {
+/// The signals that wait to be taken.
+pub fn pending() -> SignalSet {
     let mut set: SignalSet = 0;
     // SAFETY: the kernel writes a set of SET_BYTES bytes.
     unsafe { syscall!(RT_SIGPENDING, &raw mut set, SET_BYTES) };
-    set & only(signal) != 0
+    set
 }
 
 /// Gives our process group, and with it ourselves, what a terminal's stop signal does by
@@ -123,10 +118,5 @@ pub fn stop_own_group(signal: i32) -> bool {
     kill(0, signal).ok();
     set_mask(ALL & !only(signal));
     set_mask(ALL);
-    is_pending(SIGCONT)
-}
-
-/// Puts a signal that was taken back into our own queue.
-pub fn put_back(info: &SignalInfo) -> Result<()> {
-    queue(own_pid(), info)
+    pending() & only(SIGCONT) != 0
 }

@@ -1,6 +1,6 @@
 //! Sessions, process groups and the terminal's foreground.
 
-use super::{Result, SignalInfo, decode, decode_unit, own_pid, syscall};
+use super::{Result, decode, decode_unit, own_pid, syscall};
 
 /// setsid(2).
 pub fn start_session() -> Result<()> {
@@ -46,12 +46,6 @@ pub fn leave_terminal() -> Result<()> {
     const TIOCNOTTY: usize = 0x5422;
     // SAFETY: this request takes nothing.
     decode_unit(unsafe { syscall!(IOCTL, 0, TIOCNOTTY, 0) })
-}
-
-/// Whether a signal is one that we caused ourselves.
-pub fn is_our_own(info: &SignalInfo) -> bool {
-    const SI_USER: i32 = 0;
-    info.code == SI_USER && info.sender() == own_pid()
 }
 
 /// The foreground group of the controlling terminal, if `fd` is that.

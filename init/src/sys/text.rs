@@ -9,6 +9,8 @@ use init::word::Word;
 
 /// Room for one path, its NUL included (PATH_MAX of linux/limits.h), or for a line.
 pub type Path = MaybeUninit<[u8; 4096]>;
+/// Room for most paths.
+pub type Short = MaybeUninit<[u8; 256]>;
 /// Room for a short entry of the environment.
 pub type Entry = MaybeUninit<[u8; 32]>;
 

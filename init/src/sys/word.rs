@@ -64,6 +64,20 @@ impl<'a> Word<'a> {
         Some(self)
     }
 
+    /// How many bytes are left.
+    pub fn length(mut self) -> usize {
+        let mut length = 0;
+        while self.take() != 0 {
+            length += 1;
+        }
+        length
+    }
+
+    /// Whether it is the same as another.
+    pub fn is(self, other: Word<'_>) -> bool {
+        self.strip(other).is_some_and(|rest| rest.first() == 0)
+    }
+
     /// What is behind the first `byte` in it.
     pub fn behind(mut self, byte: u8) -> Option<Self> {
         loop {
@@ -165,6 +179,15 @@ impl<'a> List<'a> {
             self.0 = unsafe { self.0.add(1) };
         }
         word
+    }
+
+    /// How often a word is among them.
+    pub fn count(mut self, word: Word<'_>) -> usize {
+        let mut count = 0;
+        while let Some(next) = self.take() {
+            count += usize::from(next.is(word));
+        }
+        count
     }
 
     /// Changes the next word.

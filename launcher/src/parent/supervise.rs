@@ -226,7 +226,7 @@ impl Watch<'_> {
                     self.status.started(self.container.pid, namespaces, addresses);
                 }
             }
-            Report::Ended(ending) => self.ending = Some(ending),
+            Report::Ended { status } => self.ending = Some(Ending::from_wait_status(status)),
         }
         Ok(())
     }
