@@ -1,5 +1,8 @@
 //! From a stage, an object and an errno to the words a person can act on.
 
+#[cfg(test)]
+mod tests;
+
 use init::stage::Stage;
 
 use crate::child::MOUNT_POINTS;
@@ -145,6 +148,10 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
              before the chroot"
         }
         (Stage::SetUptime, Errno::EINVAL) => "the kernel lacks CONFIG_TIME_NS",
+        (Stage::SetUptime, Errno::ERANGE) => "the clocks would be negative, or too far ahead",
+        (Stage::LeaveKeyring, Errno::EDQUOT) => {
+            "the user's keys are used up: sysctl kernel.keys.maxkeys"
+        }
         (Stage::CloneDevice, Errno::ENOENT) => {
             "the container's is the host's: mount a devtmpfs on /dev, or in a chroot bind the host's"
         }
@@ -170,6 +177,10 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
         (Stage::MakeMountPoint, Errno::EACCES | Errno::EPERM | Errno::EROFS) => {
             "create it, or let the container's root write there"
         }
+        (
+            Stage::MakeMountPoint | Stage::MakeTarget | Stage::CopyInit | Stage::FillDev,
+            Errno::ENOSPC,
+        ) => "no space, or no inode, is left there (df, df -i)",
         (Stage::MakeMountPoint, Errno::ENOTDIR | Errno::ELOOP | Errno::EEXIST) => {
             "it has to be a directory"
         }
@@ -207,9 +218,27 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
         (Stage::InstallFilter, Errno::ENOSYS | Errno::EINVAL) => {
             "the kernel lacks CONFIG_SECCOMP_FILTER; --seccomp none goes without"
         }
+        (Stage::MountMqueue, Errno::ENODEV) => "the kernel lacks CONFIG_POSIX_MQUEUE",
+        (Stage::OpenTerminal, Errno::ENOSPC) => {
+            "all terminals are taken: sysctl kernel.pty.max; --no-tty needs none"
+        }
+        (Stage::RaiseLoopback, Errno::ENODEV | Errno::EAFNOSUPPORT) => {
+            "the kernel lacks CONFIG_INET; --net host needs none"
+        }
+        (Stage::SetHostname, Errno::EPERM | Errno::ENOSYS) => {
+            "an outer container's seccomp forbids it; --share uts leaves the host's"
+        }
+        (Stage::PivotRoot, Errno::EINVAL | Errno::EBUSY) => {
+            "the root is no mount point, or an initial ramfs: switch_root to a tmpfs"
+        }
+        (Stage::SetCommandGroups | Stage::SetCommandGid | Stage::SetCommandUid, Errno::EINVAL) => {
+            "the container has no such id: --userns, --uid-map"
+        }
+        (Stage::SetLabel, Errno::EINVAL) => "the security module does not know it",
         (Stage::SetLabel, Errno::ENOENT) => "no such profile is loaded",
         (Stage::MaskProc, Errno::ESTALE) => "somebody renames in the rootfs while it starts",
         (Stage::AllowPath, Errno::ENOENT) => "a rule is for what is there when the command starts",
+        (Stage::ChangeDirectory, Errno::EACCES) => "the command's user may not enter it",
         (Stage::ChangeDirectory, Errno::ENOENT) => "create it in the rootfs, or give another",
         (Stage::UnshareTime, _) => {
             "an outer container's seccomp forbids clone3 as well; --share time leaves it out"

@@ -80,7 +80,7 @@ impl fmt::Display for Error {
 }
 
 /// What an errno means wherever it comes from.
-fn general_advice(errno: Errno) -> Option<&'static str> {
+pub fn general_advice(errno: Errno) -> Option<&'static str> {
     Some(match errno {
         Errno::EMFILE => "the hard limit on open files is too low: ulimit -Hn",
         Errno::E2BIG => {
@@ -91,10 +91,27 @@ fn general_advice(errno: Errno) -> Option<&'static str> {
         Errno::ENOMEM => "there is not enough memory, or a limit on it: ulimit -v, memory.max",
         Errno::EAGAIN => "a limit on processes is reached: ulimit -u, or the cgroup's pids.max",
         Errno::ENOSPC => "a limit is reached: for mounts it is the sysctl fs.mount-max",
+        Errno::EDQUOT => "a quota is used up",
         Errno::EPERM => "an outer container's seccomp or a security module may forbid it",
+        Errno::EACCES => "permissions or a security module forbid it",
         Errno::ENOSYS => {
             "this kernel is too old for it, or an outer container's seccomp forbids it"
         }
+        Errno::EINVAL | Errno::EOPNOTSUPP => {
+            "this kernel or file system cannot do it: see launcher --check"
+        }
+        Errno::ENODEV => "the kernel lacks the file system or the module",
+        Errno::EBADF => "it is not open in the launcher",
+        Errno::ENOENT => "it has to be there",
+        Errno::ENOTDIR => "a part of the path is no directory",
+        Errno::EISDIR => "it is a directory",
+        Errno::EEXIST => "something else is there",
+        Errno::ELOOP => "symbolic links lead in a circle, or one is where none may be",
+        Errno::ENAMETOOLONG => "a path has up to 4095 bytes, a name 255",
+        Errno::EROFS => "the file system is read-only",
+        Errno::EBUSY => "something else is using it",
+        Errno::ESTALE => "somebody renames it; try again",
+        Errno::EIO => "a device or file system failed: see dmesg",
         _ => return None,
     })
 }

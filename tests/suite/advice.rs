@@ -33,6 +33,29 @@ fn component_that_cannot_be_searched_is_named() {
     );
 }
 
+#[test]
+fn component_that_leads_nowhere_is_named() {
+    let outer = Rootfs::new();
+    outer.add_file("file", "text");
+    symlink("loop", outer.inside("loop")).unwrap();
+    for (name, errno, advice) in [
+        ("file", "ENOTDIR (Not a directory)", "PART is no directory"),
+        ("none", "ENOENT (No such file or directory)", "there is no PART"),
+        (
+            "loop",
+            "ELOOP (Too many symbolic links encountered)",
+            "the link PART leads back to itself",
+        ),
+    ] {
+        let part = outer.inside(name).to_string_lossy().into_owned();
+        let advice = advice.replace("PART", &part);
+        Launch::on_path(format!("{part}/rootfs/below")).probe("exit 0").run().fails(
+            125,
+            &format!("launcher: cannot open rootfs {part}/rootfs/below: {errno}; {advice}"),
+        );
+    }
+}
+
 /// The launcher, while strace fails these system calls.
 fn with_refused(calls: &str, errno: &str) -> Output {
     let launch = Launch::new().option("--userns=single").probe("exit 0");

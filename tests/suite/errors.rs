@@ -142,7 +142,8 @@ fn command_that_is_not_there() {
         &rootfs,
         "/probe/below",
         127,
-        "cannot find command /probe/below in rootfs ROOTFS: ENOTDIR (Not a directory)",
+        "cannot find command /probe/below in rootfs ROOTFS: ENOTDIR (Not a directory); a part of \
+         the path is no directory",
     );
 }
 
@@ -200,9 +201,11 @@ fn working_directory_that_is_not_there() {
          it in the rootfs, or give another",
     );
     let launch = Launch::new().option("--workdir=/probe").probe("exit 0");
-    launch
-        .run()
-        .fails(125, "launcher: cannot change into --workdir /probe: ENOTDIR (Not a directory)");
+    launch.run().fails(
+        125,
+        "launcher: cannot change into --workdir /probe: ENOTDIR (Not a directory); a part of the path \
+         is no directory",
+    );
 }
 
 #[test]
@@ -218,7 +221,8 @@ fn descriptor_that_is_not_open() {
 fn init_that_cannot_be_used() {
     Launch::new().option("--init=/nonexistent").probe("exit 0").run().fails(
         125,
-        "launcher: cannot open --init /nonexistent: ENOENT (No such file or directory)",
+        "launcher: cannot open --init /nonexistent: ENOENT (No such file or directory); it has to be \
+         there",
     );
     let rootfs = Rootfs::new();
     rootfs.add_script("text", "no program\n");

@@ -113,7 +113,7 @@ fn status_descriptor_does_not_reach_the_command() {
 #[test]
 fn status_descriptor_that_is_not_open_is_refused() {
     let launch = Launch::new().option("--status-fd=9").probe("exit 0");
-    launch.run().fails(125, "launcher: cannot write to --status-fd 9: EBADF (Bad file number)");
+    launch.run().fails(125, "launcher: cannot write to --status-fd 9: EBADF (Bad file number); it is not open in the launcher");
 }
 
 #[test]

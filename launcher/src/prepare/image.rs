@@ -35,7 +35,8 @@ const ARCHIVES: [(usize, &[u8]); 5] =
 pub fn open(path: &CStr, can_mount: bool) -> Result<OwnedFd, Error> {
     let shown = path.to_string_lossy();
     let failed = |errno| Error::at("OpenRootfs", format_args!("open rootfs {shown}"), errno);
-    let image = file::open(At::Cwd, path, libc::O_RDONLY | libc::O_NONBLOCK).map_err(failed)?;
+    let image = file::open(At::Cwd, path, libc::O_RDONLY | libc::O_NONBLOCK)
+        .map_err(|errno| failed(errno).advise_maybe(super::rootfs::advice(path, errno)))?;
     if !file::stat_fd(image.as_fd()).map_err(failed)?.is_regular() {
         return Err(failed(Errno::ENOTDIR).advise("ROOTFS is a directory, or an image file"));
     }

@@ -315,8 +315,6 @@ fn look_up(process: &Process, rootfs: &Rootfs, ids: &IdPlan) -> Result<Account, 
 }
 
 fn borrow(number: i32) -> Result<BorrowedFd<'static>, Error> {
-    file::borrow_inherited(number).map_err(|errno| {
-        Error::at("KeepFd", format_args!("keep descriptor {number}"), errno)
-            .advise("it is not open in the launcher")
-    })
+    file::borrow_inherited(number)
+        .map_err(|errno| Error::at("KeepFd", format_args!("keep descriptor {number}"), errno))
 }

@@ -161,22 +161,29 @@ pub fn clone_advice(errno: Errno) -> Option<String> {
     )
 }
 
-fn advice(path: &CStr, errno: Errno) -> Option<String> {
+/// What can be done about a path that does not lead to a rootfs.
+pub fn advice(path: &CStr, errno: Errno) -> Option<String> {
+    let part = first_refused(path, errno)?;
     Some(match errno {
-        Errno::ENOENT => "there is no such directory; `cargo xtask rootfs` makes one to try".into(),
-        Errno::EACCES => format!("this user may not search {}", first_closed(path)?),
+        Errno::ENOENT if part == path.to_string_lossy() => {
+            "there is no such directory; `cargo xtask rootfs` makes one to try".into()
+        }
+        Errno::ENOENT => format!("there is no {part}"),
+        Errno::EACCES => format!("this user may not search {part}"),
+        Errno::ENOTDIR => format!("{part} is no directory"),
+        Errno::ELOOP => format!("the link {part} leads back to itself"),
         _ => return None,
     })
 }
 
-/// The first directory on the way that cannot be entered.
-fn first_closed(path: &CStr) -> Option<String> {
+/// The first component on the way that is answered so.
+fn first_refused(path: &CStr, errno: Errno) -> Option<String> {
     let bytes = path.to_bytes();
     let ends = bytes.iter().enumerate().filter(|&(at, &byte)| byte == b'/' && at > 0);
     ends.map(|(at, _)| at).chain([bytes.len()]).find_map(|end| {
-        // Its "." can only be looked up by who may search it.
+        // Its "." can only be looked up in a directory, and by who may search that.
         let inside = CString::new([&bytes[..end], b"/."].concat()).ok()?;
         let opened = file::open(At::Cwd, &inside, libc::O_PATH);
-        matches!(opened, Err(Errno::EACCES)).then(|| String::from_utf8_lossy(&bytes[..end]).into())
+        (opened.err() == Some(errno)).then(|| String::from_utf8_lossy(&bytes[..end]).into())
     })
 }

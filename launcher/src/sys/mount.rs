@@ -148,11 +148,11 @@ pub fn allow_exec(mount: BorrowedFd<'_>) -> Result<()> {
 }
 
 /// Whether there is a mount_setattr (Linux 5.12): it finds a size of 0 invalid before it asks
-/// who we are.
+/// who we are. Anything else than that nobody knows it, or may call it, is for the call itself to say.
 pub fn has_setattr() -> bool {
     // SAFETY: the path ends with NUL, and nothing is read from a struct of no size.
     let result = unsafe { syscall!(Sysno::mount_setattr, -1i32, c"".as_ptr(), 0, 0, 0) };
-    result == Err(Errno::EINVAL)
+    !matches!(result, Err(Errno::ENOSYS | Errno::EPERM))
 }
 
 /// f_flags of struct statfs, which on any 64-bit architecture is fifteen words
