@@ -126,6 +126,11 @@ pub fn tracing() -> Ability {
     subject::tool("strace").map(drop).ok_or("no strace on PATH".into())
 }
 
+/// nohup of coreutils.
+pub fn nohup() -> Ability {
+    subject::tool("nohup").map(drop).ok_or("no nohup on PATH".into())
+}
+
 /// unshare of util-linux or busybox.
 pub fn unshare() -> Ability {
     subject::tool("unshare").map(drop).ok_or("no unshare on PATH".into())

@@ -1,10 +1,17 @@
 //! What the command has of its caller's, and the one thing that it could have and must not: the
 //! keys of the session. See also `isolation.rs` (descriptors, capabilities) and `environment.rs`.
 
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
 use crate::ability::require;
 use crate::launch::Launch;
 use crate::mounts::modes;
 use crate::output::Output;
+use crate::pace::patience;
+use crate::person::Person;
+use crate::rootfs::{Rootfs, temporary_path};
+use crate::running::limit;
 use crate::subject;
 use crate::sys::before::Before;
 use crate::sys::keyring;
@@ -22,9 +29,40 @@ fn keys_of_the_callers_session_cannot_be_read() {
     let words = format!("try read-key {key}");
     outside(&words).run().ok().prints(&["ok"]);
     for mode in modes() {
-        let launch = Launch::new().option("--userns").arg(mode);
-        launch.probe(&words).run().ok().prints_one_of(&["EACCES", "ENOKEY"]);
+        for filter in ["--seccomp=default", "--seccomp=none"] {
+            let launch = Launch::new().option("--userns").arg(mode).option(filter);
+            launch.probe(&words).run().ok().prints_one_of(&["EACCES", "ENOKEY"]);
+        }
     }
+}
+
+/// nohup(1) itself, and then the terminal goes. Without nohup that ends the command (`terminal.rs`).
+#[test]
+fn command_of_nohup_outlives_its_terminal() {
+    require!(terminals);
+    require!(busybox);
+    require!(nohup);
+    let (rootfs, folder) = (Rootfs::new().with_shell(), temporary_path("nohup"));
+    fs::create_dir(&folder).unwrap();
+    let person = Person::new();
+    let script =
+        "echo ready; until [ -e /go ]; do /probe await 20 > /dev/null; done; echo went; exit 7";
+    let launch = Launch::on(&rootfs).directory(&folder).command(["/bin/sh", "-c", script]);
+    let mut running = person.start(launch.through_shell("exec nohup \"$@\""));
+    let output = folder.join("nohup.out");
+    let deadline = Instant::now() + limit();
+    while !fs::read_to_string(&output).is_ok_and(|text| text.contains("ready")) {
+        assert!(Instant::now() < deadline, "the command never ran");
+        thread::sleep(Duration::from_millis(1));
+    }
+    drop(person);
+    // Time to end, for whom a hangup ends.
+    thread::sleep(patience(Duration::from_millis(100)));
+    assert_eq!(running.try_wait(), None, "ended by the hangup");
+    rootfs.add_file("go", "");
+    running.finish().code(7);
+    assert_eq!(fs::read_to_string(&output).unwrap(), "ready\nwent\n");
+    fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::launch::Launch;
-use crate::pace::patience;
+use crate::pace::{Stopwatch, patience};
 use crate::rootfs::{Rootfs, temporary_path};
 use crate::sys;
 
@@ -44,19 +44,17 @@ fn is_dying(pid: i32) -> bool {
 /// Expects that after 200 ms no marked process runs, and that soon none is left at all.
 #[track_caller]
 pub fn expect_gone(mark: &str) {
-    let began = Instant::now();
+    let (began, mut watch) = (Instant::now(), Stopwatch::start());
     loop {
         let left = marked(mark);
         if left.is_empty() {
             return;
         }
         let alive = left.iter().filter(|&&pid| !is_dying(pid)).collect::<Vec<_>>();
-        let took = began.elapsed();
-        assert!(
-            took < patience(Duration::from_millis(200)) || alive.is_empty(),
-            "still there: {alive:?}"
-        );
-        assert!(took < patience(Duration::from_secs(10)), "killed, but still there: {left:?}");
+        let (took, limit) = (watch.passed(), patience(Duration::from_millis(200)));
+        assert!(took < limit || alive.is_empty(), "still there: {alive:?}");
+        let limit = patience(Duration::from_secs(10));
+        assert!(began.elapsed() < limit, "killed, but still there: {left:?}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }

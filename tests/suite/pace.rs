@@ -3,9 +3,9 @@
 //!
 //! A deadline stays one: what it guards against takes longer still.
 
-use std::env;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
 
 /// How many times slower than real hardware: told by who made the machine.
 pub fn slowness() -> u32 {
@@ -19,6 +19,38 @@ pub fn slowness() -> u32 {
 /// How long to wait here for what real hardware does in `usual`.
 pub fn patience(usual: Duration) -> Duration {
     usual * slowness()
+}
+
+/// A stopwatch for what a program does in a time that is promised. It shows the time in which the
+/// program has had its turn: where n threads for each processor want to run, it gets an n-th, and
+/// nobody runs while the whole machine stands. On a quiet machine that is the clock's.
+pub struct Stopwatch {
+    last: Instant,
+    passed: Duration,
+}
+
+impl Stopwatch {
+    pub fn start() -> Stopwatch {
+        Stopwatch { last: Instant::now(), passed: Duration::ZERO }
+    }
+
+    /// To be asked every few milliseconds.
+    pub fn passed(&mut self) -> Duration {
+        let now = Instant::now();
+        let since = (now - self.last).min(patience(Duration::from_millis(50)));
+        self.last = now;
+        self.passed += since / crowd();
+        self.passed
+    }
+}
+
+/// How many threads run or want to, for each processor.
+fn crowd() -> u32 {
+    // 0.20 0.18 0.12 3/80 11206 (proc(5)).
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let running = text.split(' ').nth(3).and_then(|word| word.split('/').next()?.parse().ok());
+    let processors = thread::available_parallelism().map_or(1, |count| count.get() as u32);
+    (running.unwrap_or(1) / processors).max(1)
 }
 
 /// How often a test does a thing that may go wrong now and then; with SUITE_LONG `long` times.

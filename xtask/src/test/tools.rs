@@ -39,6 +39,7 @@ const GUEST_TOOLS: &[(&str, &[&str])] = &[
     ("strace", &["strace", "libunwind8"]),
     ("unshare", &["util-linux"]),
     ("nsenter", &["util-linux"]),
+    ("nohup", &["coreutils"]),
 ];
 
 /// Puts all tools with their libraries into a folder of the image.
