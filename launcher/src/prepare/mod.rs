@@ -127,9 +127,6 @@ pub fn prepare<'a>(
         .map(borrow)
         .collect::<Result<_, _>>()?;
     let mut sources = Sources::list(spec.share, activation.notify_socket.as_deref());
-    if matches!(spec.network, Network::Namespace(_)) {
-        sources.sys = network::sysfs();
-    }
     let taken = if caller.can_mount { devices::take(&sources) } else { Ok(()) };
     let rootfs = Rootfs::open(&spec.rootfs, spec.read_only, &mut caller)?;
     log.step(format_args!("open rootfs {}", spec.rootfs.to_string_lossy()));
@@ -151,6 +148,10 @@ pub fn prepare<'a>(
     let candidates = command::candidates(&process.command[0], search_path, &process.workdir);
 
     let carrier = network::look(&spec.network, &caller, order)?;
+    if matches!(spec.network, Network::Namespace(_)) {
+        // Of the namespace that has just been joined.
+        sources.sys = network::sysfs();
+    }
     if caller.can_mount {
         taken.map_err(|(index, errno)| {
             let path = sources.devices[index].1.host_path.to_string_lossy();
