@@ -193,6 +193,9 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
         (Stage::MountOverlay, Errno::EPERM) => {
             "before Linux 5.11 no overlay can be mounted in a user namespace"
         }
+        (Stage::AttachMount, Errno::EPERM) => {
+            "an overlay takes Linux 5.11; or an outer container's seccomp forbids it"
+        }
         (Stage::MakeTarget, Errno::ENOTDIR) => "a directory is mounted on a directory",
         (Stage::MakeTarget, Errno::EISDIR) => "a file is mounted on a file",
         (Stage::MakeTarget, Errno::EEXIST) => "something else is there, a dangling link maybe",

@@ -39,7 +39,7 @@ pub fn look(rootfs: &CStr) -> Result<Findings, Error> {
     let mut caller = Caller::look()?;
     let rootfs = if rootfs.is_empty() { ANY_DIRECTORY } else { rootfs };
     // In the order of a start.
-    let sources = Sources::list(Shared::default(), None);
+    let sources = Sources::list(Shared::default(), None, &caller.proc);
     if caller.can_mount {
         devices::take(&sources).ok();
     }

@@ -126,6 +126,13 @@ pub fn tracing() -> Ability {
     subject::tool("strace").map(drop).ok_or("no strace on PATH".into())
 }
 
+/// Whether the kernel is older than this version.
+pub fn kernel_is_before(major: u32, minor: u32) -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = release.split('.').map(|part| part.trim().parse::<u32>().unwrap_or(0));
+    (numbers.next().unwrap(), numbers.next().unwrap()) < (major, minor)
+}
+
 /// nohup of coreutils.
 pub fn nohup() -> Ability {
     subject::tool("nohup").map(drop).ok_or("no nohup on PATH".into())
@@ -187,6 +194,9 @@ pub fn subordinate_files() -> Ability {
 
 /// Overlays, mounted in a user namespace.
 pub fn overlay() -> Ability {
+    if kernel_is_before(5, 11) {
+        return Err(format!("no overlay in a user namespace before Linux 5.11 {EXCUSE}"));
+    }
     let known = fs::read_to_string("/proc/filesystems").unwrap_or_default();
     match known.lines().any(|line| line.ends_with("\toverlay")) {
         true => Ok(()),

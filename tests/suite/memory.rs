@@ -9,18 +9,11 @@ use crate::launch::Launch;
 use crate::rootfs::Rootfs;
 use crate::subject;
 
-/// Whether the kernel is older than this version.
-fn is_before(major: u32, minor: u32) -> bool {
-    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
-    let mut numbers = release.split('.').map(|part| part.trim().parse::<u32>().unwrap_or(0));
-    (numbers.next().unwrap(), numbers.next().unwrap()) < (major, minor)
-}
-
 #[test]
 fn root_is_pivoted_from_wherever_the_kernel_allows_it() {
     let can_pivot = ability::pivot_root().is_ok();
     // From there on the initial ramfs lies on a root of the kernel's own.
-    assert!(can_pivot || is_before(7, 0));
+    assert!(can_pivot || ability::kernel_is_before(7, 0));
     let output = Launch::new().option("--verbose").probe("exit 0").run().code(0);
     assert_eq!(output.stderr.contains("us  PivotRoot\n"), can_pivot, "{output}");
 }
@@ -38,7 +31,7 @@ fn rootfs_in_memory_has_a_range_where_the_kernel_can_map_it_and_is_masked_elsewh
     };
     const SCRIPT: &str = "exec unshare -m sh -c '
         mount -t $KIND $KIND $R && cp $PROBE $R/probe && exec \"$@\"' sh \"$@\"";
-    for (kind, can_map) in [("tmpfs", !is_before(6, 3)), ("ramfs", false)] {
+    for (kind, can_map) in [("tmpfs", !ability::kernel_is_before(6, 3)), ("ramfs", false)] {
         let run = |words| launch(kind).probe(words).through_shell(SCRIPT).run().code(0);
         let map = run("show /proc/self/uid_map");
         let outside = map.stdout.split_whitespace().nth(1).unwrap().parse::<u32>().unwrap();

@@ -1,6 +1,5 @@
 //! `--net`: what it takes up, and that nothing of it is left, however the launcher ends.
 
-use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
@@ -18,9 +17,7 @@ use crate::sys::network::nf_tables;
 
 /// Linux 5.12: a table ends with the socket of who made it.
 fn tables_have_owners() -> bool {
-    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
-    let mut numbers = release.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
-    (numbers.next().unwrap(), numbers.next().unwrap()) >= (5, 12)
+    !crate::ability::kernel_is_before(5, 12)
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use crate::ability::{for_root, require};
+use crate::ability::{self, for_root, require};
 use crate::launch::Launch;
 use crate::output::Output;
 use crate::rootfs::{Rootfs, temporary_path};
@@ -152,7 +152,9 @@ fn mounts_of_every_kind() {
         ),
         ("twice", "mount --bind $R $R; mount --bind $R $R"),
     ];
-    for (what, script) in cases {
+    // The test's own overlay, which before Linux 5.11 has no user attributes and is root's.
+    let is_made = |what: &str| what != "overlay" || !ability::kernel_is_before(5, 11);
+    for (what, script) in cases.into_iter().filter(|(what, _)| is_made(what)) {
         let rootfs = Rootfs::new();
         let output = on_a_mount(&rootfs, script, "processes");
         match what {

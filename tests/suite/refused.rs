@@ -186,6 +186,28 @@ fn no_mount_is_shared_with_the_host_without_mount_setattr() {
     assert!(!output.stdout.contains("shared:") && !output.stdout.contains("master:"), "{output}");
 }
 
+/// The host's trees, and a program of the plan: by path then, or not at all.
+#[test]
+fn what_is_shared_or_executed_needs_no_mount_setattr() {
+    let launch = || {
+        let launch = Launch::new().option("--userns").arg(plain_mode());
+        launch.before(refuse(&[libc::SYS_mount_setattr], libc::ENOSYS))
+    };
+    let output = launch().option("--share=net").probe("show /proc/self/mountinfo").run().ok();
+    let fields = |line| str::split(line, ' ').skip(4).take(2).collect::<Vec<_>>();
+    let mounts = output.lines().into_iter().map(fields).collect::<Vec<_>>();
+    let sys = mounts.iter().filter(|mount| mount[0] == "/sys" || mount[0].starts_with("/sys/"));
+    let is_safe = |mount: &Vec<&str>| mount[1].starts_with("ro,nosuid,nodev,noexec");
+    let flags = sys.map(is_safe).collect::<Vec<_>>();
+    assert!(!flags.is_empty() && flags.iter().all(|is| *is), "{output}");
+    for (share, place) in [("net", "/sys/class/net"), ("ipc", "/dev/shm")] {
+        let launch = launch().option("--share").arg(share).probe(&format!("try list {place}"));
+        launch.run().ok().prints(&["ok"]);
+    }
+    let file = format!("--file={}:/run/tool:755", subject::probe().display());
+    launch().option(file).command(["/run/tool"]).run().ok().prints(&["probe"]);
+}
+
 #[test]
 fn init_runs_where_no_memfd_may_be_executed() {
     let refused = |call, errno| {

@@ -107,8 +107,8 @@ fn mount_pts(prepared: &Prepared<'_>) -> SysResult<()> {
 }
 
 fn mount_shm(sources: &Sources, dev: BorrowedFd<'_>) -> SysResult<()> {
-    if let Some(hosts) = sources.shm.as_ref().and_then(Source::clone) {
-        return mount::attach(hosts, At::Dir(dev), c"shm");
+    if let Some(hosts) = sources.shm.as_ref().filter(|hosts| hosts.is_taken()) {
+        return attach_hosts(hosts, dev, c"shm");
     }
     let options = c"mode=1777,size=65536k";
     mount::create_at(c"tmpfs", c"shm", NOSUID | NODEV | NOEXEC, options)
@@ -117,12 +117,18 @@ fn mount_shm(sources: &Sources, dev: BorrowedFd<'_>) -> SysResult<()> {
 fn mount_mqueue(prepared: &Prepared<'_>, sources: &Sources, dev: BorrowedFd<'_>) -> SysResult<()> {
     if prepared.spec.share.ipc {
         // A new mount would show the queues of a namespace that is not ours: EPERM.
-        return match sources.mqueue.as_ref().and_then(Source::clone) {
-            Some(hosts) => mount::attach(hosts, At::Dir(dev), c"mqueue"),
+        return match sources.mqueue.as_ref().filter(|hosts| hosts.is_taken()) {
+            Some(hosts) => attach_hosts(hosts, dev, c"mqueue"),
             None => Ok(()),
         };
     }
     mount::create_at(c"mqueue", c"mqueue", NOSUID | NODEV | NOEXEC, c"")
+}
+
+/// The current directory is /dev, before and afterwards.
+fn attach_hosts(hosts: &Source, dev: BorrowedFd<'_>, name: &CStr) -> SysResult<()> {
+    let onto = file::open(At::Dir(dev), name, libc::O_PATH | libc::O_DIRECTORY)?;
+    hosts.attach(onto.as_fd(), dev)
 }
 
 impl Dev {
@@ -139,12 +145,21 @@ impl Dev {
         write!(&mut name[..], "{number}\0").map_err(|_| Errno::ENAMETOOLONG)?;
         let name = CStr::from_bytes_until_nul(&name).map_err(|_| Errno::ENAMETOOLONG)?;
         let dir = self.below_pts.as_ref().ok_or(Errno::EBADF)?.as_fd();
+        // Before Linux 5.12 no mount loses its noexec but by its path: a program has a file system of
+        // its own, in there as well.
+        let apart = match mode & 0o111 {
+            0 => None,
+            _ => {
+                file::make_dir(At::Dir(dir), name, 0o755)?;
+                let apart = mount::create(c"tmpfs", [(c"mode", c"755")], NOSUID | NODEV)?;
+                mount::attach(apart.as_fd(), At::Dir(dir), name)?;
+                Some(apart)
+            }
+        };
+        let dir = apart.as_ref().map_or(dir, AsFd::as_fd);
         let file = file::create(dir, name, mode)?;
         file::write_all(file.as_fd(), content)?;
         let clone = mount::clone_tree(At::Dir(dir), name, false)?;
-        if mode & 0o111 != 0 {
-            mount::allow_exec(clone.as_fd())?;
-        }
         mount::attach(clone.as_fd(), At::Dir(onto), c"")
     }
 

@@ -7,7 +7,7 @@ use init::stage::Stage;
 
 use super::reporter::{At as _, Failure, Reporter};
 use super::root;
-use crate::prepare::{Prepared, Source};
+use crate::prepare::Prepared;
 use crate::spec::Spec;
 use crate::sys::file::{self, At};
 use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID, RDONLY};
@@ -46,9 +46,12 @@ pub fn mount_sys(
             return Ok(());
         }
     };
-    if let Some(hosts) = prepared.sources.sys.as_ref().and_then(Source::clone) {
-        match mount::attach(hosts, At::Dir(target.as_fd()), c"") {
+    if let Some(hosts) = prepared.sources.sys.as_ref().filter(|hosts| hosts.is_taken()) {
+        match hosts.attach(target.as_fd(), root) {
             Ok(()) => reporter.done(Stage::MountSys),
+            Err(Errno::ENOTRECOVERABLE) => {
+                return Err(Errno::ENOTRECOVERABLE).at(Stage::MountSys);
+            }
             Err(errno) => reporter.skipped(Stage::MountSys, errno),
         }
         return Ok(());

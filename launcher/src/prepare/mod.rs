@@ -126,7 +126,7 @@ pub fn prepare<'a>(
         .chain(spec.keep_fds.iter().copied())
         .map(borrow)
         .collect::<Result<_, _>>()?;
-    let mut sources = Sources::list(spec.share, activation.notify_socket.as_deref());
+    let mut sources = Sources::list(spec.share, activation.notify_socket.as_deref(), &caller.proc);
     let taken = if caller.can_mount { devices::take(&sources) } else { Ok(()) };
     let rootfs = Rootfs::open(&spec.rootfs, spec.read_only, &mut caller)?;
     log.step(format_args!("open rootfs {}", spec.rootfs.to_string_lossy()));

@@ -72,7 +72,8 @@ impl Rootfs {
     fn of_image(image: OwnedFd, read_only: bool, has_setattr: bool) -> SysResult<Rootfs> {
         let stat = file::stat_fd(image.as_fd())?;
         let dir = file::open(At::Dir(image.as_fd()), c".", libc::O_PATH | libc::O_DIRECTORY)?;
-        let (tree, by_path) = (OnceCell::from(image), Vec::new());
+        let by_path = if has_setattr { Vec::new() } else { vec![c".".to_owned()] };
+        let tree = OnceCell::from(image);
         Ok(Rootfs { dir, stat, tree, by_path, has_setattr, read_only, is_image: true })
     }
 

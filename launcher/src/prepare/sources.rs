@@ -46,6 +46,17 @@ pub struct Sources {
 }
 
 impl Source {
+    /// A directory, with what is mounted below it. Before Linux 5.12 it is opened already now, for its
+    /// flags to be put on by path.
+    fn of_tree(path: &CStr, flags: u64, proc: &Proc) -> Source {
+        let open = || {
+            let fd = file::open(At::Cwd, path, libc::O_PATH)?;
+            Source::of(fd, path.to_owned(), true, flags, Some(proc))
+        };
+        let opened = if mount::has_setattr() { Err(Errno::EEXIST) } else { open() };
+        opened.unwrap_or_else(|_| Source::new(path, true, flags))
+    }
+
     /// By its path, whatever is there.
     fn new(host_path: &CStr, recursive: bool, flags: u64) -> Source {
         let host_path = host_path.to_owned();
@@ -120,6 +131,10 @@ impl Source {
         self.clone.get().map(AsFd::as_fd)
     }
 
+    pub fn is_taken(&self) -> bool {
+        self.clone.get().is_some()
+    }
+
     pub fn is_dir(&self) -> bool {
         self.seen.as_ref().is_some_and(|seen| seen.stat.is_dir())
     }
@@ -128,16 +143,25 @@ impl Source {
         self.seen.as_ref().is_some_and(|seen| seen.stat.is_device())
     }
 
-    /// Attaches the clone onto an open file. The current directory is `root` afterwards.
+    /// Attaches the clone onto an open file. The current directory is `root` afterwards. What fails is
+    /// not there, or ENOTRECOVERABLE.
     pub fn attach(&self, onto: BorrowedFd<'_>, root: BorrowedFd<'_>) -> SysResult<()> {
         let clone = self.clone().ok_or(Errno::EBADF)?;
         mount::attach(clone, At::Dir(onto), c"")?;
         let by_path = self.seen.as_ref().map_or(&[][..], |seen| &seen.by_path);
         if !by_path.is_empty() {
             file::enter_dir(clone)?;
-            mount::make_private_at(c".")?;
-            by_path.iter().try_for_each(|path| mount::add_flags(path, self.flags))?;
+            let restrict = || {
+                mount::make_private_at(c".")?;
+                by_path.iter().try_for_each(|path| mount::add_flags(path, self.flags))
+            };
+            let restricted = restrict();
+            if restricted.is_err() {
+                // It would be open to changes.
+                mount::detach_here().map_err(|_| Errno::ENOTRECOVERABLE)?;
+            }
             file::enter_dir(root)?;
+            restricted?;
         }
         Ok(())
     }
@@ -145,10 +169,10 @@ impl Source {
 
 impl Sources {
     /// What this container will get, not yet taken.
-    pub fn list(share: Shared, notify_socket: Option<&CStr>) -> Sources {
+    pub fn list(share: Shared, notify_socket: Option<&CStr>, proc: &Proc) -> Sources {
         let device = |name, host_path| (name, Source::new(host_path, false, NOSUID | NOEXEC));
         let tree = |wanted: bool, path, flags| {
-            wanted.then(|| Source::new(path, true, flags | NOSUID | NODEV | NOEXEC))
+            wanted.then(|| Source::of_tree(path, flags | NOSUID | NODEV | NOEXEC, proc))
         };
         Sources {
             devices: [

@@ -142,11 +142,6 @@ pub fn set_read_only(mount: BorrowedFd<'_>, is: bool) -> Result<()> {
     set_attr(mount, 0, &MountAttr { set, clear, propagation: 0, userns_fd: 0 })
 }
 
-/// mount_setattr(2) of one mount: takes `noexec` off.
-pub fn allow_exec(mount: BorrowedFd<'_>) -> Result<()> {
-    set_attr(mount, 0, &MountAttr { set: 0, clear: attr::NOEXEC, propagation: 0, userns_fd: 0 })
-}
-
 /// Whether there is a mount_setattr (Linux 5.12): it finds a size of 0 invalid before it asks
 /// who we are. Anything else than that nobody knows it, or may call it, is for the call itself to say.
 pub fn has_setattr() -> bool {
