@@ -8,31 +8,17 @@ use std::time::{Duration, Instant};
 
 use crate::ability::{for_root, for_user, not_on_initial_ramfs, require};
 use crate::lab::{
-    HOST, HOST_V6, LOCALHOST, Lab, SERVER, SERVER_V6, ask, ask_by_udp, in_lab, ip, ip_prints,
-    set_sysctl, sysctl,
+    HOST, HOST_V6, LOCALHOST, Lab, SERVER, SERVER_V6, ask, ask_by_udp, in_lab, ip, set_sysctl,
+    sysctl,
 };
 use crate::launch::Launch;
+use crate::network_ends::{expect_nothing_left, expect_nothing_left_after_kill};
 use crate::pace::{patience, rounds};
 use crate::rootfs::Rootfs;
 use crate::running::Running;
-use crate::sys::network::nf_tables;
 
 pub fn veth() -> Launch {
     Launch::new().option("--net=veth")
-}
-
-/// Nothing of a container's is there, now or soon: after SIGKILL the kernel takes its time.
-#[track_caller]
-pub fn expect_nothing_left() {
-    let deadline = Instant::now() + patience(Duration::from_secs(5));
-    loop {
-        let (links, tables) = (ip_prints("link"), nf_tables().unwrap());
-        if !links.contains("veth-l") && !tables.contains("launcher-") {
-            return;
-        }
-        assert!(Instant::now() < deadline, "{links}\n{tables:?}");
-        thread::sleep(Duration::from_millis(5));
-    }
 }
 
 #[test]
@@ -98,7 +84,7 @@ fn published_ports_are_reached_from_everywhere() {
         assert_eq!(lab.internet(move || ask_by_udp(host, 8081)).unwrap(), SERVER);
         assert!(ask(LOCALHOST, 8081).is_err(), "only UDP is led there");
         drop(running);
-        expect_nothing_left();
+        expect_nothing_left_after_kill();
         assert!(ask(LOCALHOST, 8080).is_err());
     });
 }

@@ -3,14 +3,14 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::ability::{for_root, own_name, require};
 use crate::cgroups::expect_swept;
 use crate::lab::{HOST_V6, LOCALHOST, SERVER, SERVER_V6, ask, in_lab, ip, ip_prints};
 use crate::launch::Launch;
-use crate::network::{expect_nothing_left, serving, veth};
-use crate::pace::rounds;
+use crate::network::{serving, veth};
+use crate::pace::{patience, rounds};
 use crate::rootfs::Rootfs;
 use crate::status::status_of;
 use crate::sys::network::nf_tables;
@@ -18,6 +18,30 @@ use crate::sys::network::nf_tables;
 /// Linux 5.12: a table ends with the socket of who made it.
 fn tables_have_owners() -> bool {
     !crate::ability::kernel_is_before(5, 12)
+}
+
+/// Nothing of a container's is there, now or soon: after SIGKILL the kernel takes its time.
+#[track_caller]
+pub fn expect_nothing_left() {
+    let deadline = Instant::now() + patience(Duration::from_secs(5));
+    loop {
+        let (links, tables) = (ip_prints("link"), nf_tables().unwrap());
+        if !links.contains("veth-l") && !tables.contains("launcher-") {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{links}\n{tables:?}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The same of launchers that were killed: without owners their tables wait for the next start with a
+/// network.
+#[track_caller]
+pub fn expect_nothing_left_after_kill() {
+    if !tables_have_owners() {
+        veth().probe("exit 0").run().ok();
+    }
+    expect_nothing_left();
 }
 
 #[test]
@@ -40,11 +64,7 @@ fn nothing_is_left_of_starts_that_are_killed() {
             tables += usize::from(nf_tables().unwrap().contains("launcher-"));
         }
         println!("{rounds} kills; after {links} a link was still there, after {tables} a table");
-        if !tables_have_owners() {
-            // The next start with a network removes them.
-            launch().probe("exit 0").run().ok();
-        }
-        expect_nothing_left();
+        expect_nothing_left_after_kill();
         // And with a limit the cgroups; it may find some whose last process is not quite gone.
         expect_swept(&launchers, || Launch::on(&rootfs).option("--pids=100"));
         // The port is free, and nobody is led elsewhere.
@@ -52,6 +72,36 @@ fn nothing_is_left_of_starts_that_are_killed() {
         let answering = thread::spawn(move || drop(server.accept()));
         assert_eq!(ask(LOCALHOST, 8080).unwrap(), "");
         answering.join().unwrap();
+    });
+}
+
+/// What cannot be had is an error, and not passed over.
+#[test]
+fn addresses_that_lead_nowhere_are_refused() {
+    for_root!();
+    require!(own_networks);
+    in_lab(|_| {
+        ip("link add br0 type bridge");
+        ip("link set br0 up");
+        ip("address add 10.8.0.1/24 dev br0");
+        for (net, option, part) in [
+            ("veth", "--publish=[::1]:80:80", "[::1]:80:80/tcp does not lead to the container"),
+            ("veth", "--publish=[2001:db8::1]:80:80", "does not lead to the container"),
+            ("veth=ipv6", "--publish=[::1]:80:80", "does not lead to the container"),
+            ("bridge=br0", "--publish=127.0.0.1:80:80", "does not lead to the container"),
+            ("bridge=br0", "--container-ip=10.9.0.5", "10.9.0.5 cannot be had on that bridge"),
+            ("bridge=br0", "--container-ip=10.8.0.1", "10.8.0.1 cannot be had on that bridge"),
+            ("bridge=br0", "--host-ip=10.9.0.5", "10.9.0.5 cannot be had on that bridge"),
+            ("bridge=br0", "--container-ip=fd00::5", "fd00::5 cannot be had on that bridge"),
+        ] {
+            let launch = Launch::new().option("--net").arg(net).option(option);
+            let output = launch.probe("exit 0").run().code(125);
+            let is_one_line = output.complaints().len() == 1;
+            assert!(is_one_line && output.stderr.contains(part), "{net} {option}\n{output}");
+            expect_nothing_left();
+        }
+        let _running = serving(veth().option("--publish=0.0.0.0:8080:80"));
+        assert!(ask(LOCALHOST, 8080).is_ok(), "all of the host's");
     });
 }
 

@@ -2,11 +2,15 @@
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::ability::{for_root, require};
 use crate::lab::{HOST, ask, in_lab, ip, sysctl};
 use crate::launch::Launch;
-use crate::network::{expect_nothing_left, serving, veth};
+use crate::network::{serving, veth};
+use crate::network_ends::expect_nothing_left_after_kill;
+use crate::pace::patience;
 use crate::rootfs::Rootfs;
 
 #[test]
@@ -42,14 +46,23 @@ fn the_hosts_loopback_is_not_reached_from_inside() {
             .option("--network=10.7.1.0/24")
             .option("--publish=8082:80")
             .option("--cap-add=net_admin")
+            .option("--unmask")
             .command(["/bin/sh", "-c", SCRIPT])
             .start();
-        let (mut stream, peer) = server.accept().unwrap();
+        // It comes to us first by the way that is open, and so is ready for the other.
+        server.set_nonblocking(true).unwrap();
+        let deadline = Instant::now() + patience(Duration::from_secs(10));
+        let (mut stream, peer) = loop {
+            match server.accept() {
+                Ok(client) => break client,
+                Err(_) if Instant::now() < deadline => thread::sleep(Duration::from_millis(5)),
+                Err(error) => panic!("{error}\n{}", running.finish()),
+            }
+        };
         std::io::Write::write_all(&mut stream, peer.ip().to_string().as_bytes()).unwrap();
         drop(stream);
         let output = running.finish().code(0);
         assert_eq!(output.lines()[0], "10.7.1.2", "{output}");
-        server.set_nonblocking(true).unwrap();
         assert_eq!(server.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "{output}");
     });
 }
@@ -71,7 +84,7 @@ fn the_host_learns_no_route_from_inside() {
             assert_eq!(ends.len(), 1, "{ends:?}");
             assert_eq!(sysctl(&format!("net/ipv6/conf/{}/{setting}", ends[0])), value, "{option}");
             drop(running);
-            expect_nothing_left();
+            expect_nothing_left_after_kill();
         }
     });
 }

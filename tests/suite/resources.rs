@@ -116,9 +116,11 @@ fn memory_below_the_limit_is_the_commands_to_use() {
 #[test]
 fn memory_that_is_too_little_for_a_start_is_named() {
     require!(limits);
-    let output = Launch::new().option("--memory=64K").probe("exit 0").run();
-    let output = output.code(125);
-    assert!(output.complaints().len() == 1 && output.stderr.contains("--memory"), "{output}");
+    for size in ["0", "1", "64K"] {
+        let output = Launch::new().option("--memory").arg(size).probe("exit 0").run().code(125);
+        let names_it = output.stderr.contains("--memory");
+        assert!(output.complaints().len() == 1 && names_it, "{size}\n{output}");
+    }
 }
 
 #[test]

@@ -157,7 +157,8 @@ impl Link {
             }
         }
         for word in &args.network {
-            link.networks.push(Cidr::parse(&word.show()).map(Cidr::network).ok_or_else(|| {
+            let net = Cidr::parse(&word.show()).filter(|net| !net.address.is_multicast());
+            link.networks.push(net.map(Cidr::network).ok_or_else(|| {
                 let text = word.show();
                 Error::misuse(format!("--network {text} is no network, such as 10.1.2.0/24"))
             })?);
@@ -204,6 +205,10 @@ impl Link {
         }
         if let Some(ip) = self.host_ips.iter().find(|ip| self.container_ips.contains(ip)) {
             return Err(Error::misuse(format!("--host-ip and --container-ip are both {ip}")));
+        }
+        // RFC 8200, 5.
+        if self.wants_v6() && self.mtu.is_some_and(|mtu| mtu < 1280) {
+            return Err(Error::misuse("IPv6 needs mtu=1280 at least"));
         }
         match self.networks.iter().find(|net| net.size() < 2) {
             Some(net) => {

@@ -77,7 +77,7 @@ impl<'a> Cgroups<'a> {
         let Some(made) = self.made.last_mut() else { return Ok(()) };
         made.give_controllers(log)?;
         made.limit()?;
-        made.make_inner().map_err(failed)?;
+        made.make_inner().map_err(|errno| made.explain(failed(errno)))?;
         made.inner.as_ref().map_or(Ok(()), |inner| made.set_all(inner, true))
     }
 
@@ -232,6 +232,15 @@ impl Made<'_> {
             _ => return Error::at("SetLimit", format_args!("set {option} ({what})"), errno),
         };
         Error::at("SetLimit", format_args!("set {option} ({what})"), errno).advise(advice)
+    }
+
+    /// What it takes is counted already.
+    fn explain(&self, error: Error) -> Error {
+        let is_limited = self.branch.settings.iter().any(|set| set.option == "--memory");
+        match error.errno {
+            Some(Errno::ENOMEM) if is_limited => error.advise("--memory is too little for a start"),
+            _ => error,
+        }
     }
 
     fn make_inner(&mut self) -> SysResult<()> {

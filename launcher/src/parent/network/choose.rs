@@ -71,12 +71,12 @@ pub fn ends(link: &Link, net: Cidr) -> Option<Ends> {
 pub fn in_bridge(link: &Link, net: Cidr, gateway: IpAddr) -> Vec<Cidr> {
     /// More containers than a bridge has ports for (BR_MAX_PORTS).
     const MOST: u128 = 1024;
-    let typed = link.container_ips.iter().find(|ip| net.contains(**ip));
-    if let Some(&ip) = typed {
+    let is_free = |ip: &IpAddr| net.is_for_a_host(*ip) && *ip != gateway;
+    if let Some(&ip) = link.container_ips.iter().find(|ip| is_free(ip)) {
         return vec![Cidr::new(ip, net.prefix)];
     }
     let all = (1..net.size().min(MOST)).filter_map(|offset| net.nth(offset));
-    let free = all.filter(|&ip| net.is_for_a_host(ip) && ip != gateway);
+    let free = all.filter(is_free);
     free.map(|ip| Cidr::new(ip, net.prefix)).collect()
 }
 

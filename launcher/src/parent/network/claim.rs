@@ -82,7 +82,7 @@ fn pair_failed(errno: Errno) -> Error {
 /// The ends to try, one after the other, and whether there is a choice.
 fn candidates<'a>(spec: &'a Link, host: &'a Host) -> Result<(Candidates<'a>, bool), Error> {
     if let Some(bridge) = &host.bridge {
-        let all = on_bridge(spec, bridge);
+        let all = on_bridge(spec, bridge)?;
         let is_choice = all.len() > 1;
         return Ok((Box::new(all.into_iter()), is_choice));
     }
@@ -108,7 +108,7 @@ fn candidates<'a>(spec: &'a Link, host: &'a Host) -> Result<(Candidates<'a>, boo
 }
 
 /// On a bridge the first address decides.
-fn on_bridge(spec: &Link, bridge: &Bridge) -> Vec<Vec<Ends>> {
+fn on_bridge(spec: &Link, bridge: &Bridge) -> Result<Vec<Vec<Ends>>, Error> {
     let mut per_family = Vec::new();
     for v4 in [true, false] {
         let own = bridge.addresses.iter().find(|address| address.is_v4() == v4);
@@ -117,17 +117,27 @@ fn on_bridge(spec: &Link, bridge: &Bridge) -> Vec<Vec<Ends>> {
             continue;
         }
         let Some(net) = typed.or(own.copied()) else { continue };
-        let typed = spec.host_ips.iter().copied().find(|ip| net.contains(*ip));
+        let typed = spec.host_ips.iter().copied().find(|ip| net.is_for_a_host(*ip));
         let own = own.map(|own| own.address).filter(|ip| net.contains(*ip));
         let Some(gateway) = typed.or(own).or_else(|| net.nth(1)) else { continue };
         let ends = choose::in_bridge(spec, net, gateway).into_iter();
         per_family
             .push(ends.map(|container| Ends { host: gateway, container }).collect::<Vec<_>>());
     }
-    let Some(first) = per_family.first() else { return vec![Vec::new()] };
+    let first = || per_family.iter().filter_map(|ends| ends.first());
+    let passed_over = spec.host_ips.iter().find(|ip| !first().any(|e| e.host == **ip));
+    let other = spec.container_ips.iter().find(|ip| !first().any(|e| e.container.address == **ip));
+    if let Some(ip) = passed_over.or(other) {
+        return Err(Error::refused("ChooseNetwork", format!("{ip} cannot be had on that bridge"))
+            .advise(
+                "an address of the bridge's network or of --network is wanted, and the container's \
+                 is another than the gateway's",
+            ));
+    }
+    let Some(first) = per_family.first() else { return Ok(vec![Vec::new()]) };
     let count = first.len();
     let at = |index: usize| {
         per_family.iter().filter_map(move |ends| ends.get(index).or(ends.last()).copied())
     };
-    (0..count).map(|index| at(index).collect()).collect()
+    Ok((0..count).map(|index| at(index).collect()).collect())
 }

@@ -6,21 +6,18 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use super::choose::Ends;
 use super::claim::claim;
 use super::host::{Host, find};
-use super::nat::{self, Reach};
+use super::nat::Reach;
 use super::publish::reserve;
-use super::sysctl;
+use super::{sysctl, table};
 use crate::error::Error;
 use crate::log::Log;
 use crate::netlink::Socket;
 use crate::prepare::Proc;
-use crate::spec::network::{Cidr, HOST_END, Link};
-use crate::sys::{Errno, Result as SysResult, process};
+use crate::spec::network::{Cidr, Link};
+use crate::sys::{Result as SysResult, process};
 
 /// What the container calls its end.
 pub const INSIDE: &CStr = c"eth0";
-
-/// What tables of ours are called; the rest is that of the host end's name.
-const TABLE: &str = "launcher-";
 
 /// The host's side of it. It goes when this is dropped.
 pub struct Attached {
@@ -88,11 +85,7 @@ pub fn attach(spec: &Link, proc: &Proc, number: i32, log: &mut Log) -> Result<At
             addresses: &addresses,
             publish: &spec.publish,
         };
-        made.make_table(&name, &reach)?;
-        // Only now: the table guards the way back.
-        if reach.leads_from_loopback() {
-            sysctl::set_of_interface(proc, "ipv4", &name, "route_localnet", "1")?;
-        }
+        made.lead(&name, &reach, proc)?;
         sysctl::forward(proc, addresses.iter().any(|a| a.is_v4()), wants_v6, log)?;
         log.step("nf_tables");
     } else if !spec.publish.is_empty() {
@@ -117,46 +110,21 @@ impl Attached {
         Ok(())
     }
 
-    fn make_table(&mut self, name: &CStr, reach: &Reach<'_>) -> Result<(), Error> {
-        let name = name.to_bytes().strip_prefix(HOST_END.to_bytes()).unwrap_or_default();
-        let name = format!("{TABLE}{}", String::from_utf8_lossy(name));
-        let mut make = || {
-            let mut socket = Socket::for_filters()?;
-            // Linux 5.10 knows no owners (EINVAL).
-            match socket.create_table(nat::table(&name, reach), true) {
-                Err(Errno::EINVAL | Errno::EOPNOTSUPP) => {
-                    remove_stale(&mut socket, &mut self.routes)?;
-                    // The claim of the address is ours, so a table of that name is nobody's.
-                    socket.delete_table(&name)?;
-                    socket.create_table(nat::table(&name, reach), false)?;
-                }
-                other => other?,
-            }
-            Ok(socket)
-        };
-        let made = make().map_err(|errno| {
-            Error::at("CreateTable", format_args!("create the nf_tables table {name}"), errno)
-                .advise(
-                    "the kernel needs CONFIG_NF_TABLES with INET, and nft_chain_nat, nft_masq, \
-                     nft_nat, nft_ct and nft_fib_inet, built in or as modules (modprobe)",
-                )
-        })?;
-        self.table = Some((made, name));
+    /// The ways out and in.
+    fn lead(&mut self, name: &CStr, reach: &Reach<'_>, proc: &Proc) -> Result<(), Error> {
+        if let Some(publish) = reach.leads_nowhere() {
+            let text = format!("--publish {publish} does not lead to the container");
+            return Err(Error::refused("Publish", text).advise(
+                "it has no address of that family (ipv6), or the host's loopback is no way in",
+            ));
+        }
+        self.table = Some(table::create(name, reach, &mut self.routes)?);
+        // Only now: the table guards the way back.
+        if reach.leads_from_loopback() {
+            sysctl::set_of_interface(proc, "ipv4", name, "route_localnet", "1")?;
+        }
         Ok(())
     }
-}
-
-/// Tables whose launcher was killed before Linux 5.12: their host end is gone.
-fn remove_stale(filters: &mut Socket, routes: &mut Socket) -> SysResult<()> {
-    let names = routes.interface_names()?;
-    for table in filters.table_names()? {
-        let Some(rest) = table.strip_prefix(TABLE) else { continue };
-        let end = format!("{}{rest}", HOST_END.to_string_lossy());
-        if !names.iter().any(|(_, name)| name.to_bytes() == end.as_bytes()) {
-            filters.delete_table(&table)?;
-        }
-    }
-    Ok(())
 }
 
 /// The container's end: addresses, the way out, and how much goes out.

@@ -13,6 +13,7 @@ mod nat;
 mod pasta;
 mod publish;
 mod sysctl;
+mod table;
 pub mod trial;
 
 use crate::error::Error;

@@ -48,14 +48,25 @@ impl Reach<'_> {
         !self.is_bridge && !self.publish.is_empty() && self.addresses.iter().any(|a| a.is_v4())
     }
 
+    /// One that is to be led here from an address that cannot.
+    pub fn leads_nowhere(&self) -> Option<&Publish> {
+        self.publish.iter().find(|publish| {
+            publish.address.is_some_and(|at| {
+                let has_family = self.addresses.iter().any(|a| a.is_v4() == at.is_ipv4());
+                // There is no route_localnet of IPv6.
+                !has_family || at.is_loopback() && (at.is_ipv6() || self.is_bridge)
+            })
+        })
+    }
+
     fn publishing(&self) -> Vec<Rule> {
         let mut rules = Vec::new();
         for publish in self.publish {
             for inside in self.addresses {
                 let rule = match publish.address {
                     Some(at) if at.is_ipv4() != inside.is_v4() => continue,
-                    Some(at) => Rule::new().goes_to(Cidr::host(at)),
-                    None => Rule::new().has_family_of(*inside).goes_to_this_machine(),
+                    Some(at) if !at.is_unspecified() => Rule::new().goes_to(Cidr::host(at)),
+                    _ => Rule::new().has_family_of(*inside).goes_to_this_machine(),
                 };
                 let rule = rule.goes_to_port(publish.protocol, publish.host_port);
                 rules.push(rule.lead_to(inside.address, publish.port));
