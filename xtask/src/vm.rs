@@ -6,7 +6,7 @@
 pub mod accelerator;
 pub mod image;
 pub mod kernel;
-mod libraries;
+pub mod libraries;
 pub mod machine;
 pub mod module;
 mod newc;

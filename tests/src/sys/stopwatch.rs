@@ -2,8 +2,10 @@
 
 #![allow(unsafe_code)]
 
+use std::fs::File;
 use std::io;
 use std::mem;
+use std::os::fd::AsRawFd;
 
 /// What a process and those of its children that it reaped have used.
 pub struct End {
@@ -47,4 +49,27 @@ pub fn wait(pid: u32) -> io::Result<End> {
             false => 128 + libc::WTERMSIG(status),
         },
     })
+}
+
+/// How long the machine's processors have been busy since it was started, in nanoseconds: the first
+/// line of /proc/stat, in hundredths of a second: user, nice, system, idle, iowait, irq, softirq.
+pub fn busy() -> io::Result<u64> {
+    let text = std::fs::read_to_string("/proc/stat")?;
+    let numbers = text.lines().next().unwrap_or_default().split_whitespace().skip(1);
+    let numbers = numbers.filter_map(|word| word.parse().ok()).collect::<Vec<u64>>();
+    let busy = [0, 1, 2, 5, 6].iter().filter_map(|&at| numbers.get(at)).sum::<u64>();
+    Ok(busy * 10_000_000)
+}
+
+/// Makes a pid namespace for the next child, which only a process can that has made none: so back
+/// to our own first (pid_namespaces(7)).
+pub fn next_child_is_pid1() -> io::Result<()> {
+    let own = File::open("/proc/self/ns/pid")?;
+    // SAFETY: takes no memory.
+    match unsafe {
+        libc::setns(own.as_raw_fd(), libc::CLONE_NEWPID) | libc::unshare(libc::CLONE_NEWPID)
+    } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }

@@ -1,11 +1,14 @@
-//! Whether the machine has other things to do: a measurement is quiet only if it had none.
+//! Which machine it is, and whether it has other things to do: a measurement is quiet only if it had
+//! none.
 
 use std::fmt;
 use std::path::Path;
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use crate::failure::{At, Error};
+use crate::program;
 
 /// How much of the machine's processors was in use for a second, in percent.
 pub struct Load(u64);
@@ -27,6 +30,28 @@ impl fmt::Display for Load {
             ..=5 => f.write_str("idle"),
             percent => write!(f, "BUSY ({percent} %)"),
         }
+    }
+}
+
+/// Where and when a measurement was made.
+pub struct Machine(String);
+
+impl Machine {
+    pub fn look() -> Result<Machine, Error> {
+        let path = Path::new("/proc/sys/kernel/osrelease");
+        let kernel = std::fs::read_to_string(path).at("read", path)?;
+        let processors = thread::available_parallelism().map_or(0, usize::from);
+        let date = program::read(Command::new("date").arg("+%F"))?;
+        let date = String::from_utf8_lossy(&date);
+        let arch = std::env::consts::ARCH;
+        let (kernel, date) = (kernel.trim(), date.trim());
+        Ok(Machine(format!("Linux {kernel}, {arch}, {processors} processors, {date}")))
+    }
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

@@ -1,124 +1,238 @@
-//! What is measured: the programs, where they lie, and the command line of each contender.
+//! What is measured, in a folder that everybody can enter, and who runs it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
+use super::bundle;
+use super::contender::Contender;
 use super::tiny;
 use crate::build;
+use crate::debian;
 use crate::failure::{At, Error};
-use crate::host::set_mode;
+use crate::host::{change_owner, ids, set_mode, symlink};
 use crate::program;
 use crate::test::stage::Stage;
-use crate::test::tools;
+use crate::test::{ordinary, tools};
 
-/// A command line under a name.
-pub struct Contender {
-    pub name: &'static str,
-    pub words: Vec<String>,
+/// Who starts the containers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    Root,
+    User,
 }
 
-/// Everything that runs, in a folder that everybody can enter.
+impl Who {
+    /// For the name of a table.
+    pub fn words(self) -> &'static str {
+        match self {
+            Who::Root => "as root",
+            Who::User => "as a user",
+        }
+    }
+}
+
+/// What runs inside: a program that says when it was reached, or one that stays, too.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Inside {
+    Stamp,
+    Hold,
+}
+
+impl Inside {
+    pub fn path(self) -> &'static str {
+        match self {
+            Inside::Stamp => "/bin/stamp",
+            Inside::Hold => "/bin/hold",
+        }
+    }
+}
+
+/// Everything that runs.
 pub struct Bench {
+    /// Ours, for the plans of what is to be run.
     pub folder: PathBuf,
-    pub tools: PathBuf,
-    pub stopwatch: PathBuf,
     /// Where everybody may write.
     pub traces: PathBuf,
-    launcher: PathBuf,
-    init: PathBuf,
+    pub stopwatch: PathBuf,
+    pub crowd: PathBuf,
+    pub steps: PathBuf,
+    pub launcher: PathBuf,
+    pub init: PathBuf,
     floor: PathBuf,
+    /// An empty folder.
+    mounts: PathBuf,
     rootfs: PathBuf,
+    /// Of each who can be.
+    homes: Vec<(Who, PathBuf)>,
+    tools: PathBuf,
+    /// For the user's copy of /etc, if we are root.
+    etc: Option<PathBuf>,
 }
-
-/// What the contenders run inside.
-pub const COMMAND: &str = "/bin/stamp";
 
 impl Bench {
-    /// Builds and copies it.
+    /// Builds and copies it. LAUNCHER and INIT in the environment replace what would be built.
     pub fn on_stage(stage: &Stage) -> Result<Bench, Error> {
-        let folder = stage.make_folder("bench")?;
+        let given = |name: &str, build: fn() -> Result<PathBuf, Error>| {
+            std::env::var_os(name).map_or_else(build, |path| Ok(path.into()))
+        };
         let traces = stage.make_folder("traces")?;
         set_mode(&traces, 0o1777)?;
-        let rootfs = stage.make_folder("bench-rootfs")?;
-        for name in ["bin", "dev", "etc", "proc", "sys", "tmp", "run"] {
-            stage.make_folder(&format!("bench-rootfs/{name}"))?;
+        let mut homes = Vec::new();
+        if stage.is_root() {
+            homes.push((Who::Root, stage.make_stay("root", None)?.home));
         }
-        let command = rootfs.join(&COMMAND[1..]);
-        fs::write(&command, tiny::stamp()?).at("write", &command)?;
-        set_mode(&command, 0o755)?;
-        let passwd = rootfs.join("etc/passwd");
-        fs::write(&passwd, "root:x:0:0:root:/root:/bin/sh\n").at("write", &passwd)?;
-        Ok(Bench {
-            launcher: stage.add_executable("launcher", &build::launcher()?)?,
-            init: stage.add_executable("init", &build::init()?)?,
+        let owner = stage.is_root().then_some(ordinary::UID);
+        homes.push((Who::User, stage.make_stay("user", owner)?.home));
+        let bench = Bench {
+            launcher: stage.add_executable("launcher", &given("LAUNCHER", build::launcher)?)?,
+            init: stage.add_executable("init", &given("INIT", build::init)?)?,
             floor: stage.add_executable("floor", &build::of_tests("floor")?)?,
             stopwatch: stage.add_executable("stopwatch", &build::of_tests("stopwatch")?)?,
+            crowd: stage.add_executable("crowd", &build::of_tests("crowd")?)?,
+            steps: stage.add_executable("steps", &build::of_tests("steps")?)?,
             tools: tools::collect(stage)?,
-            rootfs,
-            folder,
+            folder: stage.make_folder("bench")?,
+            mounts: stage.make_folder("mounts")?,
+            etc: stage.is_root().then(|| stage.make_folder("etc")).transpose()?,
+            rootfs: make_rootfs(stage)?,
             traces,
-        })
+            homes,
+        };
+        if program::find("tini-static").is_none()
+            && let Ok(unpacked) = debian::unpacked("tini")
+        {
+            let place = bench.tools.join("tini-static");
+            symlink(unpacked.join("usr/bin/tini-static"), &place).at("create", &place)?;
+        }
+        bench.make_bundles()?;
+        Ok(bench)
     }
 
-    /// Those of root's table, the floor first.
-    pub fn of_root(&self) -> Vec<Contender> {
-        let mut all = vec![
-            self.floor(),
-            self.launcher("launcher", &[]),
-            self.launcher("launcher --seccomp none", &["--seccomp", "none"]),
+    /// Root, if we are that, and a user.
+    pub fn everybody(&self) -> impl Iterator<Item = Who> {
+        self.homes.iter().map(|(who, _)| *who)
+    }
+
+    pub fn is_root(&self) -> bool {
+        self.everybody().any(|who| who == Who::Root)
+    }
+
+    /// A command that runs as them; arguments added to it are the program's.
+    pub fn runner(&self, who: Who, program: &Path) -> Command {
+        let mut command = match &self.etc {
+            Some(etc) if who == Who::User => {
+                ordinary::become_tester(etc, &self.tools.join("setpriv"), program)
+            }
+            _ => Command::new(program),
+        };
+        let home = self.home(who);
+        command.env("PATH", tools::path(&self.tools));
+        command.env("HOME", home).env("XDG_RUNTIME_DIR", home).env("TMPDIR", home.join("tmp"));
+        command.env_remove("DBUS_SESSION_BUS_ADDRESS");
+        command
+    }
+
+    /// The command, in a mount namespace with so many mounts more. For root only.
+    pub fn beside_mounts(&self, count: u32, command: &Command) -> Command {
+        let mut crowd = Command::new(&self.crowd);
+        crowd.arg("mounts").arg(count.to_string()).arg(&self.mounts);
+        crowd.arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => crowd.env(name, value),
+                None => crowd.env_remove(name),
+            };
+        }
+        crowd
+    }
+
+    /// The program that a word of a command line names, links followed.
+    pub fn find(&self, name: &str) -> Option<PathBuf> {
+        let tool = self.tools.join(name).canonicalize().ok();
+        tool.or_else(|| program::find(name)?.canonicalize().ok())
+    }
+
+    /// The command line, if they can run it and it is there.
+    pub fn line(&self, who: Who, of: &Contender, inside: Inside) -> Option<Vec<String>> {
+        let line = of.line(who)?;
+        let home = self.home(who);
+        let places = [
+            ("ROOTFS", &self.rootfs),
+            ("LAUNCHER", &self.launcher),
+            ("INIT", &self.init),
+            ("FLOOR", &self.floor),
+            ("BUNDLE", &home.join(bundle_name(inside))),
+            ("STATE", &home.join("state")),
         ];
-        all.extend(self.bwrap());
-        all
+        let host_command = self.rootfs.join(&inside.path()[1..]);
+        let mut words = line.split_whitespace().map(|word| {
+            let word = word.replace("HOSTCOMMAND", &host_command.to_string_lossy());
+            let word = word.replace("COMMAND", inside.path());
+            places
+                .iter()
+                .fold(word, |word, (name, path)| word.replace(name, &path.to_string_lossy()))
+        });
+        let first = words.next()?;
+        let first = match of.programs {
+            [] => first,
+            _ => self.find(&first)?.to_string_lossy().into_owned(),
+        };
+        Some(std::iter::once(first).chain(words).collect())
     }
 
-    /// Those of an ordinary user's.
-    pub fn of_user(&self) -> Vec<Contender> {
-        let single = ["--userns", "single"];
-        let mut all = vec![
-            self.floor(),
-            self.launcher("launcher --userns single", &single),
-            self.launcher(
-                "launcher --userns single --seccomp none",
-                &[&single[..], &["--seccomp", "none"]].concat(),
-            ),
-            self.launcher("launcher (newuidmap)", &["--userns", "subid"]),
-        ];
-        all.extend(self.bwrap());
-        all
+    fn home(&self, who: Who) -> &Path {
+        let home = self.homes.iter().find(|(owner, _)| *owner == who);
+        home.map_or(&self.folder, |(_, home)| home)
     }
 
-    fn floor(&self) -> Contender {
-        let words = [shown(&self.floor), shown(&self.rootfs), shown(&self.init), COMMAND.into()];
-        Contender { name: "floor", words: words.into() }
-    }
-
-    fn launcher(&self, name: &'static str, options: &[&str]) -> Contender {
-        let mut words = vec![shown(&self.launcher)];
-        words.extend(options.iter().map(|word| word.to_string()));
-        words.extend([shown(&self.rootfs), COMMAND.into()]);
-        Contender { name, words }
-    }
-
-    fn bwrap(&self) -> Option<Contender> {
-        let bwrap = self.tools.join("bwrap").canonicalize().ok()?;
-        let options = "--unshare-all --unshare-user --as-pid-1 --die-with-parent --new-session --proc /proc --dev /dev";
-        let mut words = vec![shown(&bwrap), "--bind".into(), shown(&self.rootfs), "/".into()];
-        words.extend(options.split(' ').map(str::to_string));
-        words.push(COMMAND.into());
-        Some(Contender { name: "bwrap", words })
+    fn make_bundles(&self) -> Result<(), Error> {
+        for (who, home) in &self.homes {
+            let map = match who {
+                Who::Root => (524_288, 65_536),
+                Who::User if self.etc.is_some() => (ordinary::UID, 1),
+                Who::User => (ids()?.0, 1),
+            };
+            for inside in [Inside::Stamp, Inside::Hold] {
+                let folder = home.join(bundle_name(inside));
+                fs::create_dir(&folder).at("create", &folder)?;
+                let config = bundle::config(&self.rootfs, inside.path(), map);
+                let path = folder.join("config.json");
+                fs::write(&path, config.to_string()).at("write", &path)?;
+            }
+            let state = home.join("state");
+            fs::create_dir(&state).at("create", &state)?;
+            if *who == Who::User && self.etc.is_some() {
+                let owner = Some(ordinary::UID);
+                change_owner(&state, owner, owner).at("give away", &state)?;
+            }
+        }
+        Ok(())
     }
 }
 
-fn shown(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
+fn bundle_name(inside: Inside) -> &'static str {
+    match inside {
+        Inside::Stamp => "bundle-stamp",
+        Inside::Hold => "bundle-hold",
+    }
 }
 
-/// As the stopwatch reads it.
-pub fn plan(contenders: &[Contender]) -> String {
-    contenders.iter().map(|contender| contender.words.join("\n") + "\n\n").collect()
-}
-
-/// Whether strace is there to count with.
-pub fn has_strace() -> bool {
-    program::find("strace").is_some()
+fn make_rootfs(stage: &Stage) -> Result<PathBuf, Error> {
+    let rootfs = stage.make_folder("bench-rootfs")?;
+    for name in ["bin", "dev", "etc", "mnt", "proc", "root", "run", "sys", "tmp", "usr", "var"] {
+        stage.make_folder(&format!("bench-rootfs/{name}"))?;
+    }
+    let programs = [(Inside::Stamp, tiny::stamp()?), (Inside::Hold, tiny::hold()?)];
+    for (inside, program) in programs {
+        let path = rootfs.join(&inside.path()[1..]);
+        fs::write(&path, program).at("write", &path)?;
+        set_mode(&path, 0o755)?;
+    }
+    for (name, text) in [("passwd", "root:x:0:0:root:/root:/bin/sh\n"), ("os-release", "ID=none\n")]
+    {
+        let path = rootfs.join("etc").join(name);
+        fs::write(&path, text).at("write", &path)?;
+    }
+    Ok(rootfs)
 }

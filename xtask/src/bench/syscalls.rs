@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
-use super::subject::{COMMAND, Contender, has_strace};
+use super::field::{Field, Runner, Way};
+use super::subject::{Bench, Inside};
 use crate::failure::{At, Error};
 use crate::program;
 
@@ -17,37 +17,54 @@ pub struct Calls {
     pub whole: usize,
 }
 
-/// Runs it once under `strace`; None where there is none, and for a setuid program of an ordinary
-/// user's, which is not that while it is traced.
+/// Runs it once under `strace`; None where there is none, and for what does not run under it, such
+/// as a setuid program of an ordinary user's.
 pub fn count(
-    mut strace: Command,
-    folder: &Path,
-    contender: &Contender,
+    bench: &Bench,
+    field: &Field<'_>,
+    runner: &Runner<'_>,
 ) -> Result<Option<Calls>, Error> {
-    if !has_strace() {
-        return Ok(None);
+    let mut strace = bench.runner(field.way.who(), Path::new("strace"));
+    let trace = bench.traces.join("trace");
+    strace.args(["-f", "-qq", "-o"]).arg(&trace);
+    if field.way == Way::Pid1 {
+        strace.args(["unshare", "--pid", "--fork", "--"]);
     }
-    let trace = folder.join("trace");
-    strace.args(["-f", "-qq", "-o"]).arg(&trace).args(&contender.words);
-    if !program::succeeds(&mut strace) {
-        return Ok(None);
+    strace.args(runner.words.iter().map(|word| word.replace("{}", "traced")));
+    let succeeded = program::find("strace").is_some() && program::succeeds(&mut strace);
+    let text = fs::read(&trace).unwrap_or_default();
+    if trace.exists() {
+        fs::remove_file(&trace).at("remove", &trace)?;
     }
-    let text = fs::read(&trace).at("read", &trace)?;
-    fs::remove_file(&trace).at("remove", &trace)?;
-    Ok(Some(parse(&String::from_utf8_lossy(&text))))
+    let text = String::from_utf8_lossy(&text);
+    let calls = match field.way {
+        Way::Container(_) => parse(&text),
+        Way::Pid1 => parse(&without_first(&text)),
+    };
+    // One that executes the command by a descriptor does not say when.
+    Ok(Some(calls).filter(|calls| succeeded && calls.to_command > 0))
+}
+
+/// Leaves out the calls of the first process, and of the next those before its execve.
+fn without_first(text: &str) -> String {
+    let pid = |line: &str| line.split(' ').next().unwrap_or_default().to_string();
+    let first = text.lines().next().map(pid);
+    let others = text.lines().filter(|line| Some(pid(line)) != first);
+    others.skip_while(|line| !line.contains("execve(")).map(|line| format!("{line}\n")).collect()
 }
 
 /// A line for each call, behind a pid; an interrupted one goes on in another.
 fn parse(text: &str) -> Calls {
     let mut calls = Calls::default();
-    let executed = format!("execve(\"{COMMAND}\"");
+    let inside = Inside::Stamp.path();
     for line in text.lines() {
         let call = line.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start();
         if !call.starts_with(|c: char| c.is_ascii_lowercase()) {
             continue;
         }
         calls.whole += 1;
-        if call.starts_with(&executed) {
+        // By its name in the rootfs, or on the host.
+        if call.starts_with("execve(\"") && call.contains(&format!("{inside}\", [")) {
             calls.to_command = calls.whole;
         }
     }

@@ -1,76 +1,130 @@
-//! The figures as a table.
+//! Figures as a table: rows, columns, and what has to be said beside them. Pure.
 
-use super::sample::{Sample, quantile, ratios};
-use super::subject::Contender;
-use super::syscalls::Calls;
+use serde_json::{Map, Value, json};
 
-/// What is said of one contender.
-pub struct Row {
-    name: &'static str,
-    line: String,
-    /// Median time of a whole run, microseconds.
-    whole: f64,
-    /// The run's time over the floor's, paired: a tenth lies below, the median, a tenth above.
-    ratio: [f64; 3],
-    /// Of the time to the command's first instruction, and from there on.
-    before: f64,
-    after: f64,
-    cpu: f64,
-    faults: f64,
-    resident: f64,
-    calls: Option<Calls>,
-    failed: usize,
+/// How much worse than recorded a figure may be before `--check` calls it a regression.
+#[derive(Clone, Copy)]
+pub enum Slack {
+    /// It depends on the machine, and is not compared.
+    Any,
+    /// A ratio: by this share of it.
+    Share(f64),
+    /// A count: by so many.
+    Count(f64),
 }
 
-impl Row {
-    pub fn new(
-        contender: &Contender,
-        runs: &[Sample],
-        floor: &[Sample],
-        calls: Option<Calls>,
-    ) -> Row {
-        let of = |what: fn(&Sample) -> f64| quantile(runs.iter().map(what).collect(), 0.5);
-        let whole = ratios(runs, floor, |run| Some(run.whole));
-        Row {
-            name: contender.name,
-            line: contender.words.join(" "),
-            whole: of(|run| run.whole),
-            ratio: [0.1, 0.5, 0.9].map(|share| quantile(whole.clone(), share)),
-            before: quantile(ratios(runs, floor, |run| run.to_command), 0.5),
-            after: quantile(ratios(runs, floor, Sample::after_command), 0.5),
-            cpu: quantile(ratios(runs, floor, |run| Some(run.cpu)), 0.5),
-            faults: of(|run| run.faults),
-            resident: of(|run| run.resident),
-            calls,
-            failed: runs.iter().filter(|run| run.code != 0).count(),
+/// A figure that each row has. The less, the better.
+pub struct Column {
+    pub name: &'static str,
+    pub decimals: usize,
+    pub slack: Slack,
+}
+
+impl Column {
+    pub const fn new(name: &'static str, decimals: usize, slack: Slack) -> Column {
+        Column { name, decimals, slack }
+    }
+}
+
+pub struct Table {
+    pub name: String,
+    pub columns: &'static [Column],
+    /// A name, and a value for each column; None where there is none.
+    pub rows: Vec<(String, Vec<Option<f64>>)>,
+    pub notes: Vec<String>,
+}
+
+impl Table {
+    pub fn new(name: impl Into<String>, columns: &'static [Column]) -> Table {
+        Table { name: name.into(), columns, rows: Vec::new(), notes: Vec::new() }
+    }
+
+    /// NaN is no value.
+    pub fn push(&mut self, row: impl Into<String>, values: Vec<f64>) {
+        let values = values.into_iter().map(|value| value.is_finite().then_some(value));
+        self.rows.push((row.into(), values.collect()));
+    }
+
+    pub fn value(&self, row: &str, column: &str) -> Option<f64> {
+        let at = self.columns.iter().position(|one| one.name == column)?;
+        let (_, values) = self.rows.iter().find(|(name, _)| name == row)?;
+        values.get(at).copied().flatten()
+    }
+
+    /// As Markdown, which is also easy to read as it is.
+    pub fn markdown(&self) -> String {
+        let head = std::iter::once(self.name.clone());
+        let head = head.chain(self.columns.iter().map(|column| column.name.to_string())).collect();
+        let body = self.rows.iter().map(|(name, values)| {
+            let cells = self.columns.iter().zip(values).map(|(column, value)| match value {
+                Some(value) => format!("{value:.*}", column.decimals),
+                None => "-".to_string(),
+            });
+            std::iter::once(name.clone()).chain(cells).collect::<Vec<_>>()
+        });
+        let lines = std::iter::once(head).chain(body).collect::<Vec<_>>();
+        let width = |at: usize| lines.iter().map(|line| line[at].chars().count()).max();
+        let widths = (0..=self.columns.len()).map(|at| width(at).unwrap_or(0)).collect::<Vec<_>>();
+        let mut text = String::new();
+        for (index, line) in lines.iter().enumerate() {
+            text += &format!("| {:<1$} |", line[0], widths[0]);
+            for (cell, width) in line.iter().zip(&widths).skip(1) {
+                text += &format!(" {cell:>width$} |");
+            }
+            text.push('\n');
+            if index == 0 {
+                text += &format!("|{}|", "-".repeat(widths[0] + 2));
+                widths[1..]
+                    .iter()
+                    .for_each(|width| text += &format!("{}:|", "-".repeat(width + 1)));
+                text.push('\n');
+            }
         }
+        self.notes.iter().for_each(|note| text += &format!("\n{note}"));
+        if self.notes.is_empty() { text } else { text + "\n" }
+    }
+
+    pub fn json(&self) -> Value {
+        let row = |(name, values): &(String, Vec<Option<f64>>)| {
+            let values = self.columns.iter().zip(values);
+            let values = values.filter_map(|(column, value)| Some((column, (*value)?)));
+            let values = values.map(|(column, value)| (column.name.to_string(), json!(value)));
+            (name.clone(), Value::Object(values.collect()))
+        };
+        let rows = self.rows.iter().map(row).collect::<Map<_, _>>();
+        json!({ "rows": rows, "notes": self.notes })
     }
 }
 
-/// As text. `×` is the median ratio to the floor in the same round.
-pub fn show(who: &str, rows: &[Row]) -> String {
-    let mut text = format!(
-        "\n{who:<40} {:>8} {:>6} {:>13} {:>8} {:>6} {:>6} {:>7} {:>8} {:>10}\n",
-        "us", "x", "x p10..p90", "x start", "x end", "x cpu", "faults", "rss KiB", "syscalls"
-    );
-    for row in rows {
-        let [low, middle, high] = row.ratio;
-        let calls = row.calls.map_or("-".into(), |c| format!("{}/{}", c.to_command, c.whole));
-        let failed = if row.failed > 0 { format!("  {} FAILED", row.failed) } else { "".into() };
-        text += &format!(
-            "{:<40} {:>8.0} {middle:>6.2} {:>13} {:>8.2} {:>6.2} {:>6.2} {:>7.0} {:>8.0} {calls:>10}{failed}\n",
-            row.name,
-            row.whole,
-            format!("{low:.2}..{high:.2}"),
-            row.before,
-            row.after,
-            row.cpu,
-            row.faults,
-            row.resident,
-        );
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COLUMNS: &[Column] =
+        &[Column::new("x", 2, Slack::Share(0.1)), Column::new("calls", 0, Slack::Count(3.0))];
+
+    fn table() -> Table {
+        let mut table = Table::new("start", COLUMNS);
+        table.push("floor", vec![1.0, 102.0]);
+        table.push("other", vec![2.345, f64::NAN]);
+        table.notes.push("other: not counted".into());
+        table
     }
-    for row in rows {
-        text += &format!("  {}: {}\n", row.name, row.line);
+
+    #[test]
+    fn table_is_markdown() {
+        let expected = "| start |    x | calls |\n\
+            |-------|-----:|------:|\n\
+            | floor | 1.00 |   102 |\n\
+            | other | 2.35 |     - |\n\
+            \nother: not counted\n";
+        assert_eq!(table().markdown(), expected);
     }
-    text
+
+    #[test]
+    fn values_are_found_and_those_that_are_not_there_left_out() {
+        assert_eq!(table().value("other", "x"), Some(2.345));
+        assert_eq!(table().value("other", "calls"), None);
+        assert_eq!(table().json()["rows"]["other"], json!({ "x": 2.345 }));
+    }
 }
