@@ -6,6 +6,7 @@
 //! Nothing is written to it. The lock belongs to the open file (fcntl(2), "Open file description
 //! locks"): it goes when its holder ends, however that comes about, and leaves no file behind.
 
+use std::cell::LazyCell;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -16,6 +17,7 @@ use crate::error::Error;
 use crate::spec::idmap::Outside;
 use crate::sys::Errno;
 use crate::sys::file::{self, At, Lock};
+use crate::sys::signal;
 
 /// Ids of a range: all that 16-bit software knows.
 pub const COUNT: u32 = 65536;
@@ -32,15 +34,17 @@ pub struct HeldRange {
     _lock: OwnedFd,
 }
 
-/// Takes a free range, beginning to look at one that depends on `seed`: the same rootfs mostly
-/// gets the same range again.
+/// Takes a free range: one that depends on `seed`, so that the same rootfs mostly gets the same range
+/// again, or else one that depends on our pid, where no other launcher that lives begins to look. From
+/// one place for all, the thousandth container on a rootfs would try a thousand locks.
 pub fn take(caller: &Caller, seed: u64) -> Result<HeldRange, Error> {
     let lock = open_lock_file(libc::O_WRONLY)?;
     let taken = taken_on_this_host()?;
     let slots = (LAST - FIRST) / COUNT + 1;
     let first = (seed % u64::from(slots)) as u32;
-    for offset in 0..slots {
-        let start = FIRST + (first + offset) % slots * COUNT;
+    let own = LazyCell::new(|| signal::own_pid().unsigned_abs() % slots);
+    for slot in std::iter::once(first).chain((0..slots).map(|offset| (*own + offset) % slots)) {
+        let start = FIRST + slot * COUNT;
         if !caller.owns(start, COUNT) || taken.iter().any(|&(id, n)| overlaps(start, id, n)) {
             continue;
         }
