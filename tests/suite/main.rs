@@ -82,3 +82,4 @@ mod tty;
 mod unpacked;
 mod uptime;
 mod user;
+mod waiting;

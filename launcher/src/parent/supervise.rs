@@ -20,7 +20,7 @@ use crate::log::Log;
 use crate::prepare::Prepared;
 use crate::sys::signal::{self, Arrived};
 use crate::sys::socket::{self, pollfd};
-use crate::sys::{Errno, process};
+use crate::sys::{Errno, Result as SysResult, memory, process};
 
 /// What a search for the command can find wrong with it.
 const OF_THE_COMMAND: [Errno; 5] =
@@ -84,6 +84,17 @@ pub fn until_end(
     }
 }
 
+/// Until one of them is ready. Whoever has waited for a while will wait for longer, in little memory; a
+/// short command is not made to wait for the pages that we gave back.
+fn wait(fds: &mut [pollfd], timeout: Option<Duration>) -> SysResult<()> {
+    const WHILE: Duration = Duration::from_millis(250);
+    let soon = timeout.map_or(WHILE, |timeout| timeout.min(WHILE));
+    if socket::poll(fds, Some(soon))? == 0 && timeout != Some(soon) {
+        memory::rest(fds, timeout.map(|timeout| timeout - soon))?;
+    }
+    Ok(())
+}
+
 fn end(pid: i32) {
     signal::send(pid, libc::SIGKILL).ok();
     process::wait(pid).ok();
@@ -115,7 +126,7 @@ impl Watch<'_> {
         }
         let timeout = self.relay.as_ref().and_then(Relay::timeout);
         let timeout = timeout.into_iter().chain(self.deadline.left()).min();
-        socket::poll(&mut fds, timeout).map_err(|errno| Error::at("Supervise", "poll", errno))?;
+        wait(&mut fds, timeout).map_err(|errno| Error::at("Supervise", "poll", errno))?;
         if fds[1].revents != 0 {
             self.read_reports()?;
         }

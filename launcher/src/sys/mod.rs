@@ -13,7 +13,7 @@ pub mod entry;
 pub mod file;
 pub mod landlock;
 pub mod memfd;
-mod memory;
+pub mod memory;
 pub mod mount;
 pub mod network;
 pub mod process;

@@ -77,7 +77,9 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<(usize, Opti
 pub use libc::pollfd;
 
 /// ppoll(2) without a change of mask.
-pub fn poll(fds: &mut [pollfd], timeout: Option<Duration>) -> Result<()> {
+/// How many are ready; 0 if the time is over, or a signal came.
+#[inline(always)]
+pub fn poll(fds: &mut [pollfd], timeout: Option<Duration>) -> Result<usize> {
     let time = timeout.map(|time| libc::timespec {
         tv_sec: time.as_secs() as _,
         tv_nsec: i64::from(time.subsec_nanos()),
@@ -85,8 +87,8 @@ pub fn poll(fds: &mut [pollfd], timeout: Option<Duration>) -> Result<()> {
     let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
     // SAFETY: pointer and length are of one slice; `time` is null or one timespec; no mask is given.
     match unsafe { syscall!(Sysno::ppoll, fds.as_mut_ptr(), fds.len(), time, 0, 0) } {
-        Err(super::Errno::EINTR) => Ok(()),
-        other => other.map(drop),
+        Err(super::Errno::EINTR) => Ok(0),
+        other => other,
     }
 }
 

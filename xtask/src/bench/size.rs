@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
 
 use super::crowd::Crowd;
 use super::field::Field;
@@ -25,6 +27,9 @@ const ON_DISK: &[Column] = &[
     Column::new("files", 0, Slack::Count(0.0)),
 ];
 
+/// Until then a launcher may give back what it does not need.
+const SETTLED: Duration = Duration::from_millis(500);
+
 pub fn held(bench: &Bench, field: &Field<'_>, name: String) -> Result<Table, Error> {
     console::progress(&name);
     let mut table = Table::new(name, HELD);
@@ -33,6 +38,7 @@ pub fn held(bench: &Bench, field: &Field<'_>, name: String) -> Result<Table, Err
         let Some(words) = field.line(bench, runner.contender, Inside::Hold) else { continue };
         match Crowd::start(bench, field, 1, &words)? {
             Some(crowd) => {
+                thread::sleep(SETTLED);
                 let held = crowd.held()?;
                 table.push(name, vec![held.pss, held.processes as f64]);
             }
