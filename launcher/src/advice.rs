@@ -11,6 +11,7 @@ use crate::namespaces;
 use crate::prepare::{NEEDS_MOUNT_API, Prepared, Step, clone_advice};
 use crate::spawn;
 use crate::spec::Changes;
+use crate::spec::mounts::What;
 use crate::sys::Errno;
 
 /// The error that a report of the child's or init's stands for.
@@ -23,6 +24,10 @@ pub fn stage_failed(stage: Stage, errno: Errno, object: u16, prepared: &Prepared
         }
         (Stage::CloneContainer, _) => {
             namespaces::advice(errno, spawn::all_of_container(prepared), &prepared.caller)
+        }
+        (Stage::AttachMount, Errno::EINVAL | Errno::ELOOP) => {
+            let mount = prepared.spec.mounts.get(usize::from(object));
+            of_mount(mount.map(|mount| &mount.what)).map(String::from)
         }
         _ => of(stage, errno),
     };
@@ -128,6 +133,17 @@ fn show_source(prepared: &Prepared<'_>, index: usize) -> String {
     let sources = prepared.plan.get(index).into_iter().flat_map(Step::sources);
     let paths = sources.map(|source| source.host_path.to_string_lossy()).collect::<Vec<_>>();
     paths.join(", ")
+}
+
+/// What the kernel finds wrong with a new mount.
+fn of_mount(what: Option<&What>) -> Option<&'static str> {
+    match what {
+        Some(What::Tmpfs { .. }) => Some("the kernel takes no tmpfs with these options (tmpfs(5))"),
+        Some(What::Overlay { .. }) => {
+            Some("a layer is on a file system that overlays cannot use, or lies in another layer")
+        }
+        _ => None,
+    }
 }
 
 /// What the user can do about it.

@@ -17,7 +17,6 @@ use crate::spec::capability;
 use crate::spec::confine::{Label, Seccomp};
 use crate::spec::landlock::Landlock;
 use crate::spec::mounts::{Mount, What};
-use crate::spec::time::Timeout;
 use crate::spec::{Changes, Explain, limits};
 use crate::sys::mount::attr;
 
@@ -105,7 +104,7 @@ fn command(prepared: &Prepared<'_>) -> Vec<String> {
     if !account.groups.is_empty() {
         lines.push(format!("groups {:?}", account.groups));
     }
-    lines.push(match prepared.terminal {
+    lines.push(match prepared.streams.terminal {
         true => "a terminal of the container's own".into(),
         false => "the caller's standard input and output, no controlling terminal".into(),
     });
@@ -274,9 +273,10 @@ fn limits(prepared: &Prepared<'_>) -> Vec<String> {
 /// What it may use together with all that it starts.
 fn resources(prepared: &Prepared<'_>) -> Vec<String> {
     let mut lines = prepared.cgroup.as_ref().map(Plan::describe).unwrap_or_default();
-    lines.extend(prepared.spec.timeout.map(|Timeout { after_ms, grace_ms }| {
+    lines.extend(prepared.spec.end.after_ms.map(|after| {
         let seconds = |millis: u32| format!("{}.{:03} s", millis / 1000, millis % 1000);
-        format!("SIGTERM after {}, SIGKILL after {} more", seconds(after_ms), seconds(grace_ms))
+        let notice = seconds(prepared.spec.end.notice_ms);
+        format!("SIGTERM after {}, SIGKILL after {notice} more", seconds(after))
     }));
     if lines.is_empty() {
         lines.push("the cgroup of the caller".into());

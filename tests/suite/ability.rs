@@ -204,6 +204,12 @@ pub fn overlay() -> Ability {
     }
 }
 
+/// `--ephemeral`: for a user from Linux 6.6 on, for root before, whose marks are `trusted.` attributes.
+pub fn ephemeral() -> Ability {
+    overlay()?;
+    if sys::uid() == 0 { Ok(()) } else { attributes_on_tmpfs() }
+}
+
 /// `user.` attributes on a tmpfs (Linux 6.6).
 pub fn attributes_on_tmpfs() -> Ability {
     let error =

@@ -4,7 +4,6 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
 
 use crate::hostile::{Host, put_other, shapes};
 use crate::launch::Launch;
@@ -12,25 +11,55 @@ use crate::output::Output;
 use crate::pace;
 use crate::rootfs::Rootfs;
 
-/// The options; TARGET, and what is bound: a directory DIR and a file FILE.
-const OPTIONS: [&[&str]; 16] = [
+/// The options, with every word that they take; TARGET, what is bound: a directory DIR and a file
+/// FILE, which is open as descriptor 9 too, and a directory for changes, KEPT.
+const OPTIONS: [&[&str]; 24] = [
     &["--bind", "DIR:TARGET"],
-    &["--bind", "FILE:TARGET:ro"],
+    &["--bind", "DIR:TARGET:rw,suid,dev,exec,rec,idmap"],
+    &["--bind", "FILE:TARGET:ro,nosuid,nodev,noexec,norec,noidmap"],
     &["--mount", "DIR:TARGET:ro,norec"],
+    &["--mount", "FILE:TARGET"],
     &["--bind", "/no/such/source:TARGET:optional"],
     &["--dev-bind", "DIR:TARGET"],
     &["--device", "/dev/null:TARGET"],
-    &["--tmpfs", "TARGET:mode=700"],
+    &["--tmpfs", "TARGET"],
+    &["--tmpfs", "TARGET:size=1m,nr_inodes=10,mode=700,uid=0,gid=0,noexec,ro"],
     &["--file", "FILE:TARGET"],
+    &["--file", "9:TARGET:600"],
     &["--dir", "TARGET"],
+    &["--dir", "TARGET:700"],
     &["--symlink", "/etc/passwd:TARGET"],
     &["--mqueue", "TARGET"],
     &["--overlay", "TARGET:lower=DIR,ro"],
+    &["--overlay", "TARGET:lower=DIR,lower=/usr,upper=KEPT"],
     &["--here=TARGET"],
     &["--workdir", "TARGET"],
     &["--read-only", "--bind", "FILE:TARGET"],
-    &["--proc-options", "hidepid=invisible", "--dir", "TARGET/proc"],
+    &["--ephemeral", "--bind", "DIR:TARGET"],
+    &["--overlay-dir", "KEPT", "--tmpfs", "TARGET"],
+    &["--proc-options", "hidepid=invisible,subset=pid", "--tty", "--dir", "TARGET/proc"],
 ];
+
+/// Those whose targets nobody types.
+const WITHOUT_TARGET: [&str; 4] = ["--read-only", "--dns=none", "--here", "--tty"];
+
+/// Where the launcher lists the options that its mount plan is made of.
+const PLAN: &str = include_str!("../../launcher/src/spec/mounts.rs");
+
+/// A new one cannot be forgotten here.
+#[test]
+fn every_option_of_the_plan_is_tried() {
+    let options = PLAN.lines().filter_map(|line| line.trim().strip_prefix("(\"--"));
+    let options = options.map(|rest| rest.split('"').next().unwrap()).collect::<Vec<_>>();
+    assert!(options.len() > 10, "{options:?}");
+    let words = OPTIONS.iter().copied().flatten().chain(&WITHOUT_TARGET);
+    let tried = words.filter_map(|word| word.strip_prefix("--")?.split('=').next());
+    let tried = tried.collect::<Vec<_>>();
+    let others = ["read-only", "ephemeral", "overlay-dir", "dns", "proc-options", "tty", "workdir"];
+    for option in options.into_iter().chain(others) {
+        assert!(tried.contains(&option), "--{option}");
+    }
+}
 
 /// All of them where there is time, else one in four, others in each turn.
 fn options(turn: usize) -> impl Iterator<Item = &'static &'static [&'static str]> {
@@ -41,9 +70,11 @@ fn options(turn: usize) -> impl Iterator<Item = &'static &'static [&'static str]
 /// A start with these options, for that target.
 fn start(rootfs: &Rootfs, source: &Rootfs, options: &[&str], target: &str) -> Output {
     let (dir, file) = (source.inside("dir"), source.inside("dir/file"));
-    let launch = Launch::on(rootfs).directory(&dir);
+    let (kept, content) = (Rootfs::bare(), fs::File::open(&file).unwrap());
+    let launch = Launch::on(rootfs).directory(&dir).descriptor(content, 9);
     let fill = |word: &str| {
         let word = word.replace("DIR", dir.to_str().unwrap()).replace("TARGET", target);
+        let word = word.replace("KEPT", kept.path().to_str().unwrap());
         word.replace("FILE", file.to_str().unwrap())
     };
     let launch = options.iter().fold(launch, |launch, word| launch.option(fill(word)));
@@ -111,11 +142,26 @@ fn dots_on_the_way_to_every_target() {
     });
 }
 
-/// What `--dns` and `--read-only` bring has its own targets.
+/// What `--dns`, `--read-only`, `--here` and `--tty` bring has its own targets.
 #[test]
 fn targets_that_nobody_typed() {
     let host = Host::new();
-    let names = ["etc/resolv.conf", "etc/hosts", "etc/hostname", "tmp", "run", "var/tmp"];
+    let names = [
+        "etc/resolv.conf",
+        "etc/hosts",
+        "etc/hostname",
+        "tmp",
+        "run",
+        "var/tmp",
+        "app",
+        "dev/console",
+    ];
+    let start = |rootfs: &Rootfs| {
+        let here = Rootfs::bare();
+        let launch = Launch::on(rootfs).directory(here.path());
+        let launch = WITHOUT_TARGET.into_iter().fold(launch, Launch::option);
+        launch.probe("show /proc/self/mountinfo").run()
+    };
     let every = if pace::rounds(1, 2) == 2 { 1 } else { 3 };
     for (turn, name) in names.into_iter().enumerate() {
         for (kind, link) in pace::sample(shapes(name, &host)).skip(turn % every).step_by(every) {
@@ -123,18 +169,14 @@ fn targets_that_nobody_typed() {
             fs::remove_dir(rootfs.inside(name)).ok();
             fs::create_dir_all(rootfs.inside(name).parent().unwrap()).unwrap();
             symlink(link, rootfs.inside(name)).unwrap();
-            let launch = Launch::on(&rootfs).option("--read-only").option("--dns=none");
-            let output = launch.probe("show /proc/self/mountinfo").run();
-            host.is_unharmed_by(&format!("{name} is a link, {kind}"), &output);
+            host.is_unharmed_by(&format!("{name} is a link, {kind}"), &start(&rootfs));
         }
         for kind in ["file", "fifo", "directory"] {
             let rootfs = Rootfs::new();
             fs::remove_dir(rootfs.inside(name)).ok();
             fs::create_dir_all(rootfs.inside(name).parent().unwrap()).unwrap();
             put_other(&rootfs.inside(name), kind);
-            let launch = Launch::on(&rootfs).option("--read-only").option("--dns=none");
-            let output = launch.probe("show /proc/self/mountinfo").run();
-            host.is_unharmed_by(&format!("{name} is a {kind}"), &output);
+            host.is_unharmed_by(&format!("{name} is a {kind}"), &start(&rootfs));
         }
     }
 }
@@ -153,13 +195,18 @@ fn changes_of_an_earlier_container_lead_nowhere_out() {
         let launch = || Launch::on(&rootfs).option("--overlay-dir").arg(kept.inside("kept"));
         let script = format!("rm -r /etc /tmp; ln -s '{0}' /etc; ln -s '{0}' /tmp", link.display());
         launch().command(["/bin/sh", "-c", &script]).run().ok();
-        for options in options(turn) {
-            let source = Path::new("/dev/null");
+        // One container at a time uses that directory, and has it at its end.
+        let others = options(turn).filter(|options| !options.contains(&"--ephemeral"));
+        for options in others.filter(|options| !options.contains(&"--overlay-dir")) {
+            let content = fs::File::open("/dev/null").unwrap();
+            let kept = Rootfs::bare();
             let fill = |word: &str| {
-                let word = word.replace("TARGET", "/etc/passwd");
-                word.replace("DIR", "/usr").replace("FILE", source.to_str().unwrap())
+                let word = word.replace("TARGET", "/etc/passwd").replace("DIR", "/usr");
+                let word = word.replace("KEPT", kept.path().to_str().unwrap());
+                word.replace("FILE", "/dev/null")
             };
-            let launch = options.iter().fold(launch(), |launch, word| launch.option(fill(word)));
+            let launch = launch().descriptor(content, 9);
+            let launch = options.iter().fold(launch, |launch, word| launch.option(fill(word)));
             let output = launch.probe("show /proc/self/mountinfo").run();
             host.is_unharmed_by(&format!("{kind}: {options:?}"), &output);
         }

@@ -46,7 +46,7 @@ fn only_the_containers_own_mounts_are_there() {
     ];
     let rootfs = Rootfs::new();
     let mut all = modes().iter().map(|mode| (*mode, mounts(mode, &rootfs))).collect::<Vec<_>>();
-    if ability::overlay().and_then(|()| ability::attributes_on_tmpfs()).is_ok() {
+    if ability::ephemeral().is_ok() {
         all.push(("ephemeral", mounts_of(Launch::on(&rootfs).option("--ephemeral"))));
     }
     for (mode, found) in all {

@@ -33,27 +33,37 @@ fn ephemeral_changes_are_gone_at_the_end() {
     require!(overlay);
     let rootfs = rootfs();
     let before = rootfs.listing();
-    if ability::attributes_on_tmpfs().is_err() {
+    if ability::ephemeral().is_err() {
         // Linux 6.6: before, a directory of the rootfs could not be removed.
-        run(&rootfs, &["--ephemeral"], "").fails_with(125, "EOPNOTSUPP");
+        let output = run(&rootfs, &["--ephemeral"], "").fails_with(125, "EOPNOTSUPP");
+        assert!(output.stderr.contains("--overlay-dir"), "{output}");
         return;
     }
-    let output = run(&rootfs, &["--ephemeral"], CHANGES).code(0);
-    assert_eq!(output.lines(), ["one", "more"], "{output}");
-    assert!(output.stderr.contains("/dir: No such file"), "{output}");
-    assert_eq!(rootfs.listing(), before);
-    run(&rootfs, &["--ephemeral"], "cat /etc/file; ls /dir").ok().prints(&["one", "file"]);
-    let output = run(&rootfs, &["--ephemeral", "--read-only"], "echo > /new").code(1);
-    assert!(output.stderr.contains("Read-only"), "{output}");
+    let modes = modes().iter().map(|mode| format!("--userns={mode}"));
+    for mode in modes {
+        let run = |more: &[&str], script| {
+            run(&rootfs, &[&["--ephemeral", mode.as_str()], more].concat(), script)
+        };
+        let output = run(&[], CHANGES).code(0);
+        assert_eq!(output.lines(), ["one", "more"], "{output}");
+        assert!(output.stderr.contains("/dir: No such file"), "{output}");
+        assert_eq!(rootfs.listing(), before);
+        run(&[], "cat /etc/file; ls /dir").ok().prints(&["one", "file"]);
+        // What is made again is empty; what is the container's own can be given away in it.
+        let again = "rm -r /dir; mkdir /dir; ls -A /dir; mv /etc /gone; stat -c '%u %g' /dir";
+        run(&[], again).ok().prints(&["0 0"]);
+        let output = run(&["--read-only"], "echo > /new").code(1);
+        assert!(output.stderr.contains("Read-only"), "{output}");
+        assert_eq!(rootfs.listing(), before);
+    }
 }
 
 #[test]
 fn the_root_of_an_overlay_is_as_the_rootfs() {
-    require!(overlay);
-    require!(attributes_on_tmpfs);
+    require!(ephemeral);
     let rootfs = rootfs();
     fs::set_permissions(rootfs.path(), fs::Permissions::from_mode(0o751)).unwrap();
-    run(&rootfs, &["--ephemeral"], "stat -c '%a %u' /").ok().prints(&["751 0"]);
+    run(&rootfs, &["--ephemeral"], "stat -c '%a %u %g' /").ok().prints(&["751 0 0"]);
 }
 
 #[test]
@@ -76,7 +86,7 @@ fn kept_changes_are_there_the_next_time() {
 
 /// There root attaches the rootfs, and an overlay of root's would not act with the container's ids.
 #[test]
-fn changes_are_kept_on_a_host_without_proc() {
+fn changes_are_kept_or_dropped_on_a_host_without_proc() {
     for_root!();
     require!(overlay);
     require!(attributes_on_files);
@@ -88,6 +98,10 @@ fn changes_are_kept_on_a_host_without_proc() {
         launch.command(["sh", "-c", CHANGES]).run().code(0);
         assert_eq!(kept.join("upper/new").metadata().unwrap().uid(), 0, "{mode}");
         fs::remove_dir_all(&kept).unwrap();
+        let before = rootfs.listing();
+        let launch = Launch::on(&rootfs).option("--userns").arg(*mode).before(Before::NoProc);
+        launch.option("--ephemeral").command(["sh", "-c", CHANGES]).run().code(0);
+        assert_eq!(rootfs.listing(), before, "{mode}");
     }
 }
 
@@ -180,6 +194,27 @@ fn nothing_but_the_overlay_is_left_mounted() {
 }
 
 #[test]
-fn a_layer_that_is_missing_is_named() {
-    run(&rootfs(), &["--overlay", "/o:lower=/nowhere"], "").fails_with(125, "/nowhere: ENOENT");
+fn a_layer_that_is_missing_or_no_directory_is_named() {
+    let options = |layer: &str| ["--overlay".to_owned(), format!("/o:lower=/usr,lower={layer}")];
+    for (layer, line) in [
+        ("/nowhere", "cannot open lower= /nowhere: ENOENT"),
+        ("/dev/null", "cannot open lower= /dev/null: ENOTDIR"),
+    ] {
+        let options = options(layer);
+        run(&rootfs(), &options.each_ref().map(String::as_str), "").fails_with(125, line);
+    }
+}
+
+/// Changes that lie in what is to stay as it is are none that it stays without.
+#[test]
+fn a_directory_for_changes_lies_outside_of_the_rootfs() {
+    let rootfs = rootfs();
+    fs::create_dir_all(rootfs.inside("a/b")).unwrap();
+    let before = rootfs.listing();
+    for place in ["", "a", "a/b", "a/../a/b/."] {
+        let place = rootfs.inside(place);
+        let output = run(&rootfs, &["--overlay-dir", place.to_str().unwrap()], "");
+        output.fails_with(125, "lies in ROOTFS");
+    }
+    assert_eq!(rootfs.listing(), before);
 }

@@ -28,7 +28,10 @@ fn tmpfs_is_there_with_its_size_mode_and_flags() {
     assert_eq!(lines[0], "1700");
     assert!(lines[1].contains(" rw,nosuid,nodev,"), "{output}");
     assert_eq!(lines[2].split_whitespace().nth(1), Some("1024"), "{output}");
-    run(&["--tmpfs", "/t:size=much"], "").fails_with(125, "EINVAL");
+    let rootfs = Rootfs::new().with_shell();
+    let output = run_on(&rootfs, &["--tmpfs", "/t:size=much"], "");
+    output.fails_with(125, "/t: EINVAL (Invalid argument); the kernel takes no tmpfs with these");
+    assert!(!rootfs.inside("t").exists(), "nothing half-made");
 }
 
 #[test]
@@ -37,6 +40,19 @@ fn later_mounts_lie_in_and_over_earlier_ones() {
         ["--tmpfs", "/t", "--dir", "/t/a/b:700", "--symlink", "a:/t/l", "--tmpfs", "/t/a/b"];
     run(&options, "stat -c %a /t/a/b; readlink /t/l; ls /t").ok().prints(&["755", "a", "a", "l"]);
     run(&["--dir", "/t/a", "--tmpfs", "/t"], "ls /t").ok().prints(&[]);
+}
+
+/// What a start has left in the rootfs is as good for the next.
+#[test]
+fn a_link_and_a_directory_may_be_there_from_an_earlier_start() {
+    let rootfs = Rootfs::new().with_shell();
+    let options = ["--symlink", "../a:/t/l", "--dir", "/t/d", "--file", "/dev/null:/t/f"];
+    for _ in 0..2 {
+        run_on(&rootfs, &options, "readlink /t/l; ls /t").ok().prints(&["../a", "d", "f", "l"]);
+    }
+    let other = ["--symlink", "../b:/t/l"];
+    run_on(&rootfs, &other, "")
+        .fails_with(125, "/t/l: EEXIST (File exists); something else is there");
 }
 
 #[test]

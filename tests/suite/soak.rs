@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::ability::require;
 use crate::launch::Launch;
@@ -100,7 +100,7 @@ fn a_launcher_that_is_killed_leaves_the_terminal_sane() {
             person.sees("ready\r\n");
             assert!(!terminal::is_canonical(person.terminal.as_fd()).unwrap(), "raw meanwhile");
         } else {
-            thread::sleep(std::time::Duration::from_micros(round * 997 % 20_000));
+            thread::sleep(Duration::from_micros(round * 997 % 20_000));
         }
         running.signal(libc::SIGTERM);
         // A signal that comes first of all ends the launcher itself.
@@ -111,25 +111,41 @@ fn a_launcher_that_is_killed_leaves_the_terminal_sane() {
     }
 }
 
-/// Nobody is left to restore it: what a shell does with a job that was killed, `stty sane` or the
-/// shell's own modes, brings it back, and nothing of the container holds on to it.
+/// Killed for good it restores nothing itself, and nothing of the container holds on to the terminal.
 #[test]
-fn a_launcher_that_is_killed_for_good_leaves_the_terminal_to_others() {
+fn a_launcher_that_is_killed_for_good_leaves_the_terminal_sane() {
     require!(terminals);
     let rootfs = Rootfs::new();
     for round in 0..pace::rounds(20, 200) {
         let mut person = Person::new();
+        let before = terminal::modes(person.terminal.as_fd()).unwrap();
         let running = person.start(Launch::on(&rootfs).probe("sleep 1000"));
-        person.sees("ready\r\n");
-        assert!(!terminal::is_canonical(person.terminal.as_fd()).unwrap(), "raw meanwhile");
+        if round % 2 == 0 {
+            person.sees("ready\r\n");
+            assert!(!terminal::is_canonical(person.terminal.as_fd()).unwrap(), "raw meanwhile");
+        } else {
+            thread::sleep(Duration::from_micros(round * 997 % 20_000));
+        }
+        // As it crashes, and as nobody can prepare for.
         running.signal(libc::SIGKILL);
         assert_eq!(running.finish().status.code(), None, "round {round}");
+        let deadline = Instant::now() + limit();
+        while terminal::modes(person.terminal.as_fd()).unwrap() != before {
+            assert!(Instant::now() < deadline, "round {round}: the terminal is left raw");
+            thread::sleep(Duration::from_millis(1));
+        }
         // Whoever still had it open would have this side read on.
         let Person { mut master, terminal: last, .. } = person;
         drop(last);
-        let is_there = terminal::wait_readable(master.as_fd(), limit()).unwrap();
-        assert!(is_there, "round {round}: somebody holds the terminal");
-        let error = master.read(&mut [0; 64]).unwrap_err();
+        let mut buffer = [0; 64];
+        let error = loop {
+            let is_there = terminal::wait_readable(master.as_fd(), limit()).unwrap();
+            assert!(is_there, "round {round}: somebody holds the terminal");
+            match master.read(&mut buffer) {
+                Ok(count) => assert!(count > 0, "round {round}"),
+                Err(error) => break error,
+            }
+        };
         assert_eq!(error.raw_os_error(), Some(libc::EIO), "round {round}");
     }
 }

@@ -26,8 +26,13 @@ pub fn rootfs() -> PathBuf {
 
 /// An image of the root file system, with the probe in it.
 pub fn image(kind: &str) -> Option<PathBuf> {
+    image_file(&format!("rootfs.{kind}"))
+}
+
+/// An image of that name.
+pub fn image_file(name: &str) -> Option<PathBuf> {
     let folder = PathBuf::from(env::var_os("TEST_IMAGES")?);
-    Some(folder.join(format!("rootfs.{kind}"))).filter(|path| path.is_file())
+    Some(folder.join(name)).filter(|path| path.is_file())
 }
 
 /// What was an image of OCI's, unpacked by `cargo xtask rootfs`.

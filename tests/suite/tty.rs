@@ -6,6 +6,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use crate::ability::require;
 use crate::launch::Launch;
+use crate::mounts::modes;
+use crate::pace;
 use crate::person::Person;
 use crate::rootfs::Rootfs;
 use crate::running::Running;
@@ -115,14 +117,21 @@ fn nothing_can_be_typed_into_the_callers_terminal() {
         crate::attacks::tell(attack, "host", if line == "mark\n" { "EIO" } else { "ok" });
     }
 
-    for attack in ATTACKS {
+    let ways = modes().iter().flat_map(|mode| ["--tty", "--no-tty"].map(|option| (*mode, option)));
+    let ways = ways.collect::<Vec<_>>();
+    for (turn, attack) in ATTACKS.into_iter().enumerate() {
         let words = format!("try {attack}");
-        for option in ["--tty", "--no-tty"] {
-            let mut person = Person::new();
-            person.start(Launch::new().option(option).probe(&words)).finish().code(0);
-            assert_eq!(typed(&mut person), "mark\n", "{attack} {option}");
-            crate::attacks::tell(attack, "mode auto", "nothing typed");
+        for (count, filter) in ["default", "none"].into_iter().enumerate() {
+            for (mode, option) in pace::in_turn(&ways, turn + count) {
+                let mut person = Person::new();
+                let launch = Launch::new().option("--userns").arg(*mode).option(*option);
+                let launch = launch.option("--seccomp").arg(filter).probe(&words);
+                person.start(launch).finish().code(0);
+                let what = format!("{attack} {mode} {option} {filter}");
+                assert_eq!(typed(&mut person), "mark\n", "{what}");
+            }
         }
+        crate::attacks::tell(attack, "mode auto", "nothing typed");
         // Input alone, or standard error alone, is the caller's terminal.
         let mut person = Person::new();
         let launch = Launch::new().stdin(person.terminal.try_clone().unwrap()).probe(&words);

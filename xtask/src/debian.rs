@@ -49,6 +49,44 @@ pub fn unpacked(package: &str) -> Result<PathBuf, Error> {
     Ok(place)
 }
 
+/// The folder into which these packages are unpacked, and all that they depend on: a root file system
+/// whose scripts have not run. At once if it is there already.
+pub fn tree(name: &str, packages: &[&str]) -> Result<PathBuf, Error> {
+    let cache = cache().join("trees");
+    let place = cache.join(name);
+    if place.is_dir() {
+        return Ok(place);
+    }
+    require_tools(name)?;
+    console::progress(&format!("fetching the Debian packages of a root file system ({name})"));
+    let download = cache.join(format!("{name}.download"));
+    recreate(&download.join("partial"))?;
+    // As if nothing was installed; and nothing is.
+    let status = download.join("status");
+    fs::write(&status, "").at("write", &status)?;
+    let mut options = vec![
+        option("Dir::State::status", &status),
+        option("Dir::Cache::archives", &download),
+        // The system's own would be made for that status.
+        "Dir::Cache::pkgcache=".into(),
+        "Dir::Cache::srcpkgcache=".into(),
+        "Debug::NoLocking=1".into(),
+        "APT::Install-Recommends=0".into(),
+    ];
+    let mut words = vec!["install", "--yes", "--download-only"];
+    words.extend(packages);
+    get(&mut options, &words, &download, &cache.join("apt")).map_err(|why| Error::Missing {
+        what: format!("a Debian root file system could not be fetched: {why}"),
+        advice: "is there a mirror of Debian's in this system's apt sources?".into(),
+    })?;
+    let partial = cache.join(format!("{name}.partial"));
+    recreate(&partial)?;
+    unpack(&download, &partial)?;
+    fs::rename(&partial, &place).at("create", &place)?;
+    fs::remove_dir_all(&download).at("remove", &download)?;
+    Ok(place)
+}
+
 fn require_tools(package: &str) -> Result<(), Error> {
     let tools = ["apt-get", "apt-cache", "dpkg-deb"];
     match tools.into_iter().find(|tool| program::find(tool).is_none()) {
@@ -62,31 +100,39 @@ fn require_tools(package: &str) -> Result<(), Error> {
 
 /// By the system's package lists, and if those are empty or too old, by private ones.
 fn fetch(package: &str, into: &Path, private: &Path) -> Result<(), Error> {
-    if program::run_quietly(apt_get(&[]).current_dir(into).args(["download", package])).is_ok() {
+    get(&mut Vec::new(), &["download", package], into, private).map_err(|why| Error::Missing {
+        what: format!("{package} is not installed and could not be fetched: {why}"),
+        advice: format!("install it: apt-get update && apt-get install {package}"),
+    })
+}
+
+/// apt-get with these words, by the system's package lists, and if that fails by private ones.
+fn get(
+    options: &mut Vec<String>,
+    words: &[&str],
+    into: &Path,
+    private: &Path,
+) -> Result<(), Error> {
+    if program::run_quietly(apt_get(options).current_dir(into).args(words)).is_ok() {
         return Ok(());
     }
     for folder in ["lists/partial", "cache/archives/partial"] {
         let folder = private.join(folder);
         fs::create_dir_all(&folder).at("create", &folder)?;
     }
-    let options = [
+    // What is given wins: the archives may have a place of their own.
+    let own = [
         option("Dir::State::lists", &private.join("lists")),
         option("Dir::Cache", &private.join("cache")),
         option("Dir::Cache::archives", &private.join("cache/archives")),
     ];
+    options.splice(0..0, own);
     console::progress("reading the package lists of this system's Debian mirror");
     // One of several mirrors may fail and the package still be had; if not, that was the reason.
-    let mut update = apt_get(&options);
+    let mut update = apt_get(options);
     let update = program::run_quietly(update.args(["-o", "APT::Update::Error-Mode=any", "update"]));
-    let mut download = apt_get(&options);
-    let download = program::run_quietly(download.current_dir(into).args(["download", package]));
-    download.map_err(|error| Error::Missing {
-        what: format!(
-            "{package} is not installed and could not be fetched: {}",
-            update.err().unwrap_or(error)
-        ),
-        advice: format!("install it: apt-get update && apt-get install {package}"),
-    })
+    let again = program::run_quietly(apt_get(options).current_dir(into).args(words));
+    again.map_err(|error| update.err().unwrap_or(error))
 }
 
 /// apt drops root for the download, to a user who may not be able to reach our folder.

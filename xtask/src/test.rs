@@ -7,6 +7,7 @@
 mod attacks;
 mod boots;
 mod candidates;
+mod distribution;
 mod escapes;
 mod guest;
 mod images;

@@ -178,7 +178,7 @@ impl Dev {
             terminal::unlock(master.as_fd())?;
             let peer = terminal::open_peer(master.as_fd())?;
             if prepared.account.uid != 0 {
-                file::change_owner(peer.as_fd(), prepared.account.uid)?;
+                file::change_owner(peer.as_fd(), prepared.account.uid, file::KEEP)?;
             }
             let console = mount::clone_tree(At::Dir(peer.as_fd()), c"", false)?;
             bind_onto_new_file(console.as_fd(), self.dev.as_fd(), c"console")?;
@@ -188,7 +188,7 @@ impl Dev {
             identity::wait_for_parent(channel)?;
             file::duplicate_onto(peer.as_fd(), 0)?;
             file::duplicate_onto(peer.as_fd(), 1)?;
-            if prepared.stderr_is_terminal {
+            if prepared.streams.stderr_is_terminal {
                 file::duplicate_onto(peer.as_fd(), 2)?;
             }
             Ok(())

@@ -1,17 +1,33 @@
 //! From nobody to the container's root, with the parent known to be alive.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use init::exit;
 use init::stage::Stage;
 
 use super::reporter::{At, Failure};
 use crate::prepare::Prepared;
-use crate::sys::{Errno, Result as SysResult, file, process, socket};
+use crate::sys::socket::pollfd;
+use crate::sys::{Errno, Result as SysResult, descriptors, file, process, socket};
 
 /// Waits at the gate until the id maps are written.
 pub fn wait_for_maps(gate: BorrowedFd<'_>) -> Result<(), Failure> {
     wait_for_parent(gate).at(Stage::WaitGate)
+}
+
+/// The same, for what takes the place of the rootfs.
+pub fn wait_for_rootfs(gate: BorrowedFd<'_>, rootfs: BorrowedFd<'_>) -> Result<(), Failure> {
+    let wait = || loop {
+        let fd = gate.as_raw_fd();
+        socket::poll(&mut [pollfd { fd, events: libc::POLLIN, revents: 0 }], None)?;
+        match socket::receive(gate, &mut [0]) {
+            Err(Errno::EAGAIN) => {}
+            Ok((1.., Some(new))) => return descriptors::replace(rootfs, new.as_fd()),
+            Err(errno) => return Err(errno),
+            Ok(_) => process::exit(exit::FAILED),
+        }
+    };
+    wait().at(Stage::WaitGate)
 }
 
 /// Waits for the parent's next word. Go is a byte; the end of the stream is a parent that has

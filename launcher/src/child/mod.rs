@@ -46,7 +46,10 @@ fn steps(
 
     // At once, so that no Ctrl-C comes to us too; but the parent listens only behind the gate.
     let left = identity::leave_session();
-    identity::wait_for_maps(channel)?;
+    match prepared.replaced_rootfs() {
+        None => identity::wait_for_maps(channel)?,
+        Some(rootfs) => identity::wait_for_rootfs(channel, rootfs)?,
+    }
     left?;
     reporter.done(Stage::WaitGate);
     if child.lacks.cgroup && !spec.share.cgroup {
@@ -100,7 +103,7 @@ fn steps(
     system::mount_proc(spec, root)?;
     reporter.done(Stage::MountProc);
     prepared.rootfs.finish(root).at(Stage::SetReadOnly)?;
-    if prepared.terminal {
+    if prepared.streams.terminal {
         dev.open_terminal(prepared, channel)?;
         reporter.done(Stage::OpenTerminal);
     }

@@ -58,7 +58,11 @@ fn place(index: usize, step: &Step<'_>, root: BorrowedFd<'_>, dev: &Dev) -> Resu
         }
         What::Symlink(to) => {
             let (dir, name) = parent_of(root, target).at(Stage::MakeTarget)?;
-            file::make_symlink(to, dir.as_fd(), name).at(Stage::MakeTarget)
+            match file::make_symlink(to, dir.as_fd(), name) {
+                // Of an earlier start.
+                Err(Errno::EEXIST) if is_link_to(dir.as_fd(), name, to) => Ok(()),
+                other => other.at(Stage::MakeTarget),
+            }
         }
         What::Dir { mode } => open_or_make_dir(root, target, *mode).at(Stage::MakeTarget).map(drop),
     }
@@ -71,8 +75,9 @@ fn put_file_system<'a>(
     root: BorrowedFd<'_>,
     target: &Target,
 ) -> Result<(), Failure> {
-    let onto = open_or_make_dir(root, target, 0o755).at(Stage::MakeTarget)?;
+    // First of all, as it may be refused for its options.
     let new = mount::create(kind, options, flags).at(Stage::AttachMount)?;
+    let onto = open_or_make_dir(root, target, 0o755).at(Stage::MakeTarget)?;
     mount::attach(new.as_fd(), At::Dir(onto.as_fd()), c"").at(Stage::AttachMount)
 }
 
@@ -131,6 +136,15 @@ fn make_dir(dir: BorrowedFd<'_>, name: &CStr, mode: u32) -> SysResult<()> {
         Err(Errno::EEXIST) => Ok(()),
         other => other,
     }
+}
+
+/// Apart, for the sake of its page of stack.
+#[inline(never)]
+fn is_link_to(dir: BorrowedFd<'_>, name: &CStr, to: &CStr) -> bool {
+    let mut target = [0; libc::PATH_MAX as usize];
+    let count = file::open(At::Dir(dir), name, libc::O_PATH | libc::O_NOFOLLOW)
+        .and_then(|link| file::read_link(link.as_fd(), &mut target));
+    count.is_ok_and(|count| target[..count] == *to.to_bytes())
 }
 
 fn last_name(path: &CStr) -> &CStr {

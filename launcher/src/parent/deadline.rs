@@ -1,8 +1,9 @@
-//! `--timeout`: how long the command may run. SIGTERM, some time to end, SIGKILL.
+//! How long the command may run: until its `--timeout`, or until its terminal is gone. Then it is
+//! asked to end, by SIGTERM or by the kernel's own SIGHUP, has some time to, and SIGKILL comes.
 
 use std::time::{Duration, Instant};
 
-use crate::spec::time::Timeout;
+use crate::spec::time::End;
 
 /// What an exit code says of a command that had no more time, as for timeout(1).
 pub const TIMED_OUT: u8 = 124;
@@ -10,17 +11,19 @@ pub const TIMED_OUT: u8 = 124;
 /// When to do what.
 pub struct Deadline {
     next: Option<Instant>,
-    grace: Duration,
+    notice: Duration,
+    was_asked: bool,
     has_passed: bool,
 }
 
 impl Deadline {
     /// From now on.
-    pub fn begin(timeout: Option<Timeout>) -> Deadline {
+    pub fn begin(end: End) -> Deadline {
         let millis = |millis: u32| Duration::from_millis(millis.into());
         Deadline {
-            next: timeout.map(|timeout| Instant::now() + millis(timeout.after_ms)),
-            grace: timeout.map_or(Duration::ZERO, |timeout| millis(timeout.grace_ms)),
+            next: end.after_ms.map(|after| Instant::now() + millis(after)),
+            notice: millis(end.notice_ms),
+            was_asked: false,
             has_passed: false,
         }
     }
@@ -36,16 +39,28 @@ impl Deadline {
         if self.next.is_none_or(|next| now < next) {
             return None;
         }
-        if self.has_passed {
+        if self.was_asked {
             self.next = None;
             return Some(libc::SIGKILL);
         }
         self.has_passed = true;
-        self.next = Some(now + self.grace);
+        self.give_notice(now);
         Some(libc::SIGTERM)
     }
 
-    /// Whether the command ends because of it.
+    /// The terminal is gone, of which the kernel has told the command.
+    pub fn hung_up(&mut self) {
+        if !self.was_asked {
+            self.give_notice(Instant::now());
+        }
+    }
+
+    fn give_notice(&mut self, now: Instant) {
+        self.was_asked = true;
+        self.next = Some(now + self.notice);
+    }
+
+    /// Whether the command ends because its time was over.
     pub fn has_passed(&self) -> bool {
         self.has_passed
     }

@@ -6,6 +6,7 @@
 pub mod cgroup;
 mod deadline;
 mod diagnose;
+mod guard;
 mod limits;
 pub mod maps;
 pub mod network;
@@ -20,6 +21,9 @@ mod usage;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
+use init::stage::Stage;
+
+use crate::advice;
 use crate::error::Error;
 use crate::log::Log;
 use crate::namespaces::Lacks;
@@ -27,7 +31,7 @@ use crate::prepare::ids::RootfsIds;
 use crate::prepare::{Order, Prepared};
 use crate::spec::Spec;
 use crate::sys::file;
-use crate::sys::{Errno, mount, process};
+use crate::sys::{Errno, mount, process, socket};
 pub use cgroup::Cgroups;
 use deadline::Deadline;
 use network::Connection;
@@ -87,7 +91,7 @@ pub fn admit(
         let mut container = Container { pid, number, channel, namespaces, late, network: None };
         container.prepare_ids(prepared, log)?;
         container.network = network::connect(prepared, number, log)?;
-        container.go()?;
+        container.open_gate(prepared)?;
         // A core of ours would tell of the host. Not before the last clone3: a child that is not
         // dumpable cannot be mapped.
         process::forbid_core().ok();
@@ -116,6 +120,7 @@ impl Container {
         if prepared.ids.rootfs_ids != RootfsIds::AsTheyAre {
             self.map_rootfs(prepared, log)?;
         }
+        cover_rootfs(prepared)?;
         // After the rootfs, which may yet do without.
         self.map_binds(prepared)?;
         give_pipes(prepared);
@@ -124,6 +129,14 @@ impl Container {
             outer::assemble(prepared)?;
         }
         Ok(())
+    }
+
+    /// Lets the child go on, with what has taken the place of the rootfs that it holds.
+    fn open_gate(&self, prepared: &Prepared<'_>) -> Result<(), Error> {
+        let replaced = prepared.replaced_rootfs();
+        let Some(rootfs) = replaced else { return self.go() };
+        socket::send_with_fd(self.channel.as_fd(), b"g", rootfs)
+            .map_err(|errno| Error::at("OpenGate", "hand the rootfs to the child", errno))
     }
 
     /// Lets the child go on.
@@ -176,9 +189,9 @@ impl Container {
             let Some(clone) = source.clone() else { continue };
             mount::map_ids(clone, userns.as_fd()).map_err(|errno| {
                 let shown = source.host_path.to_string_lossy();
-                Error::at("MapSource", format_args!("idmap the bind source {shown}"), errno).advise(
+                Error::at("MapSource", format_args!("idmap {shown}"), errno).advise(
                     "its file system, or one mounted below it, has no idmapped mounts in this \
-                     kernel; with :noidmap its files belong to nobody inside",
+                     kernel; with :noidmap the files of a bind belong to nobody inside",
                 )
             })?;
         }
@@ -195,7 +208,7 @@ impl Container {
         log: &Log,
     ) -> Result<Outcome, Error> {
         let began = Instant::now();
-        let mut deadline = Deadline::begin(prepared.spec.timeout);
+        let mut deadline = Deadline::begin(prepared.spec.end);
         let ending = supervise::until_end(self, prepared, status, pid_file, &mut deadline, log);
         let oom_kills = cgroups.and_then(usage::oom_kills).unwrap_or(0);
         let ending = ending.map_err(|error| match oom_kills {
@@ -208,6 +221,25 @@ impl Container {
         outcome.tell(prepared.spec, cgroups, status);
         Ok(outcome)
     }
+}
+
+/// Before Linux 6.6, where the child could not.
+fn cover_rootfs(prepared: &Prepared<'_>) -> Result<(), Error> {
+    let Some(overlay) = prepared.overlay.as_ref().filter(|overlay| overlay.is_launchers) else {
+        return Ok(());
+    };
+    overlay.replace(prepared.rootfs.dir()).map_err(|errno| {
+        let shown = prepared.spec.rootfs.to_string_lossy();
+        let error =
+            Error::at("CoverRoot", format_args!("cover rootfs {shown} with a tmpfs"), errno);
+        match errno {
+            Errno::EINVAL => error.advise(
+                "before Linux 5.19 no overlay lies on an idmapped rootfs; --userns identity, or \
+                 --overlay-dir",
+            ),
+            _ => error.advise_maybe(advice::of(Stage::MountOverlay, errno)),
+        }
+    })
 }
 
 /// Lets the command open its standard streams by name (`/dev/stdout`): the inode of a pipe
@@ -223,7 +255,7 @@ fn give_pipes(prepared: &Prepared<'_>) {
             && file::is_anonymous_pipe(fd).unwrap_or(false)
         {
             // EPERM for an ordinary user: as in every other launcher, then.
-            file::change_owner(fd, owner.0).ok();
+            file::change_owner(fd, owner.0, file::KEEP).ok();
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The caller's terminal is raw meanwhile, so that Ctrl-C, Ctrl-Z and the rest reach the
 //! container's line discipline, which turns them into signals inside. Its modes come back while
-//! the launcher is stopped, and when this value is dropped.
+//! the launcher is stopped, and when this value is dropped; if it cannot be, [`Guard`] sees to it.
 //!
 //! By `--tty` there may be pipes or files in its place. Their bytes are typed as they are, and
 //! their end is typed as well, as a person does it by Ctrl-D: a terminal has no other.
@@ -10,6 +10,7 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use super::guard::Guard;
 use crate::error::Error;
 use crate::sys::socket::{self, pollfd};
 use crate::sys::terminal::{self, Modes};
@@ -27,8 +28,8 @@ pub struct Relay {
     end: Option<End>,
     /// None once the caller's terminal has hung up: closing it hangs up the container's.
     master: Option<OwnedFd>,
-    /// What to give back; None while the caller's terminal is not raw.
-    callers_modes: Option<Modes>,
+    /// What to give back, and who does if we cannot; None while the caller's terminal is not raw.
+    callers_modes: Option<(Modes, Guard)>,
     /// Read from one side, not yet taken by the other.
     to_container: Vec<u8>,
     to_caller: Vec<u8>,
@@ -84,7 +85,7 @@ impl Relay {
 
     /// Gives the caller's terminal its modes back: before the launcher stops.
     pub fn suspend(&mut self) {
-        if let Some(modes) = self.callers_modes.take() {
+        if let Some((modes, _guard)) = self.callers_modes.take() {
             // A terminal that has hung up needs nothing restored.
             terminal::set_modes(self.stdin, &modes).ok();
         }
@@ -95,8 +96,9 @@ impl Relay {
         let is_cooked = self.is_terminal && self.callers_modes.is_none();
         if is_cooked && terminal::is_foreground(self.stdin) {
             let modes = terminal::modes(self.stdin)?;
+            let guard = Guard::start(&modes)?;
             terminal::set_modes(self.stdin, &modes.raw())?;
-            self.callers_modes = Some(modes);
+            self.callers_modes = Some((modes, guard));
             self.pass_size_on();
         }
         Ok(())
@@ -184,6 +186,11 @@ impl Relay {
             let modes = terminal::modes(master.as_fd());
             self.to_container.extend(modes.map(|modes| modes.end_of_input()));
         }
+    }
+
+    /// Whether nobody sees any more what the container shows.
+    pub fn has_hung_up(&self) -> bool {
+        self.master.is_none()
     }
 
     /// The window was resized.

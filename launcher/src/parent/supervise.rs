@@ -130,10 +130,14 @@ impl Watch<'_> {
         if fds[1].revents != 0 {
             self.read_reports()?;
         }
-        if let Some(relay) = &mut self.relay
-            && relay.serve(&fds[2..]) == Served::InBackground
-        {
-            self.stop();
+        if let Some(relay) = &mut self.relay {
+            let served = relay.serve(&fds[2..]);
+            if relay.has_hung_up() {
+                self.deadline.hung_up();
+            }
+            if served == Served::InBackground {
+                self.stop();
+            }
         }
         while let Ok(Some(arrived)) = signal::take(self.signals.as_fd()) {
             if arrived.signal != libc::SIGCHLD {
@@ -198,7 +202,7 @@ impl Watch<'_> {
             // Who may trace init has its end of the channel, and may say what is not so.
             Report::HandedOver { pid }
                 if pid as i32 == self.container.pid || !is_child(pid as i32)? => {}
-            Report::Terminal if self.relay.is_some() || !self.prepared.terminal => {}
+            Report::Terminal if self.relay.is_some() || !self.prepared.streams.terminal => {}
             Report::HandedOver { pid } => {
                 let between = std::mem::replace(&mut self.container.pid, pid as i32);
                 if self.container.namespaces.is_some() {

@@ -27,6 +27,7 @@ pub mod program;
 mod range;
 mod rootfs;
 mod sources;
+mod streams;
 mod subid;
 mod submounts;
 
@@ -46,7 +47,7 @@ use crate::spec::process::Process;
 use crate::spec::{Changes, Spec, Userns};
 use crate::sys::process::Words;
 use crate::sys::{self, file};
-use crate::sys::{Errno, Result as SysResult, system, terminal};
+use crate::sys::{Errno, Result as SysResult, system};
 use account::Account;
 use activation::Activation;
 pub use activation::NOTIFY_NAME;
@@ -61,6 +62,7 @@ pub use proc::Proc;
 pub use program::Program;
 pub use rootfs::{NEEDS_MOUNT_API, Rootfs, clone_advice};
 pub use sources::{Source, Sources};
+use streams::Streams;
 
 /// Everything a start needs, opened and decided.
 pub struct Prepared<'a> {
@@ -98,10 +100,7 @@ pub struct Prepared<'a> {
     pub keep_fds: Vec<BorrowedFd<'static>>,
     /// For its time namespace, as the kernel takes them.
     pub clock_offsets: Option<String>,
-    /// The container gets a terminal of its own.
-    pub terminal: bool,
-    /// Standard error is one too, and goes there.
-    pub stderr_is_terminal: bool,
+    pub streams: Streams,
     pub inherited: &'a Inherited,
 }
 
@@ -165,7 +164,7 @@ pub fn prepare<'a>(
         Changes::InPlace if rootfs.is_image() && !spec.read_only => &Changes::Dropped,
         other => other,
     };
-    let overlay = Overlay::over_rootfs(changes, &caller, rootfs.is_by_path())?;
+    let overlay = Overlay::over_rootfs(changes, rootfs.stat(), &caller, rootfs.is_by_path())?;
     let program = program::open(spec.init.as_deref())?;
     let cgroup = cgroup::plan(&spec.resources, &caller.proc)?;
     let filter = filter::open(&spec.confine)?;
@@ -173,8 +172,7 @@ pub fn prepare<'a>(
     let label = label::look_up(spec.confine.label.as_ref())?;
     log.step("prepare init and devices");
 
-    let is_terminal = |fd: i32| terminal::modes(file::standard(fd)).is_ok();
-    let may_take = |fd: i32| terminal::is_foreground(file::standard(fd));
+    let streams = streams::look(spec.tty)?;
     Ok(Prepared {
         spec,
         order,
@@ -198,8 +196,7 @@ pub fn prepare<'a>(
         account,
         keep_fds,
         clock_offsets: spec.uptime.map(clock_offsets),
-        terminal: spec.tty.unwrap_or_else(|| is_terminal(0) && is_terminal(1) && may_take(0)),
-        stderr_is_terminal: is_terminal(2),
+        streams,
         inherited,
     })
 }
@@ -237,10 +234,17 @@ impl Prepared<'_> {
         of_plan.chain(self.overlay.iter().flat_map(Overlay::sources))
     }
 
+    /// What the child has to take in the place of the rootfs that it holds.
+    pub fn replaced_rootfs(&self) -> Option<BorrowedFd<'_>> {
+        self.overlay.as_ref().filter(|overlay| overlay.is_launchers)?;
+        self.rootfs.tree()
+    }
+
     /// Attaches the rootfs over `/`, and changes into it.
     pub fn attach_root(&self) -> SysResult<()> {
         match &self.overlay {
             None => self.rootfs.attach(),
+            Some(overlay) if overlay.is_launchers => self.rootfs.attach_replaced(),
             Some(overlay) => overlay.attach_over(self.rootfs.dir()),
         }
     }
@@ -249,7 +253,8 @@ impl Prepared<'_> {
     /// gets a locked copy of. Root can do that without, but for an overlay: that acts with the ids
     /// of who mounts it, which have to be the container's.
     pub fn has_between(&self) -> bool {
-        self.order == Order::Locked && (!self.caller.can_mount || self.overlay.is_some())
+        let is_childs = self.overlay.as_ref().is_some_and(|overlay| !overlay.is_launchers);
+        self.order == Order::Locked && (!self.caller.can_mount || is_childs)
     }
 
     /// What that is called where it fails.
@@ -270,7 +275,7 @@ impl Prepared<'_> {
             // /proc without masks. Without a user namespace the limit would be the host's.
             (mask_proc && self.ids.has_userns() || confine.disable_userns, Terms::FORBID_USERNS),
             (self.order == Order::Pivot, Terms::CUT_ROOT),
-            (self.terminal, Terms::TERMINAL),
+            (self.streams.terminal, Terms::TERMINAL),
             (self.ids.can_set_groups, Terms::SET_GROUPS),
             (!confine.new_privs, Terms::NO_NEW_PRIVS),
             (confine.seccomp_log, Terms::LOG_REFUSALS),

@@ -3,17 +3,20 @@
 //!
 //! The child mounts it, in its own user namespace: so overlayfs acts with the container's ids, and
 //! keeps its marks in `user.` attributes (Linux 5.11; on a tmpfs 6.6, without which a directory of
-//! the lower layer cannot be removed: EIO).
+//! the lower layer cannot be removed: EIO). Before 6.6 the launcher mounts the one that drops its
+//! changes, if it is root: its marks are `trusted.` attributes, which are only the host's root's.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::{Caller, Source, plan};
 use crate::error::Error;
+use crate::namespaces;
 use crate::spec::Changes;
 use crate::sys::file::{self, At, Stat};
 use crate::sys::mount::attr::NODEV;
-use crate::sys::{Errno, Result as SysResult, mount};
+use crate::sys::process::{self, Forked};
+use crate::sys::{Errno, Result as SysResult, descriptors, mount};
 
 /// An overlay that is wanted.
 pub struct Overlay {
@@ -23,21 +26,57 @@ pub struct Overlay {
     lowerdir: CString,
     /// The directory that keeps the changes, held against other containers.
     kept: Option<(Source, OwnedFd)>,
+    /// The launcher mounts it, not the child.
+    pub is_launchers: bool,
+}
+
+/// Where overlayfs keeps its marks.
+#[derive(Clone, Copy)]
+enum Marks {
+    User,
+    Trusted,
+}
+
+impl Marks {
+    /// Whether a file can have such attributes.
+    fn try_on(self, file: BorrowedFd<'_>) -> SysResult<()> {
+        file::try_attribute(
+            file,
+            match self {
+                Marks::User => c"user.launcher",
+                Marks::Trusted => c"trusted.launcher",
+            },
+        )
+    }
+
+    fn try_on_tmpfs(self) -> SysResult<()> {
+        let tmpfs = mount::create(c"tmpfs", [], NODEV)?;
+        let root = file::open(At::Dir(tmpfs.as_fd()), c".", libc::O_RDONLY | libc::O_DIRECTORY)?;
+        self.try_on(root.as_fd())
+    }
 }
 
 impl Overlay {
     /// Opens what is to lie over the rootfs, if anything is.
     pub fn over_rootfs(
         changes: &Changes,
+        rootfs: &Stat,
         caller: &Caller,
         by_path: bool,
     ) -> Result<Option<Overlay>, Error> {
         let kept = match changes {
             Changes::InPlace => return Ok(None),
             Changes::Dropped => None,
-            Changes::Kept(path) => Some(open_kept("--overlay-dir", path, caller, by_path)?),
+            Changes::Kept(path) => {
+                Some(open_kept("--overlay-dir", path, Some(rootfs), caller, by_path)?)
+            }
         };
-        Ok(Some(Overlay { lower: Vec::new(), lowerdir: c"lower".to_owned(), kept }))
+        let is_launchers = kept.is_none()
+            && caller.can_mount
+            && Marks::User.try_on_tmpfs().is_err()
+            && Marks::Trusted.try_on_tmpfs().is_ok();
+        let lowerdir = c"lower".to_owned();
+        Ok(Some(Overlay { lower: Vec::new(), lowerdir, kept, is_launchers }))
     }
 
     /// Opens the layers of one in the plan.
@@ -49,13 +88,18 @@ impl Overlay {
     ) -> Result<Overlay, Error> {
         let open = |(number, path): (usize, &CString)| {
             let name = CString::new(number.to_string()).unwrap_or_default();
-            Ok((name, plan::open_path(path, true, NODEV, caller, by_path)?))
+            let source = plan::open_path("lower=", path, true, NODEV, caller, by_path)?;
+            match source.is_dir() {
+                true => Ok((name, source)),
+                false => Err(plan::failed("lower=", path, Errno::ENOTDIR)),
+            }
         };
         let lower = lower.iter().enumerate().map(open).collect::<Result<Vec<_>, Error>>()?;
         let names = lower.iter().map(|(name, _)| name.to_bytes()).collect::<Vec<_>>();
         let lowerdir = CString::new(names.join(&b':')).unwrap_or_default();
-        let kept = upper.map(|path| open_kept("upper=", path, caller, by_path)).transpose()?;
-        Ok(Overlay { lower, lowerdir, kept })
+        let kept =
+            upper.map(|path| open_kept("upper=", path, None, caller, by_path)).transpose()?;
+        Ok(Overlay { lower, lowerdir, kept, is_launchers: false })
     }
 
     /// The host's directories in it.
@@ -66,14 +110,33 @@ impl Overlay {
 
     /// Attaches the rootfs over `/` with the overlay on it, and changes into that.
     pub fn attach_over(&self, rootfs: BorrowedFd<'_>) -> SysResult<()> {
+        let overlay = self.mount_over(rootfs, Marks::User)?;
+        mount::attach(overlay.as_fd(), At::Cwd, c"/")?;
+        file::enter_dir(overlay.as_fd())
+    }
+
+    /// Puts a detached overlay in the place of the rootfs, a detached tree: by another process, whose
+    /// mount namespace, with all that is needed on the way, ends with it. The descriptors are ours.
+    pub fn replace(&self, rootfs: BorrowedFd<'_>) -> SysResult<()> {
+        const FILES: u64 = libc::CLONE_FILES as u64;
+        match process::clone(FILES | namespaces::MNT, libc::SIGCHLD)? {
+            Forked::Parent(pid) => process::wait_for_errno(pid),
+            Forked::Child => {
+                let replaced = mount::make_private()
+                    .and_then(|()| self.mount_over(rootfs, Marks::Trusted))
+                    .and_then(|overlay| descriptors::replace(rootfs, overlay.as_fd()));
+                process::exit(replaced.err().map_or(0, |errno| errno.into_raw() as u8))
+            }
+        }
+    }
+
+    fn mount_over(&self, rootfs: BorrowedFd<'_>, marks: Marks) -> SysResult<OwnedFd> {
         let put_rootfs = |_: BorrowedFd<'_>| {
             make_dir(c"lower")?;
             mount::attach(rootfs, At::Cwd, c"lower")?;
             file::stat_fd(rootfs)
         };
-        let overlay = self.mount(At::Cwd, c"/", put_rootfs, NODEV)?;
-        mount::attach(overlay.as_fd(), At::Cwd, c"/")?;
-        file::enter_dir(overlay.as_fd())
+        self.mount(At::Cwd, c"/", put_rootfs, NODEV, marks)
     }
 
     /// Attaches one of the plan onto an open directory. The current directory is `root` afterwards.
@@ -85,7 +148,7 @@ impl Overlay {
             let first = self.lower.first().map_or(c".", |(name, _)| name.as_c_str());
             file::stat_path(first)
         };
-        let overlay = self.mount(At::Dir(onto), c"", put_lower, flags)?;
+        let overlay = self.mount(At::Dir(onto), c"", put_lower, flags, Marks::User)?;
         mount::attach(overlay.as_fd(), At::Dir(onto), c"")?;
         file::enter_dir(root)
     }
@@ -99,6 +162,7 @@ impl Overlay {
         path: &CStr,
         put_lower: impl FnOnce(BorrowedFd<'_>) -> SysResult<Stat>,
         flags: u64,
+        marks: Marks,
     ) -> SysResult<OwnedFd> {
         let base = mount::create(c"tmpfs", [(c"mode", c"700")], NODEV)?;
         mount::attach(base.as_fd(), at, path)?;
@@ -111,21 +175,26 @@ impl Overlay {
         make_dir(c"changes/upper")?;
         make_dir(c"changes/work")?;
         let upper = file::open(At::Cwd, c"changes/upper", libc::O_RDONLY | libc::O_DIRECTORY)?;
-        file::try_attributes(upper.as_fd())?;
+        marks.try_on(upper.as_fd())?;
         // The root of the overlay is as the root of the upper layer is.
         file::change_mode(upper.as_fd(), lower.mode & 0o7777)?;
-        match file::change_owner(upper.as_fd(), lower.uid) {
-            // It belongs to nobody in here.
-            Err(Errno::EINVAL) => {}
-            other => other?,
+        for (uid, gid) in [(lower.uid, file::KEEP), (file::KEEP, lower.gid)] {
+            match file::change_owner(upper.as_fd(), uid, gid) {
+                // It belongs to nobody in here.
+                Err(Errno::EINVAL) => {}
+                other => other?,
+            }
         }
         let options = [
             (c"lowerdir", self.lowerdir.as_c_str()),
             (c"upperdir", c"changes/upper"),
             (c"workdir", c"changes/work"),
-            (c"userxattr", c""),
         ];
-        let overlay = mount::create(c"overlay", options, flags)?;
+        let marks = match marks {
+            Marks::User => Some((c"userxattr", c"")),
+            Marks::Trusted => None,
+        };
+        let overlay = mount::create(c"overlay", options.into_iter().chain(marks), flags)?;
         mount::detach_here()?;
         Ok(overlay)
     }
@@ -135,12 +204,21 @@ impl Overlay {
 fn open_kept(
     option: &str,
     path: &CStr,
+    not_in: Option<&Stat>,
     caller: &Caller,
     by_path: bool,
 ) -> Result<(Source, OwnedFd), Error> {
     let shown = path.to_string_lossy();
     let failed = |errno| Error::at("OpenOverlay", format_args!("open {option} {shown}"), errno);
     let lock = file::open(At::Cwd, path, libc::O_RDONLY | libc::O_DIRECTORY).map_err(failed)?;
+    if let Some(rootfs) = not_in
+        && lies_in(lock.as_fd(), rootfs).map_err(failed)?
+    {
+        return Err(Error::refused("OpenOverlay", format!("{option} {shown} lies in ROOTFS"))
+            .advise(
+                "the changes would go into what is to stay as it is; give a directory beside it",
+            ));
+    }
     file::try_lock(lock.as_fd()).map_err(|errno| {
         let error = Error::at("OpenOverlay", format_args!("lock {option} {shown}"), errno);
         match errno {
@@ -148,7 +226,22 @@ fn open_kept(
             _ => error,
         }
     })?;
-    Ok((plan::open_path(path, false, NODEV, caller, by_path)?, lock))
+    Ok((plan::open_path(option, path, false, NODEV, caller, by_path)?, lock))
+}
+
+/// Whether a directory is another one, or below it.
+fn lies_in(directory: BorrowedFd<'_>, other: &Stat) -> SysResult<bool> {
+    let up = |from: &OwnedFd| file::open(At::Dir(from.as_fd()), c"..", libc::O_PATH);
+    let mut stat = file::stat_fd(directory)?;
+    let mut above = file::open(At::Dir(directory), c"..", libc::O_PATH)?;
+    loop {
+        let next = file::stat_fd(above.as_fd())?;
+        if stat.is_same(other) || stat.is_same(&next) {
+            return Ok(stat.is_same(other));
+        }
+        stat = next;
+        above = up(&above)?;
+    }
 }
 
 /// Of an earlier run, maybe.

@@ -65,7 +65,7 @@ fn open_source(
     log: &Log,
 ) -> Result<Option<Source>, Error> {
     let Bind { source, recursive, flags, .. } = bind;
-    match open_path(source, *recursive, *flags, caller, by_path) {
+    match open_path("bind source", source, *recursive, *flags, caller, by_path) {
         Err(error) if bind.optional && error.errno == Some(Errno::ENOENT) => {
             log.note(format_args!("{} is not there, and optional", source.to_string_lossy()));
             Ok(None)
@@ -81,6 +81,7 @@ fn open_source(
 
 /// A path of the host's, opened and, if that is possible already, cloned.
 pub fn open_path(
+    what: &str,
     path: &CStr,
     recursive: bool,
     flags: u64,
@@ -88,17 +89,23 @@ pub fn open_path(
     by_path: bool,
 ) -> Result<Source, Error> {
     let shown = path.to_string_lossy();
-    let failed = |errno| Error::at("OpenSource", format_args!("open bind source {shown}"), errno);
+    let failed = |errno| failed(what, path, errno);
     let fd = file::open(At::Cwd, path, libc::O_PATH).map_err(failed)?;
-    let path = absolute(path).map_err(failed)?;
+    let full = absolute(path).map_err(failed)?;
     let by_path = by_path.then_some(&caller.proc);
-    let source = Source::of(fd, path, recursive, flags, by_path).map_err(failed)?;
+    let source = Source::of(fd, full, recursive, flags, by_path).map_err(failed)?;
     if caller.can_mount {
         source.take().map_err(|errno| {
             Error::at("CloneSource", format_args!("clone the mounts of {shown}"), errno)
         })?;
     }
     Ok(source)
+}
+
+/// It could not be opened.
+pub fn failed(what: &str, path: &CStr, errno: Errno) -> Error {
+    let shown = path.to_string_lossy();
+    Error::at("OpenSource", format_args!("open {what} {shown}"), errno)
 }
 
 /// The child looks from another directory.

@@ -112,6 +112,12 @@ impl Rootfs {
         below.iter().try_for_each(|path| mount::add_flags(path, self.flags()))
     }
 
+    /// The same of what has taken its place.
+    pub fn attach_replaced(&self) -> SysResult<()> {
+        mount::attach(self.dir(), At::Cwd, c"/")?;
+        file::enter_dir(self.dir())
+    }
+
     /// Nothing more is made in it. The current directory is `root`, the attached rootfs or what
     /// covers it.
     pub fn finish(&self, root: BorrowedFd<'_>) -> SysResult<()> {

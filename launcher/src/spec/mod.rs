@@ -30,7 +30,7 @@ use limits::Limits;
 use mounts::{Mount, MountOption};
 use network::Network;
 use resources::Resources;
-use time::Timeout;
+use time::End;
 use user::UserSpec;
 
 /// A container as asked for.
@@ -65,7 +65,7 @@ pub struct Spec {
     pub confine: Confinement,
     pub limits: Limits,
     pub resources: Resources,
-    pub timeout: Option<Timeout>,
+    pub end: End,
     /// Inherited descriptors for the command.
     pub keep_fds: Vec<i32>,
     /// PID 1 instead of the built-in init.
@@ -173,7 +173,7 @@ impl Spec {
             confine,
             limits: Limits::parse(args)?,
             resources: Resources::parse(args)?,
-            timeout: time::timeout(args.timeout.as_ref(), args.grace.as_ref())?,
+            end: time::end(args.timeout.as_ref(), args.grace.as_ref())?,
             keep_fds: args
                 .keep_fd
                 .iter()

@@ -16,17 +16,24 @@ pub fn grace(word: Option<&Word>) -> Result<u32, Error> {
     })
 }
 
-/// How long the command may run, and then has to end by itself.
+/// When the command has to end, if it does not by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timeout {
-    pub after_ms: u32,
-    pub grace_ms: u32,
+pub struct End {
+    /// `--timeout`.
+    pub after_ms: Option<u32>,
+    /// How long it then has, and when its terminal is gone.
+    pub notice_ms: u32,
 }
 
-/// `--timeout`: seconds, or what a suffix makes of them as for timeout(1).
-pub fn timeout(word: Option<&Word>, grace: Option<&Word>) -> Result<Option<Timeout>, Error> {
+pub fn end(timeout: Option<&Word>, grace: Option<&Word>) -> Result<End, Error> {
     /// What `docker stop` and podman give.
-    const GRACE_MS: u32 = 10_000;
+    const NOTICE_MS: u32 = 10_000;
+    let notice_ms = if grace.is_some() { self::grace(grace)? } else { NOTICE_MS };
+    Ok(End { after_ms: self::timeout(timeout)?, notice_ms })
+}
+
+/// Seconds, or what a suffix makes of them as for timeout(1).
+fn timeout(word: Option<&Word>) -> Result<Option<u32>, Error> {
     let Some(word) = word else { return Ok(None) };
     let text = word.show();
     let (number, unit) = match text.char_indices().next_back() {
@@ -36,13 +43,11 @@ pub fn timeout(word: Option<&Word>, grace: Option<&Word>) -> Result<Option<Timeo
         Some((at, 'd')) => (&text[..at], 86400),
         _ => (&text[..], 1),
     };
-    let after_ms = millis(number, unit).filter(|&millis| millis > 0).ok_or_else(|| {
+    millis(number, unit).filter(|&millis| millis > 0).map(Some).ok_or_else(|| {
         Error::misuse(format!(
             "--timeout {text} is not a time up to {MAX_SECONDS} s, as 90, 1.5m or 2h"
         ))
-    })?;
-    let grace_ms = if grace.is_some() { self::grace(grace)? } else { GRACE_MS };
-    Ok(Some(Timeout { after_ms, grace_ms }))
+    })
 }
 
 /// A number, with or without a fraction, of units of so many seconds. By hand: the tables that
@@ -100,18 +105,18 @@ mod tests {
 
     #[test]
     fn timeout_is_as_timeout_1_takes_it() {
-        let timeout = |text: &str| timeout(Some(&Word(text.into())), None).map(Option::unwrap);
+        let timeout = |text: &str| timeout(Some(&Word(text.into()))).map(Option::unwrap);
         for (text, after_ms) in
             [("2", 2000), ("0.5s", 500), ("1.5m", 90_000), ("2h", 7_200_000), ("1d", 86_400_000)]
         {
-            assert_eq!(timeout(text).unwrap(), Timeout { after_ms, grace_ms: 10_000 }, "{text}");
+            assert_eq!(timeout(text).unwrap(), after_ms, "{text}");
         }
         for text in ["", "0", "-1", "1w", "s", "12d", "1.m", "ä"] {
             assert!(timeout(text).unwrap_err().to_string().contains("--timeout"), "{text}");
         }
-        let grace = Word(b"0.2".to_vec());
-        let given = super::timeout(Some(&Word(b"1".to_vec())), Some(&grace)).unwrap();
-        assert_eq!(given, Some(Timeout { after_ms: 1000, grace_ms: 200 }));
+        assert_eq!(end(None, None).unwrap(), End { after_ms: None, notice_ms: 10_000 });
+        let given = end(Some(&Word(b"1".to_vec())), Some(&Word(b"0.2".to_vec()))).unwrap();
+        assert_eq!(given, End { after_ms: Some(1000), notice_ms: 200 });
     }
 
     #[test]

@@ -19,6 +19,12 @@ pub fn close_all_but(kept: BorrowedFd<'_>) -> Result<()> {
     Ok(())
 }
 
+/// dup3(2) onto a descriptor that is somebody's, who owns another file by it from here on.
+pub fn replace(old: BorrowedFd<'_>, new: BorrowedFd<'_>) -> Result<()> {
+    // SAFETY: it takes no memory; the number stays open and its owner's.
+    unsafe { syscall!(Sysno::dup3, new.as_raw_fd(), old.as_raw_fd(), libc::O_CLOEXEC) }.map(drop)
+}
+
 /// pread64(2).
 pub fn read_at(fd: BorrowedFd<'_>, buffer: &mut [u8], offset: u64) -> Result<usize> {
     let (place, size) = (buffer.as_mut_ptr(), buffer.len());

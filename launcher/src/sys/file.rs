@@ -169,11 +169,14 @@ pub fn make_symlink(target: &CStr, dir: BorrowedFd<'_>, name: &CStr) -> Result<(
     unsafe { syscall!(Sysno::symlinkat, target.as_ptr(), dir.as_raw_fd(), name.as_ptr()) }.map(drop)
 }
 
-/// fchownat(2) of an open file, the user only.
-pub fn change_owner(file: BorrowedFd<'_>, uid: u32) -> Result<()> {
-    let (keep, flags) = (u32::MAX, libc::AT_EMPTY_PATH);
+/// An id that stays as it is.
+pub const KEEP: u32 = u32::MAX;
+
+/// fchownat(2) of an open file.
+pub fn change_owner(file: BorrowedFd<'_>, uid: u32, gid: u32) -> Result<()> {
+    let (fd, flags) = (file.as_raw_fd(), libc::AT_EMPTY_PATH);
     // SAFETY: the path ends with NUL.
-    unsafe { syscall!(Sysno::fchownat, file.as_raw_fd(), c"".as_ptr(), uid, keep, flags) }.map(drop)
+    unsafe { syscall!(Sysno::fchownat, fd, c"".as_ptr(), uid, gid, flags) }.map(drop)
 }
 
 /// fchmod(2).
@@ -182,9 +185,9 @@ pub fn change_mode(file: BorrowedFd<'_>, mode: u32) -> Result<()> {
     unsafe { syscall!(Sysno::fchmod, file.as_raw_fd(), mode) }.map(drop)
 }
 
-/// Whether a file can have `user.` attributes (xattr(7)), by giving it one for a moment.
-pub fn try_attributes(file: BorrowedFd<'_>) -> Result<()> {
-    let (fd, name) = (file.as_raw_fd(), c"user.launcher".as_ptr());
+/// Whether a file can have an attribute (xattr(7)), by giving it this one for a moment.
+pub fn try_attribute(file: BorrowedFd<'_>, name: &CStr) -> Result<()> {
+    let (fd, name) = (file.as_raw_fd(), name.as_ptr());
     // SAFETY: the name ends with NUL; a value of no bytes is not read.
     unsafe { syscall!(Sysno::fsetxattr, fd, name, 0, 0, 0) }?;
     // SAFETY: the name ends with NUL.

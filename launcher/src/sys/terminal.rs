@@ -65,6 +65,11 @@ impl Modes {
         self
     }
 
+    /// Whether what is typed is neither echoed nor edited.
+    pub fn is_raw(&self) -> bool {
+        self.local & (libc::ECHO | libc::ICANON | libc::ISIG) == 0
+    }
+
     /// The key that ends the input.
     pub fn end_of_input(&self) -> u8 {
         self.characters[libc::VEOF]

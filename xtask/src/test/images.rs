@@ -12,17 +12,17 @@ use crate::failure::{At, Error};
 use crate::program;
 use crate::workspace;
 
-/// An image, the tool that makes it, and the package that has that.
+/// A file system, the tool that makes an image of it, and the package that has that.
 struct Kind {
-    image: &'static str,
+    name: &'static str,
     tool: &'static str,
     package: &'static str,
 }
 
 const KINDS: [Kind; 3] = [
-    Kind { image: "rootfs.squashfs", tool: "mksquashfs", package: "squashfs-tools" },
-    Kind { image: "rootfs.erofs", tool: "mkfs.erofs", package: "erofs-utils" },
-    Kind { image: "rootfs.ext4", tool: "mke2fs", package: "e2fsprogs" },
+    Kind { name: "squashfs", tool: "mksquashfs", package: "squashfs-tools" },
+    Kind { name: "erofs", tool: "mkfs.erofs", package: "erofs-utils" },
+    Kind { name: "ext4", tool: "mke2fs", package: "e2fsprogs" },
 ];
 
 /// Makes the images of `rootfs` with the probe at /probe in `folder`; those that could be made.
@@ -30,8 +30,19 @@ pub fn make(folder: &Path, rootfs: &Path, probe: &Path) -> Result<Vec<PathBuf>, 
     let tree = folder.join("tree");
     program::run(Command::new("cp").arg("-a").arg(rootfs).arg(&tree))?;
     fs::copy(probe, tree.join("probe")).at("copy", probe)?;
+    let made = pack(folder, &tree, "rootfs", &KINDS.map(|kind| kind.name))?;
+    fs::remove_dir_all(&tree).at("remove", &tree)?;
+    Ok(made)
+}
+
+/// Makes `NAME.KIND` of a tree for each of these kinds; those that could be made.
+pub fn pack(folder: &Path, tree: &Path, name: &str, kinds: &[&str]) -> Result<Vec<PathBuf>, Error> {
     let mut made = Vec::new();
-    for Kind { image, tool, package } in KINDS {
+    for Kind { name: kind, tool, package } in KINDS {
+        if !kinds.contains(&kind) {
+            continue;
+        }
+        let image = format!("{name}.{kind}");
         let Some(tool) = program::find(tool) else {
             let missing = format!("{tool} is not there to make the test image {image}");
             if workspace::is_ci() {
@@ -40,14 +51,13 @@ pub fn make(folder: &Path, rootfs: &Path, probe: &Path) -> Result<Vec<PathBuf>, 
             console::progress(&format!("{missing}: install {package}"));
             continue;
         };
-        let path = folder.join(image);
+        let path = folder.join(&image);
         if path.exists() {
             fs::remove_file(&path).at("remove", &path)?;
         }
-        program::run_quietly(&mut command(&tool, &tree, &path))?;
+        program::run_quietly(&mut command(&tool, tree, &path))?;
         made.push(path);
     }
-    fs::remove_dir_all(&tree).at("remove", &tree)?;
     Ok(made)
 }
 

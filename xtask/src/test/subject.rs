@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::stage::{Stage, Stay};
-use super::{images, layout, tools};
+use super::{distribution, images, layout, tools};
 use crate::build;
 use crate::failure::Error;
 use crate::rootfs;
@@ -86,6 +86,7 @@ impl Subject {
         };
         let images = stage.make_folder("images")?;
         images::make(&images, &rootfs, &programs.probe.path)?;
+        distribution::make(&images)?;
         let unpacked = stage.path("unpacked");
         layout::unpack_one(&unpacked, &rootfs, &programs.probe.path)?;
         Ok(Subject {
