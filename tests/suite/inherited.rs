@@ -61,7 +61,9 @@ fn command_of_nohup_outlives_its_terminal() {
     assert_eq!(running.try_wait(), None, "ended by the hangup");
     rootfs.add_file("go", "");
     running.finish().code(7);
-    assert_eq!(fs::read_to_string(&output).unwrap(), "ready\nwent\n");
+    // There may be a warning before, that the root file system cannot be mapped.
+    let text = fs::read_to_string(&output).unwrap();
+    assert!(text.ends_with("ready\nwent\n"), "{text}");
     fs::remove_dir_all(folder).unwrap();
 }
 
