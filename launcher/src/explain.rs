@@ -154,7 +154,6 @@ fn ids(prepared: &Prepared<'_>) -> Vec<String> {
 
 fn mounts(prepared: &Prepared<'_>) -> Vec<String> {
     let share = prepared.spec.share;
-    let masked = prepared.ids.mask_proc && !prepared.spec.confine.unmask;
     let own = |shared: bool| if shared { "the host's" } else { "new" };
     let options = prepared.spec.proc_options.iter();
     let options = options
@@ -163,7 +162,7 @@ fn mounts(prepared: &Prepared<'_>) -> Vec<String> {
         format!(
             "/proc  proc{}{}",
             options.collect::<String>(),
-            if masked { ", masked: container root is the host's" } else { "" }
+            if prepared.masks_proc() { ", masked: container root is the host's" } else { "" }
         ),
         "/dev  tmpfs with null, zero, full, random, urandom, tty; pts, shm and mqueue".into(),
         format!("/dev/shm, /dev/mqueue  {}", own(share.ipc)),
@@ -225,7 +224,7 @@ fn privileges(prepared: &Prepared<'_>) -> Vec<String> {
         true => "setuid programs and file capabilities work".into(),
         false => "no_new_privs".into(),
     });
-    if confine.disable_userns {
+    if prepared.forbids_userns() {
         lines.push("no user namespace can be made inside".into());
     }
     match &confine.label {

@@ -56,14 +56,16 @@ pub fn run(words: &[&str]) -> Outcome {
             sys::chroot(c".").ok();
         }
         "pivot" => {
+            let own = own_namespace()?;
             std::env::set_current_dir("/")?;
             sys::pivot(c".", c".").ok();
             sys::detach(c".").ok();
-            sys::enter_namespace_of(&own_namespace()?).ok();
+            sys::enter_namespace_of(&own).ok();
         }
         "move" => {
+            let own = own_namespace()?;
             sys::move_mount(c"/", c"/proc").ok();
-            sys::enter_namespace_of(&own_namespace()?).ok();
+            sys::enter_namespace_of(&own).ok();
         }
         // The roots of all that can be seen.
         "proc" => {

@@ -5,6 +5,8 @@ use std::fs;
 use crate::ability;
 use crate::ability::{for_root, for_user};
 use crate::launch::Launch;
+use crate::rootfs::temporary_path;
+use crate::sys::before::Before;
 
 fn none() -> Launch {
     Launch::new().option("--userns=none")
@@ -40,7 +42,7 @@ fn a_capability_that_leaves_a_chroot_can_be_had() {
     if is_refused() {
         return;
     }
-    none().option("--cap-add=sys_admin").probe("exit 0").run().ok();
+    none().option("--cap-add=sys_admin").option("--unmask").probe("exit 0").run().ok();
 }
 
 #[test]
@@ -82,6 +84,67 @@ fn hosts_root_without_a_user_namespace_is_confined() {
     for (attempt, errno) in attempts {
         let output = none().probe(&format!("try {attempt}")).run().ok();
         assert_eq!(output.lines(), [errno], "{attempt}");
+    }
+}
+
+/// Where the host's root got every capability, and with it the host's cgroups. There is no limit to
+/// set, as it would be the host's; so the filter refuses, whatever else it says.
+#[test]
+fn user_namespaces_inside_are_refused_by_every_filter() {
+    for_root!();
+    if is_refused() {
+        return;
+    }
+    let profile = temporary_path("profile");
+    fs::write(&profile, r#"{"defaultAction": "SCMP_ACT_ALLOW"}"#).unwrap();
+    let of_file = format!("--seccomp={}", profile.display());
+    let clone3 = format!("call {} 0 0", libc::SYS_clone3);
+    for option in ["--seccomp=default", "--seccomp=none", &of_file, "--cap-add=sys_admin"] {
+        let attempt = |words: &str| {
+            let output = none().option(option).probe(&format!("try {words}")).run().code(0);
+            output.stdout.trim_end().to_owned()
+        };
+        assert_eq!(attempt("unshare-user"), "EPERM", "{option}");
+        assert_eq!(attempt("nested make-cgroup"), "EPERM", "{option}");
+        assert_eq!(attempt(&clone3), "ENOSYS", "{option}");
+        // Threads and processes there are.
+        none().option(option).probe("processes").run().code(0).prints(&["1 0 init", "2 1 probe"]);
+    }
+    fs::remove_file(profile).unwrap();
+    // And all that is given up by name.
+    let attempt = |words: &str| none().option("--unmask").probe(words).run().ok().stdout;
+    assert_eq!(attempt("try unshare-user"), "ok\n");
+    assert_eq!(attempt("try nested make-cgroup"), "ok\n");
+}
+
+#[test]
+fn a_capability_that_the_launcher_has_not_is_named() {
+    for_root!();
+    if is_refused() {
+        return;
+    }
+    const CAP_NET_RAW: u32 = 13;
+    let without = || none().before(Before::DropBounding(CAP_NET_RAW));
+    without().probe("exit 0").run().ok();
+    let output = without().option("--cap-add=net_raw").option("--cap-add=kill").probe("exit 0");
+    let line = "--userns none gives no capability that the launcher has not: net_raw;";
+    output.run().fails_with(125, line);
+}
+
+/// CAP_SYS_ADMIN unmounts what hides the host's settings.
+#[test]
+fn masks_that_do_not_hold_are_told_of() {
+    for_root!();
+    let all = [("identity", "sys_admin"), ("none", "sys_admin"), ("none", "sys_ptrace")];
+    for (mode, capability) in all.iter().take(if is_refused() { 1 } else { 3 }) {
+        let launch = || {
+            let launch = Launch::new().option("--userns").arg(*mode);
+            launch.option("--cap-add").arg(*capability)
+        };
+        let output = launch().probe("exit 0").run().code(0);
+        let warning = format!("with {capability} it gets round the masks over /proc");
+        assert!(output.stderr.contains(&warning), "{output}");
+        launch().option("--unmask").probe("exit 0").run().ok();
     }
 }
 

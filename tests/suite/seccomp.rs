@@ -151,7 +151,7 @@ fn profile_in_json_takes_the_place_of_the_default() {
     assert_eq!(call(&[&option, "--cap-add=net_raw"], libc::SYS_umask, "18"), "ok");
     fs::write(&path, r#"{"defaultAction": "SCMP_ACT_NOTIFY"}"#).unwrap();
     let output = Launch::new().option(option).probe("exit 0").run().code(125);
-    assert!(output.stderr.contains("defaultAction SCMP_ACT_NOTIFY is not understood"), "{output}");
+    assert!(output.stderr.contains("defaultAction SCMP_ACT_NOTIFY cannot be had"), "{output}");
     fs::remove_file(path).unwrap();
 }
 

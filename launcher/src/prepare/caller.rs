@@ -14,6 +14,8 @@ const CAP_SYS_ADMIN: u32 = 21;
 pub struct Caller {
     pub uid: u32,
     pub gid: u32,
+    /// The effective ones, a bit for each number.
+    pub capabilities: u64,
     /// CAP_SYS_ADMIN over our mount namespace: may clone mounts before the container has its own.
     pub can_mount: bool,
     /// CAP_SETUID and CAP_SETGID: may map any id that it has itself.
@@ -36,6 +38,7 @@ impl Caller {
         Ok(Caller {
             uid: process::effective_uid(),
             gid: process::effective_gid(),
+            capabilities: caps,
             can_mount: has(CAP_SYS_ADMIN),
             can_map: has(CAP_SETUID) && has(CAP_SETGID),
             own_uids: read_map(&proc, "uid_map")?,

@@ -4,23 +4,35 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
 
 use crate::error::Error;
-use crate::seccomp::{default, oci};
+use crate::seccomp::{default, oci, userns};
 use crate::spec::confine::{Confinement, Seccomp};
 use crate::sys::file::{self, At};
-use crate::sys::{Errno, Result as SysResult, memfd};
+use crate::sys::{Errno, Result as SysResult, memfd, system};
 
 /// An instruction's size, and how many the kernel takes (BPF_MAXINSNS of linux/bpf_common.h).
 const INSTRUCTION: usize = 8;
 const MAX: usize = 4096;
 
-/// Makes or reads the one that was asked for; nobody has read from the file.
-pub fn open(confine: &Confinement) -> Result<Option<OwnedFd>, Error> {
+/// Makes or reads the one that was asked for; nobody has read from the file. Where user namespaces
+/// are to be forbidden by it, there is one in any case.
+pub fn open(confine: &Confinement, forbid_userns: bool) -> Result<Option<OwnedFd>, Error> {
     let capabilities = confine.capabilities.bounding;
     let program = match &confine.seccomp {
-        Seccomp::None => return Ok(None),
-        Seccomp::Default => default::filter(capabilities),
-        Seccomp::File(path) => from_file(path, capabilities)?,
+        Seccomp::None => None,
+        Seccomp::Default => Some(default::filter(capabilities)),
+        Seccomp::File(path) => Some(from_file(path, capabilities)?),
     };
+    let program = match program {
+        program if forbid_userns => userns::forbidden(program.as_deref()),
+        None => return Ok(None),
+        Some(program) => program,
+    };
+    if program.len() > MAX * INSTRUCTION {
+        return Err(Error::refused(
+            "PrepareFilter",
+            "the seccomp filter is too long: the kernel takes 4096 instructions",
+        ));
+    }
     hold(&program).map(Some).map_err(|errno| {
         Error::at("PrepareFilter", "put the seccomp filter where init can read it", errno)
     })
@@ -51,8 +63,12 @@ fn from_file(path: &CStr, capabilities: u64) -> Result<Vec<u8>, Error> {
     };
     // A program begins with an instruction that has a zero byte.
     let is_json = text.trim_ascii_start().starts_with(b"{");
-    let program =
-        if is_json { oci::filter(&text, capabilities).map_err(|why| refused(&why))? } else { text };
+    let program = if is_json {
+        let context = oci::Context { capabilities, kernel: &system::name().0 };
+        oci::filter(&text, &context).map_err(|why| refused(&why))?
+    } else {
+        text
+    };
     match program.len() {
         length if length > MAX * INSTRUCTION => Err(refused("the kernel takes 4096 instructions")),
         length if length == 0 || length % INSTRUCTION != 0 => {

@@ -306,6 +306,24 @@ impl IdPlan {
         !matches!(self.writer, Writer::Nobody)
     }
 
+    /// Whether what the host's root could abuse in /proc is hidden.
+    pub fn masks_proc(&self, spec: &Spec) -> bool {
+        self.mask_proc && !spec.confine.unmask
+    }
+
+    /// Whether no user namespace can be made inside. In one, the host's root mounts the host's cgroups
+    /// writable. And in the locked order the host's /proc and /sys lie beneath in full, by which the
+    /// kernel would allow it a /proc without masks.
+    pub fn forbids_userns(&self, spec: &Spec) -> bool {
+        self.masks_proc(spec) || spec.confine.disable_userns
+    }
+
+    /// Whether the filter has to do that, for want of a user namespace of its own that has a limit. A
+    /// kernel without any has nothing to forbid, and perhaps no seccomp.
+    pub fn needs_wall(&self, spec: &Spec, caller: &Caller) -> bool {
+        self.forbids_userns(spec) && !self.has_userns() && caller.proc.stat("self/ns/user").is_ok()
+    }
+
     /// Whether an id is another one outside.
     pub fn is_shifted(&self) -> bool {
         self.uid != self.uid.to_itself() || self.gid != self.gid.to_itself()

@@ -40,6 +40,7 @@ use init::stage::Stage;
 use crate::advice;
 use crate::error::Error;
 use crate::log::Log;
+use crate::spec::capability::{self, SYS_ADMIN, SYS_PTRACE};
 use crate::spec::environment::value_of;
 use crate::spec::mounts::What;
 use crate::spec::network::Network;
@@ -136,8 +137,9 @@ pub fn prepare<'a>(
         log.warn(warning);
     }
     if !ids.has_userns() {
-        order.holds_without_userns(spec, &caller.proc)?;
+        order.holds_without_userns(spec, &caller)?;
     }
+    warn_of_loose_masks(&ids, spec, log);
     let process = process::decide(spec, rootfs.dir())?;
     let account = look_up(&process, &rootfs, &ids)?;
 
@@ -167,7 +169,7 @@ pub fn prepare<'a>(
     let overlay = Overlay::over_rootfs(changes, rootfs.stat(), &caller, rootfs.is_by_path())?;
     let program = program::open(spec.init.as_deref())?;
     let cgroup = cgroup::plan(&spec.resources, &caller.proc)?;
-    let filter = filter::open(&spec.confine)?;
+    let filter = filter::open(&spec.confine, ids.needs_wall(spec, &caller))?;
     let landlock = landlock::open(spec.confine.landlock.as_ref())?;
     let label = label::look_up(spec.confine.label.as_ref())?;
     log.step("prepare init and devices");
@@ -219,11 +221,22 @@ impl Prepared<'_> {
         if let Some(warning) = &ids.warning {
             log.warn(warning);
         }
+        warn_of_loose_masks(&ids, self.spec, log);
         self.account = look_up(&self.process, &self.rootfs, &ids)?;
         self.inner_uids = ids.uid.to_itself().to_lines();
         self.inner_gids = ids.gid.to_itself().to_lines();
         self.ids = ids;
         Ok(())
+    }
+
+    /// Whether what the host's root could abuse in /proc is hidden.
+    pub fn masks_proc(&self) -> bool {
+        self.ids.masks_proc(self.spec)
+    }
+
+    /// Whether no user namespace can be made inside.
+    pub fn forbids_userns(&self) -> bool {
+        self.ids.forbids_userns(self.spec)
     }
 
     /// Sources of the host's whose files belong to the same ids inside as those of the rootfs.
@@ -266,14 +279,11 @@ impl Prepared<'_> {
     /// channel.
     pub fn init_argv(&self, report: i32) -> Words {
         let confine = &self.spec.confine;
-        let mask_proc = self.ids.mask_proc && !confine.unmask;
         let flags = [
             (self.spec.verbose, Terms::STEPS),
-            (mask_proc, Terms::MASK_PROC),
-            // In one, the host's root mounts the host's cgroups writable. And in the locked order
-            // the host's /proc and /sys lie beneath in full, by which the kernel would allow it a
-            // /proc without masks. Without a user namespace the limit would be the host's.
-            (mask_proc && self.ids.has_userns() || confine.disable_userns, Terms::FORBID_USERNS),
+            (self.masks_proc(), Terms::MASK_PROC),
+            // Without a user namespace the limit would be the host's: then the filter does it.
+            (self.forbids_userns() && self.ids.has_userns(), Terms::FORBID_USERNS),
             (self.order == Order::Pivot, Terms::CUT_ROOT),
             (self.streams.terminal, Terms::TERMINAL),
             (self.ids.can_set_groups, Terms::SET_GROUPS),
@@ -313,6 +323,20 @@ fn clock_offsets(uptime: u32) -> String {
         format!("{name} {} {}\n", seconds + rest / 1_000_000_000, rest % 1_000_000_000)
     };
     offset("monotonic", libc::CLOCK_MONOTONIC) + &offset("boottime", libc::CLOCK_BOOTTIME)
+}
+
+/// The kernel lets whoever mounts in a namespace unmount there. And whoever traces PID 1, which has no
+/// filter, makes a user namespace by it where only the filter forbids that.
+fn warn_of_loose_masks(ids: &IdPlan, spec: &Spec, log: &mut Log) {
+    let enough = 1 << SYS_ADMIN | if ids.has_userns() { 0 } else { 1 << SYS_PTRACE };
+    let found = spec.confine.capabilities.bounding & enough;
+    if ids.masks_proc(spec) && found != 0 {
+        let names = capability::names(found).collect::<Vec<_>>().join(" and ");
+        log.warn(&format!(
+            "container root is the host's root, and with {names} it gets round the masks over /proc: \
+             it can take the host over (--unmask says that this is meant)"
+        ));
+    }
 }
 
 fn look_up(process: &Process, rootfs: &Rootfs, ids: &IdPlan) -> Result<Account, Error> {

@@ -1,6 +1,6 @@
 //! The two ways to cut the host's tree away, and which one this host needs.
 
-use super::Proc;
+use super::{Caller, Proc};
 use crate::error::Error;
 use crate::namespaces;
 use crate::spec::{Spec, capability};
@@ -37,14 +37,20 @@ impl Order {
     }
 
     /// Whether the host's tree stays away where container root has no user namespace of its own.
-    pub fn holds_without_userns(self, spec: &Spec, proc: &Proc) -> Result<(), Error> {
-        if spec.confine.disable_userns {
-            // The limit is the user namespace's, which would be the host's.
+    pub fn holds_without_userns(self, spec: &Spec, caller: &Caller) -> Result<(), Error> {
+        let asked = spec.confine.capabilities.bounding;
+        // What this kernel does not know nobody has; and nobody has more than the launcher.
+        let known = u64::MAX >> caller.capabilities.leading_zeros().min(63);
+        if asked & known & !caller.capabilities != 0 {
+            let names = capability::names(asked & known & !caller.capabilities);
             return Err(Error::refused(
                 "PlanIds",
-                "--disable-userns needs a user namespace to limit",
+                format!(
+                    "--userns none gives no capability that the launcher has not: {}",
+                    names.collect::<Vec<_>>().join(" ")
+                ),
             )
-            .advise("with --userns none it would forbid them on the host"));
+            .advise("take it away with --cap-drop, or leave --userns none out"));
         }
         if self == Order::Locked {
             // The kernel locks mounts against a user namespace with less privilege, and nothing
@@ -55,10 +61,10 @@ impl Order {
             )
             .advise("it needs Linux 7.0, or another root: switch_root to a tmpfs first"));
         }
-        if spec.confine.capabilities.bounding & 1 << capability::SYS_ADMIN == 0 {
+        if asked & 1 << capability::SYS_ADMIN == 0 {
             return Ok(()); // setns(2) takes it
         }
-        let left = namespaces::root_can_be_left(proc)
+        let left = namespaces::root_can_be_left(&caller.proc)
             .map_err(|errno| Error::at("PlanIds", "look for a way out of this root", errno))?;
         match left {
             false => Ok(()),

@@ -1,6 +1,10 @@
 //! Classic BPF, as far as a seccomp filter needs it (linux/filter.h, linux/bpf_common.h).
+//!
+//! Every jump leads forward. So a program is put together from its end: where a jump leads to is
+//! there already, and what several lead to is there once. The kernel translates each instruction
+//! when the filter is installed, which is most of what a filter costs; so there are few.
 
-use super::{Abi, Checks, Condition, Operator};
+use super::{Abi, Checks, Condition, Operator, Span};
 
 /// struct sock_filter.
 #[derive(Clone, Copy)]
@@ -14,40 +18,100 @@ struct Instruction {
 const LOAD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS: a word of struct seccomp_data
 const AND: u16 = 0x54; // BPF_ALU | BPF_AND | BPF_K
 const JUMP: u16 = 0x05; // BPF_JMP | BPF_JA
-const IF_EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
+pub const IF_EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
 const IF_ABOVE: u16 = 0x25; // BPF_JMP | BPF_JGT | BPF_K
 const IF_AT_LEAST: u16 = 0x35; // BPF_JMP | BPF_JGE | BPF_K
+pub const IF_ANY: u16 = 0x45; // BPF_JMP | BPF_JSET | BPF_K
 const ANSWER: u16 = 0x06; // BPF_RET | BPF_K
 
-const fn plain(code: u16, value: u32) -> Instruction {
-    Instruction { code, if_true: 0, if_false: 0, value }
+/// Offsets in struct seccomp_data.
+pub const NUMBER: u32 = 0;
+pub const ARCH: u32 = 4;
+pub const ARGUMENTS: u32 = 16;
+
+/// A place in a program, counted from its end.
+pub type Place = usize;
+
+/// A program, or the end of one.
+pub struct Program {
+    /// Backwards.
+    code: Vec<Instruction>,
+    answers: Vec<(u32, Place)>,
 }
 
-const fn branch(code: u16, value: u32, if_true: u8, if_false: u8) -> Instruction {
-    Instruction { code, if_true, if_false, value }
-}
-
-/// The filter that asks these architectures' checks, as the kernel takes it. The first number of
-/// each span stands with what `checks` tells the checks of; spans are sorted, and the first begins
-/// at 0.
-pub fn program<T>(abis: &[(&Abi, Vec<(u32, T)>)], checks: impl Fn(&T) -> Checks) -> Vec<u8> {
-    const NUMBER: u32 = 0;
-    const ARCH: u32 = 4;
-    // In one piece from the start: to copy it as it grows would cost more than to fill it.
-    let mut program = Vec::with_capacity(512);
-    program.push(plain(LOAD, ARCH));
-    for (Abi { audit, .. }, spans) in abis {
-        // A conditional jump reaches 255 far, a plain one everywhere.
-        program.push(branch(IF_EQUAL, *audit, 1, 0));
-        let over = program.len();
-        program.push(plain(JUMP, 0));
-        program.push(plain(LOAD, NUMBER));
-        search(spans, &checks, &mut program);
-        program[over].value = (program.len() - over - 1) as u32;
+impl Program {
+    /// An empty one.
+    pub fn new() -> Program {
+        // In one piece from the start: to copy it as it grows would cost more than to fill it.
+        Program { code: Vec::with_capacity(256), answers: Vec::with_capacity(8) }
     }
-    // A program for another architecture, which would have other numbers.
-    program.push(plain(ANSWER, super::KILL_PROCESS));
-    program.into_iter().flat_map(to_bytes).collect()
+
+    /// One that ends with these instructions, as the kernel takes them; and where those begin.
+    pub fn ending_with(bytes: &[u8]) -> (Program, Place) {
+        let mut program = Program::new();
+        program.code.extend(bytes.rchunks_exact(8).map(from_bytes));
+        let begin = program.code.len() - 1;
+        (program, begin)
+    }
+
+    fn push(&mut self, code: u16, value: u32, if_true: u8, if_false: u8) -> Place {
+        self.code.push(Instruction { code, if_true, if_false, value });
+        self.code.len() - 1
+    }
+
+    /// What is between the next instruction and a place.
+    fn distance(&self, to: Place) -> usize {
+        self.code.len() - 1 - to
+    }
+
+    /// Whether a conditional jump gets there, which reaches 255 far; even from behind the two plain
+    /// jumps that its own way may need.
+    fn is_near(&self, to: Place) -> bool {
+        self.distance(to) < 250
+    }
+
+    /// Leads there from here: a plain jump gets everywhere.
+    fn pass_on(&mut self, to: Place) -> Place {
+        let distance = self.distance(to) as u32;
+        self.push(JUMP, distance, 0, 0)
+    }
+
+    /// Goes on here or there.
+    pub fn branch(&mut self, code: u16, value: u32, yes: Place, no: Place) -> Place {
+        let no = if self.is_near(no) { no } else { self.pass_on(no) };
+        let yes = if self.is_near(yes) { yes } else { self.pass_on(yes) };
+        let (if_true, if_false) = (self.distance(yes) as u8, self.distance(no) as u8);
+        self.push(code, value, if_true, if_false)
+    }
+
+    /// Loads a word of what is asked, and the bits of it that count.
+    pub fn load(&mut self, offset: u32, mask: u32, next: Place) -> Place {
+        if self.distance(next) > 0 {
+            self.pass_on(next);
+        }
+        if mask != u32::MAX {
+            self.push(AND, mask, 0, 0);
+        }
+        self.push(LOAD, offset, 0, 0)
+    }
+
+    /// The end: one that is near, or another.
+    pub fn answer(&mut self, action: u32) -> Place {
+        let known = self.answers.iter().rev().find(|(known, _)| *known == action);
+        match known {
+            Some((_, place)) if self.is_near(*place) => *place,
+            _ => {
+                let place = self.push(ANSWER, action, 0, 0);
+                self.answers.push((action, place));
+                place
+            }
+        }
+    }
+
+    /// As the kernel takes it.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.code.into_iter().rev().flat_map(to_bytes).collect()
+    }
 }
 
 fn to_bytes(instruction: Instruction) -> [u8; 8] {
@@ -56,76 +120,125 @@ fn to_bytes(instruction: Instruction) -> [u8; 8] {
     [a, b, instruction.if_true, instruction.if_false, e, f, g, h]
 }
 
-/// Finds the span that the loaded number lies in, by halving.
-fn search<T>(spans: &[(u32, T)], checks: &impl Fn(&T) -> Checks, code: &mut Vec<Instruction>) {
-    let (below, from) = spans.split_at(spans.len() / 2);
-    let [(first, kind), ..] = from else { return };
-    if below.is_empty() {
-        return answer(&checks(kind), code);
+fn from_bytes(bytes: &[u8]) -> Instruction {
+    let at = |index| bytes.get(index).copied().unwrap_or(0);
+    Instruction {
+        code: u16::from_ne_bytes([at(0), at(1)]),
+        if_true: at(2),
+        if_false: at(3),
+        value: u32::from_ne_bytes([at(4), at(5), at(6), at(7)]),
     }
-    let over = code.len();
-    code.push(branch(IF_AT_LEAST, *first, 0, 0));
-    search(below, checks, code);
-    let length = code.len() - over - 1;
-    match u8::try_from(length) {
-        Ok(count) => code[over].if_true = count,
-        Err(_) => {
-            code[over].if_false = 1;
-            code.insert(over + 1, plain(JUMP, length as u32));
+}
+
+/// The filter that asks these architectures' checks, as the kernel takes it. The first number of
+/// each span stands with its kind, of which `checks` tells the checks; spans are sorted, and the first
+/// begins at 0.
+pub fn filter(abis: &[(&Abi, Vec<Span>)], checks: &dyn Fn(u32) -> Checks) -> Vec<u8> {
+    let mut search = Search { program: Program::new(), checks, known: Vec::with_capacity(16) };
+    // A program for another architecture, which would have other numbers.
+    let mut begin = search.program.answer(super::KILL_PROCESS);
+    for (Abi { audit, .. }, spans) in abis.iter().rev() {
+        let last = spans.last().map_or(0, |(first, _)| *first);
+        let found = search.among(spans, last);
+        let number = search.program.load(NUMBER, u32::MAX, found);
+        begin = search.program.branch(IF_EQUAL, *audit, number, begin);
+    }
+    search.program.load(ARCH, u32::MAX, begin);
+    search.program.into_bytes()
+}
+
+struct Search<'a> {
+    program: Program,
+    checks: &'a dyn Fn(u32) -> Checks,
+    /// The kinds that there are checks for already, and where.
+    known: Vec<(u32, Place)>,
+}
+
+impl Search<'_> {
+    /// Finds the span that the loaded number lies in, by halving; `end` is the first number behind
+    /// them. By numbers and not by spans: the kernel tries every number when the filter is
+    /// installed, so a wide span has to be found soon.
+    fn among(&mut self, spans: &[Span], end: u32) -> Place {
+        let Some(&(begin, around)) = spans.first() else {
+            return self.program.answer(super::KILL_PROCESS);
+        };
+        if are_alike(spans) {
+            let mut found = self.answer(around);
+            for pair in spans[1..].chunks_exact(2).rev() {
+                let other = self.answer(pair[0].1);
+                found = self.program.branch(IF_EQUAL, pair[0].0, other, found);
+            }
+            return found;
+        }
+        let middle = begin + (end - begin) / 2;
+        let distance = |at: &usize| spans[*at].0.abs_diff(middle);
+        let at = (1..spans.len()).min_by_key(distance).unwrap_or(1);
+        let (below, from) = spans.split_at(at);
+        let first = from[0].0;
+        let yes = self.among(from, end);
+        let no = self.among(below, first);
+        self.program.branch(IF_AT_LEAST, first, yes, no)
+    }
+
+    /// Where the answer is, or what finds it.
+    fn answer(&mut self, kind: u32) -> Place {
+        let known = self.known.iter().rev().find(|(known, _)| *known == kind);
+        match known {
+            Some((_, place)) if self.program.is_near(*place) => *place,
+            _ => {
+                let place = examine(&mut self.program, &(self.checks)(kind));
+                self.known.push((kind, place));
+                place
+            }
         }
     }
-    search(from, checks, code);
+}
+
+/// Whether all have the same checks but single numbers, of which there are few: to ask for one takes
+/// one comparison, to leave it out of what is around it two.
+fn are_alike(spans: &[Span]) -> bool {
+    const FEW: usize = 3;
+    let is_one = |pair: &[Span]| pair[1].0 == pair[0].0 + 1 && pair[1].1 == spans[0].1;
+    spans.len() % 2 == 1 && spans.len() <= 1 + 2 * FEW && spans[1..].chunks_exact(2).all(is_one)
 }
 
 /// The answer of the first rule whose conditions all hold.
-fn answer(checks: &Checks, code: &mut Vec<Instruction>) {
-    for (conditions, action) in &checks.rules {
-        let mut rule = vec![plain(ANSWER, *action)];
+fn examine(program: &mut Program, checks: &Checks) -> Place {
+    let mut begin = program.answer(checks.otherwise);
+    for (conditions, action) in checks.rules.iter().rev() {
+        let otherwise = begin;
+        begin = program.answer(*action);
         for condition in conditions.iter().rev() {
-            // Where it does not hold, the rest of the rule is left out.
-            let mut tested = test(condition, rule.len() as u8);
-            tested.append(&mut rule);
-            rule = tested;
+            begin = test(program, condition, begin, otherwise);
         }
-        code.append(&mut rule);
     }
-    code.push(plain(ANSWER, checks.otherwise));
+    begin
 }
 
-/// Goes on behind it if the condition holds, and `fail` instructions further if not. An argument
-/// has 64 bits, which are looked at by halves, the upper one first.
-fn test(condition: &Condition, fail: u8) -> Vec<Instruction> {
-    const ARGUMENTS: u32 = 16;
+/// An argument has 64 bits, which are looked at by halves, the upper one first.
+fn test(program: &mut Program, condition: &Condition, holds: Place, fails: Place) -> Place {
     let Condition { index, operator, mask, value } = *condition;
     let low = ARGUMENTS + 8 * index;
-    let load = |offset, mask: u32| {
-        let masked = (mask != u32::MAX).then_some(plain(AND, mask));
-        [plain(LOAD, offset)].into_iter().chain(masked)
-    };
     let upper = |number: u64| (number >> 32) as u32;
-    let mut lower_part = load(low, mask as u32).collect::<Vec<_>>();
-    let mut code = Vec::new();
-    let (compare, holds_if) = match operator {
-        Operator::Equal => (IF_EQUAL, true),
-        Operator::NotEqual => (IF_EQUAL, false),
-        Operator::Above => (IF_ABOVE, true),
-        Operator::AtMost => (IF_ABOVE, false),
-        Operator::AtLeast => (IF_AT_LEAST, true),
-        Operator::Below => (IF_AT_LEAST, false),
+    let (compare, yes, no) = match operator {
+        Operator::Equal => (IF_EQUAL, holds, fails),
+        Operator::NotEqual => (IF_EQUAL, fails, holds),
+        Operator::Above => (IF_ABOVE, holds, fails),
+        Operator::AtMost => (IF_ABOVE, fails, holds),
+        Operator::AtLeast => (IF_AT_LEAST, holds, fails),
+        Operator::Below => (IF_AT_LEAST, fails, holds),
     };
-    let (yes, no) = if holds_if { (0, fail) } else { (fail, 0) };
-    lower_part.push(branch(compare, value as u32, yes, no));
-    if upper(mask) != 0 {
-        // Decided by the upper half alone: past the lower part, and from there where it leads.
-        let skip = lower_part.len() as u8;
-        code.extend(load(low + 4, upper(mask)));
-        if compare != IF_EQUAL {
-            code.push(branch(IF_ABOVE, upper(value), yes + skip + 1, 0));
-        }
-        code.push(branch(IF_EQUAL, upper(value), 0, no + skip));
+    let lower = program.branch(compare, value as u32, yes, no);
+    let lower = program.load(low, mask as u32, lower);
+    if upper(mask) == 0 {
+        return lower;
     }
-    code.append(&mut lower_part);
-    code
+    // Where the upper halves differ they decide alone.
+    let mut decided = program.branch(IF_EQUAL, upper(value), lower, no);
+    if compare != IF_EQUAL {
+        decided = program.branch(IF_ABOVE, upper(value), yes, decided);
+    }
+    program.load(low + 4, upper(mask), decided)
 }
 
 #[cfg(target_endian = "big")]

@@ -16,12 +16,12 @@ pub(super) fn filter_for(abis: &'static [Abi], capabilities: u64) -> Vec<u8> {
     let spans = |abi: &'static Abi| {
         let rule = |span: &u32| {
             let rule = Rule::from_byte(span.to_le_bytes()[0]);
-            (span >> 8, settle(rule, capabilities))
+            (span >> 8, settle(rule, capabilities).to_byte().into())
         };
-        (abi, merge(abi.spans.iter().map(rule).collect(), Rule::Unknown))
+        (abi, merge(abi.spans.iter().map(rule).collect(), Rule::Unknown.to_byte().into()))
     };
     let spans = abis.iter().map(spans).collect::<Vec<_>>();
-    assemble::program(&spans, |rule| checks(*rule, capabilities))
+    assemble::filter(&spans, &|kind| checks(Rule::from_byte(kind as u8), capabilities))
 }
 
 /// What a rule comes to with these capabilities.

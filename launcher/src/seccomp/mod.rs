@@ -1,15 +1,19 @@
 //! Filters of system calls. Pure.
 //!
-//! A filter finds a call's number by halving: eight comparisons at most (libseccomp's filter for
-//! the same profile has 1162 instructions, of which a call runs 5 to 712). Since Linux 5.11 the
-//! kernel tries every number when the filter is installed, and passes those that are always
+//! What a filter costs is its length, which the kernel translates at each start. Since Linux 5.11
+//! the kernel tries every number when the filter is installed, and passes those that are always
 //! allowed without running it from then on: there a short way counts at the start, for some
 //! thousand numbers, and else for ioctl(2) and for what is refused.
+//!
+//! Ours has 199 instructions on x86_64, of which a number takes 8 (i386: 11). libseccomp makes 1162 of
+//! the same profile, and the `seccompiler` crate 1583 for x86_64 alone, which take ten times as long to
+//! install; it has one answer for all that it refuses, no other ABI, and is 16 KiB.
 
 mod assemble;
 pub mod default;
 pub mod oci;
 mod rule;
+pub mod userns;
 
 use rule::Rule;
 
@@ -70,11 +74,15 @@ enum Operator {
     AtMost,
 }
 
-/// Neighbours with the same checks become one. No architecture has numbers from this one on but
-/// x32, which is not spoken: by them a call would get past what is said of it by name; `unknown`
-/// says that.
-fn merge<T: PartialEq>(mut spans: Vec<(u32, T)>, unknown: T) -> Vec<(u32, T)> {
-    const X32: u32 = 0x4000_0000;
+/// From this number on, up to the next span, a call's checks are of this kind.
+type Span = (u32, u32);
+
+/// No architecture has numbers from this one on but x32.
+const X32: u32 = 0x4000_0000;
+
+/// Neighbours with the same checks become one. x32 is not spoken: by its numbers a call would get
+/// past what is said of it by name; `unknown` says that.
+fn merge(mut spans: Vec<Span>, unknown: u32) -> Vec<Span> {
     spans.push((X32, unknown));
     spans.dedup_by(|next, kept| next.1 == kept.1);
     spans

@@ -7,40 +7,61 @@
 
 use super::{
     ABIS, ALLOW, Abi, CALLS, Checks, Condition, ENOSYS, ERRNO, KILL_PROCESS, OWN_ARCH, Operator,
-    assemble, merge,
+    Span, assemble, merge,
 };
 use crate::json::Value;
 use crate::spec::capability::by_name;
 
-/// The filter of a profile for these capabilities, or what is wrong with it.
-pub fn filter(text: &[u8], capabilities: u64) -> Result<Vec<u8>, String> {
+/// A call's name, on which conditions what becomes of it, and what that is.
+type Rule<'a> = (&'a str, Vec<Condition>, u32);
+
+/// What is said of every call, and of what is none.
+const DEFAULT: u32 = 0;
+const UNKNOWN: u32 = 1;
+
+/// What a profile's entries may ask for.
+pub struct Context<'a> {
+    /// The command's.
+    pub capabilities: u64,
+    /// As uname(2) has it.
+    pub kernel: &'a str,
+}
+
+/// The filter of a profile, or what is wrong with it.
+pub fn filter(text: &[u8], context: &Context<'_>) -> Result<Vec<u8>, String> {
     let profile = Value::parse(text).map_err(|at| format!("no JSON at byte {at}"))?;
     let default = action(&profile, "defaultAction", "defaultErrnoRet")?;
-    let entries = profile.field("syscalls").and_then(Value::as_list).unwrap_or(&[]);
     let mut rules = Vec::new();
-    for entry in entries {
-        if applies(entry, capabilities) {
+    for entry in list(&profile, "syscalls")? {
+        if applies(entry, context)? {
             let action = action(entry, "action", "errnoRet")?;
-            let conditions = list(entry, "args").iter().map(condition).collect::<Option<Vec<_>>>();
+            let conditions = list(entry, "args")?.iter().map(condition).collect::<Option<Vec<_>>>();
             let conditions = conditions.ok_or("an entry of args is not understood")?;
             // A name of its own is how it was written before there was a list.
-            let names = list(entry, "names").iter().chain(entry.field("name"));
-            for name in names.filter_map(Value::as_text).filter(|_| action != default) {
-                rules.push((name, conditions.clone(), action));
+            for name in list(entry, "names")?.iter().chain(entry.field("name")) {
+                let name = name.as_text().ok_or("a name in syscalls is no text")?;
+                if action != default {
+                    rules.push((name, conditions.clone(), action));
+                }
             }
         }
     }
+    let mut kinds = vec![Checks::always(default), Checks::always(ENOSYS)];
     let mut abis = Vec::new();
     for (index, abi) in ABIS.iter().enumerate() {
-        if index == 0 || is_asked_for(abi, &profile) {
-            abis.push((abi, merge(spans(index, &rules, default), Checks::always(ENOSYS))));
+        if index == 0 || is_asked_for(abi, &profile)? {
+            abis.push((abi, merge(spans(index, &rules, &mut kinds), UNKNOWN)));
         }
     }
-    Ok(assemble::program(&abis, Checks::clone))
+    Ok(assemble::filter(&abis, &|kind| kinds[kind as usize].clone()))
 }
 
-fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
-    value.field(name).and_then(Value::as_list).unwrap_or(&[])
+/// What is there and no list is an error: a slip must not leave a wall out.
+fn list<'a>(value: &'a Value, name: &str) -> Result<&'a [Value], String> {
+    match value.field(name) {
+        None => Ok(&[]),
+        Some(value) => value.as_list().ok_or_else(|| format!("{name} is no list")),
+    }
 }
 
 fn has_text(list: &[Value], text: &str) -> bool {
@@ -48,34 +69,57 @@ fn has_text(list: &[Value], text: &str) -> bool {
 }
 
 /// An architecture beside our own: in `architectures`, or below our own in `archMap`.
-fn is_asked_for(abi: &Abi, profile: &Value) -> bool {
+fn is_asked_for(abi: &Abi, profile: &Value) -> Result<bool, String> {
     let is_own =
         |entry: &&Value| entry.field("architecture").and_then(Value::as_text) == Some(ABIS[0].name);
-    let own = list(profile, "archMap").iter().find(is_own);
-    has_text(list(profile, "architectures"), abi.name)
-        || own.is_some_and(|entry| has_text(list(entry, "subArchitectures"), abi.name))
+    let own = list(profile, "archMap")?.iter().find(is_own);
+    let below = own.map_or(Ok(&[][..]), |entry| list(entry, "subArchitectures"))?;
+    Ok(has_text(list(profile, "architectures")?, abi.name) || has_text(below, abi.name))
 }
 
-/// `includes` and `excludes`. A `minKernel` is older than what we run on.
-fn applies(entry: &Value, capabilities: u64) -> bool {
+/// `includes`, of which all have to hold, and `excludes`, of which none may.
+fn applies(entry: &Value, context: &Context<'_>) -> Result<bool, String> {
     let has = |name: &Value| {
         let number = name.as_text().and_then(|name| by_name(name.as_bytes()));
-        number.is_some_and(|number| capabilities & 1 << number != 0)
+        number.is_some_and(|number| context.capabilities & 1 << number != 0)
     };
-    let included = entry.field("includes").is_none_or(|only| {
-        let arches = list(only, "arches");
-        list(only, "caps").iter().all(has) && (arches.is_empty() || has_text(arches, OWN_ARCH))
-    });
-    let excluded = entry.field("excludes").is_some_and(|not| {
-        list(not, "caps").iter().any(has) || has_text(list(not, "arches"), OWN_ARCH)
-    });
-    included && !excluded
+    let is_since = |of: &Value| match of.field("minKernel") {
+        None => Ok(None),
+        Some(least) => {
+            let least = least.as_text().and_then(version).ok_or("a minKernel is no version")?;
+            Ok::<_, String>(Some(version(context.kernel).is_some_and(|ours| ours >= least)))
+        }
+    };
+    let included = match entry.field("includes") {
+        None => true,
+        Some(only) => {
+            let arches = list(only, "arches")?;
+            let is_ours = arches.is_empty() || has_text(arches, OWN_ARCH);
+            is_ours && list(only, "caps")?.iter().all(has) && is_since(only)?.unwrap_or(true)
+        }
+    };
+    let excluded = match entry.field("excludes") {
+        None => false,
+        Some(not) => {
+            let is_ours = has_text(list(not, "arches")?, OWN_ARCH);
+            is_ours || list(not, "caps")?.iter().any(has) || is_since(not)?.unwrap_or(false)
+        }
+    };
+    Ok(included && !excluded)
+}
+
+/// Major and minor number of a kernel.
+fn version(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.split(|c: char| !c.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 fn action(of: &Value, name: &str, errno: &str) -> Result<u32, String> {
-    const DATA: u64 = 0xffff;
-    let errno = of.field(errno).and_then(Value::as_number).unwrap_or(libc::EPERM as u64);
-    let errno = (errno & DATA) as u32;
+    /// MAX_ERRNO of the kernel (linux/err.h), which makes this of what is above.
+    const MAX: u64 = 4095;
+    let given = of.field(errno).map(|value| value.as_number().filter(|&number| number <= MAX));
+    let errno = given.unwrap_or(Some(libc::EPERM as u64)).ok_or(format!("{errno} is no errno"))?;
+    let errno = errno as u32;
     Ok(match of.field(name).and_then(Value::as_text).unwrap_or("none") {
         "SCMP_ACT_ALLOW" => ALLOW,
         "SCMP_ACT_ERRNO" => ERRNO | errno,
@@ -84,6 +128,8 @@ fn action(of: &Value, name: &str, errno: &str) -> Result<u32, String> {
         "SCMP_ACT_TRAP" => 0x0003_0000,
         "SCMP_ACT_TRACE" => 0x7ff0_0000 | errno,
         "SCMP_ACT_LOG" => 0x7ffc_0000,
+        // It would need a program outside that answers.
+        "SCMP_ACT_NOTIFY" => return Err(format!("the {name} SCMP_ACT_NOTIFY cannot be had")),
         other => return Err(format!("the {name} {other} is not understood")),
     })
 }
@@ -101,35 +147,40 @@ fn condition(entry: &Value) -> Option<Condition> {
         _ => return None,
     };
     let is_masked = entry.field("op")?.as_text()? == "SCMP_CMP_MASKED_EQ";
-    let (mask, value) = if is_masked { (value, second) } else { (u64::MAX, value) };
+    // libseccomp looks at no bit that the mask leaves out, on either side.
+    let (mask, value) = if is_masked { (value, second & value) } else { (u64::MAX, value) };
     let index = number("index").filter(|index| *index < 6)? as u32;
     Some(Condition { index, operator, mask, value })
 }
 
-/// What is checked for the numbers of an architecture.
-fn spans(index: usize, rules: &[(&str, Vec<Condition>, u32)], default: u32) -> Vec<(u32, Checks)> {
-    let mut all = vec![(0, Checks::always(default))];
+/// What is checked for the numbers of an architecture. A kind is a place in `kinds`, whose first is the
+/// default.
+fn spans(index: usize, rules: &[Rule<'_>], kinds: &mut Vec<Checks>) -> Vec<Span> {
+    let mut all = vec![(0, DEFAULT)];
     for line in CALLS.lines() {
         let mut words = line.split(' ');
         let name = words.next();
         let Some(number) = words.nth(index).and_then(|digits| digits.parse::<u32>().ok()) else {
             continue;
         };
+        let checks = checks(name, rules, kinds[DEFAULT as usize].otherwise);
+        let kind = kinds.iter().position(|known| *known == checks).unwrap_or_else(|| {
+            kinds.push(checks);
+            kinds.len() - 1
+        });
         // The next number has no name, unless one comes.
-        for (begin, checks) in
-            [(number, checks(name, rules, default)), (number + 1, Checks::always(default))]
-        {
+        for (begin, kind) in [(number, kind as u32), (number + 1, DEFAULT)] {
             match all.binary_search_by_key(&begin, |(begin, _)| *begin) {
-                Ok(at) if begin == number => all[at].1 = checks,
+                Ok(at) if begin == number => all[at].1 = kind,
                 Ok(_) => {}
-                Err(at) => all.insert(at, (begin, checks)),
+                Err(at) => all.insert(at, (begin, kind)),
             }
         }
     }
     all
 }
 
-fn checks(name: Option<&str>, rules: &[(&str, Vec<Condition>, u32)], default: u32) -> Checks {
+fn checks(name: Option<&str>, rules: &[Rule<'_>], default: u32) -> Checks {
     let mut checks = Checks::always(default);
     for (_, conditions, action) in rules.iter().filter(|rule| Some(rule.0) == name) {
         if conditions.is_empty() {

@@ -24,7 +24,6 @@ pub enum Rule {
 const NEEDS: u8 = 64;
 
 impl Rule {
-    #[allow(dead_code, reason = "the build script's half")]
     pub const fn to_byte(self) -> u8 {
         match self {
             Rule::Unknown => 0,

@@ -5,12 +5,11 @@
 
 use std::fs;
 
-use super::tell;
+use super::{modes, tell};
 use crate::ability::{for_root, require};
 use crate::launch::Launch;
-use crate::mounts::modes;
 use crate::rootfs::{Rootfs, temporary_path};
-use crate::subject;
+use crate::{mounts, subject};
 
 /// Each way, and the usual roots that it leaves.
 const WAYS: [(&str, &[&str]); 8] = [
@@ -37,18 +36,25 @@ fn marker() -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// The launcher as ever, but the command has every capability, and no filter.
-fn with_every_capability(rootfs: &Rootfs) -> Launch {
-    Launch::on(rootfs).option("--cap-add=ALL").option("--seccomp=none")
+/// The launcher as ever, but the command has every capability, and no filter; and no masks, which it
+/// could lift.
+fn with_every_capability(rootfs: &Rootfs, mode: &str) -> Launch {
+    let launch = Launch::on(rootfs).option("--userns").arg(mode);
+    let launch = launch.option("--seccomp=none").option("--unmask");
+    match mode {
+        // It can have none that we have not, and that may not be all.
+        "none" => launch.option("--cap-add=sys_admin").option("--cap-add=sys_ptrace"),
+        _ => launch.option("--cap-add=ALL"),
+    }
 }
 
 #[test]
 fn command_can_have_every_capability_for_these_tests() {
     let rootfs = Rootfs::new();
-    let launch = with_every_capability(&rootfs).probe("status CapEff");
+    let launch = with_every_capability(&rootfs, "auto").probe("status CapEff");
     let caps = launch.run().ok().fact("CapEff").to_owned();
     assert!(caps.ends_with("ffffffffff"), "{caps}");
-    with_every_capability(&rootfs).probe("try unshare-mount").run().ok().prints(&["ok"]);
+    with_every_capability(&rootfs, "auto").probe("try unshare-mount").run().ok().prints(&["ok"]);
 }
 
 #[test]
@@ -56,7 +62,7 @@ fn usual_ways_out_lead_nowhere() {
     let (rootfs, marker) = (Rootfs::new(), marker());
     for mode in modes() {
         for (way, _) in WAYS {
-            let launch = with_every_capability(&rootfs).option("--userns").arg(mode);
+            let launch = with_every_capability(&rootfs, mode);
             let output = launch.probe(&format!("escape {way} {marker}")).run().ok();
             tell(&format!("escape {way}"), &format!("mode {mode}"), output.lines()[0]);
             assert_eq!(output.lines(), ["in"], "{way}\n{output}");
@@ -95,8 +101,9 @@ fn files_cannot_be_opened_by_their_handles() {
     let place = rootfs.path().parent().unwrap();
     Launch::init(words).directory(place).run().ok().prints(&["out"]);
     tell("escape handle", "host", "out");
-    for mode in modes() {
-        let launch = with_every_capability(&rootfs).option("--userns").arg(mode);
+    // Without a user namespace that capability is the host's.
+    for mode in mounts::modes() {
+        let launch = with_every_capability(&rootfs, mode);
         let launch = launch.probe(&format!("escape handle /nowhere {handle}"));
         let output = launch.run().ok().prints(&["in"]);
         tell("escape handle", &format!("mode {mode}"), output.lines()[0]);

@@ -6,9 +6,8 @@ use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 
-use super::{attempt, inside, on_host, refused, tell};
+use super::{attempt, inside, modes, on_host, refused, tell};
 use crate::ability::require;
-use crate::mounts::modes;
 use crate::rootfs::temporary_path;
 use crate::sys;
 use crate::sys::smuggler::send_descriptor;
@@ -57,7 +56,7 @@ fn keys_of_the_caller_are_not_there() {
     assert_eq!(on_host(&ask), "ok");
     refused(&ask, &["ENOSYS"]);
     // Not the filter alone stands in the way.
-    for mode in crate::mounts::modes() {
+    for mode in modes() {
         assert_eq!(inside(&["--seccomp=none", "--userns", mode], &ask), "ENOKEY", "{mode}");
     }
 }

@@ -2,12 +2,11 @@
 
 use std::os::unix::fs::MetadataExt;
 
-use super::{attempt, inside, on_host, on_host_as, refused, tell};
+use super::{attempt, inside, modes, on_host, on_host_as, refused, tell};
 use std::os::unix::fs::FileTypeExt;
 
 use crate::ability::for_root;
 use crate::launch::Launch;
-use crate::mounts::modes;
 use crate::rootfs::Rootfs;
 use crate::sys;
 
@@ -118,7 +117,7 @@ fn cgroups_cannot_be_mounted() {
     }
     // Where there is no user namespace, the right to mount is enough.
     if sys::uid() == 0 && crate::ability::pivot_root().is_ok() {
-        let options = ["--userns=none", "--share=cgroup", "--cap-add=sys_admin"];
+        let options = ["--userns=none", "--share=cgroup", "--cap-add=sys_admin", "--unmask"];
         assert_ne!(inside(&options, "mount /tmp cgroup"), "EPERM");
     }
 }

@@ -4,9 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use super::{attempt, inside, on_host, refused, tell};
+use super::{attempt, inside, modes, on_host, refused, tell};
 use crate::launch::Launch;
-use crate::mounts::modes;
 use crate::pace;
 use crate::rootfs::Rootfs;
 use crate::subject;

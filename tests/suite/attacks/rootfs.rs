@@ -6,10 +6,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use super::tell;
+use super::{modes, tell};
 use crate::ability::for_root;
 use crate::launch::Launch;
-use crate::mounts::modes;
 use crate::pace;
 use crate::rootfs::{Rootfs, temporary_path};
 use crate::{subject, sys};

@@ -45,6 +45,8 @@ pub enum Before {
     Root(CString),
     /// Gain no privileges by executing something (prctl(2), PR_SET_NO_NEW_PRIVS).
     NoNewPrivs,
+    /// Have what is executed lose a capability (PR_CAPBSET_DROP), by its number.
+    DropBounding(u32),
     /// In a mount namespace of its own, with nothing on /proc, and for root nothing on /sys. An
     /// ordinary user stays what they are, in a user namespace of theirs.
     NoProc,
@@ -189,6 +191,9 @@ fn make(change: &Before, (uid, gid): (u32, u32)) -> io::Result<()> {
             }
             Before::NoNewPrivs => {
                 check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
+            }
+            Before::DropBounding(capability) => {
+                check(libc::prctl(libc::PR_CAPBSET_DROP, *capability as usize, 0, 0, 0))?;
             }
             Before::NoProc => {
                 if uid == 0 {

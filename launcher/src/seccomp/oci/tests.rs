@@ -1,5 +1,7 @@
 //! Unit tests of profiles in JSON.
 
+mod fuzz;
+
 use super::super::tests::ask;
 use super::super::{ENOSYS, EPERM};
 use super::*;
@@ -10,7 +12,11 @@ const EXDEV: u32 = ERRNO | 18;
 
 fn compile(default: &str, entries: &str, more: &str) -> Vec<u8> {
     let text = format!(r#"{{"defaultAction": "{default}", {more} "syscalls": [{entries}]}}"#);
-    filter(text.as_bytes(), 1 << SYS_ADMIN).unwrap()
+    translate(text.as_bytes(), 1 << SYS_ADMIN).unwrap()
+}
+
+fn translate(text: &[u8], capabilities: u64) -> Result<Vec<u8>, String> {
+    filter(text, &Context { capabilities, kernel: "6.12.9-amd64" })
 }
 
 fn answer(filter: &[u8], call: Sysno, arguments: &[u64]) -> u32 {
@@ -121,6 +127,11 @@ fn entries_are_for_capabilities_and_architectures() {
         entry("getppid", &not_own),
         entry("gettid", r#""includes": {"arches": ["s390x"]}"#),
         entry("kill", r#""includes": {"minKernel": "4.8"}"#),
+        entry("tkill", r#""includes": {"minKernel": "6.12"}"#),
+        entry("tgkill", r#""includes": {"minKernel": "6.13"}"#),
+        entry("alarm", r#""includes": {"minKernel": "10.0", "caps": ["CAP_SYS_ADMIN"]}"#),
+        entry("pause", r#""excludes": {"minKernel": "6.12"}"#),
+        entry("uname", r#""excludes": {"minKernel": "7.0"}"#),
     ];
     let filter = compile("SCMP_ACT_ERRNO", &entries.join(","), "");
     for (call, allowed) in [
@@ -132,6 +143,11 @@ fn entries_are_for_capabilities_and_architectures() {
         (Sysno::getppid, false),
         (Sysno::gettid, false),
         (Sysno::kill, true),
+        (Sysno::tkill, true),
+        (Sysno::tgkill, false),
+        (Sysno::alarm, false),
+        (Sysno::pause, false),
+        (Sysno::uname, true),
     ] {
         assert_eq!(answer(&filter, call, &[]) == ALLOW, allowed, "{call}");
     }
@@ -152,9 +168,37 @@ fn other_architectures_are_those_that_are_named() {
     assert!(!speaks(&below("SCMP_ARCH_S390X")));
 }
 
+/// What would leave something out if it were passed over.
+#[test]
+fn slips_are_no_permission() {
+    for (part, why) in [
+        (r#""syscalls": {}"#, "syscalls is no list"),
+        (r#""syscalls": [{"names": "read", "action": "SCMP_ACT_KILL"}]"#, "names is no list"),
+        (r#""syscalls": [{"names": [3], "action": "SCMP_ACT_KILL"}]"#, "a name in syscalls"),
+        (r#""syscalls": [{"name": 3, "action": "SCMP_ACT_KILL"}]"#, "a name in syscalls"),
+        (r#""syscalls": [{"names": ["read"], "action": "SCMP_ACT_LOG", "args": {}}]"#, "args is"),
+        (r#""syscalls": [{"names": ["read"]}]"#, "the action none"),
+        (r#""syscalls": [{"action": "SCMP_ACT_ALLOW", "includes": {"caps": 1}}]"#, "caps is no"),
+        (r#""syscalls": [{"action": "SCMP_ACT_ALLOW", "excludes": {"arches": 1}}]"#, "arches is"),
+        (r#""syscalls": [{"excludes": {"minKernel": "new"}}]"#, "minKernel"),
+        (r#""syscalls": [{"action": "SCMP_ACT_ERRNO", "errnoRet": 4096}]"#, "errnoRet is no errno"),
+        (r#""syscalls": [{"action": "SCMP_ACT_ERRNO", "errnoRet": "1"}]"#, "errnoRet is no errno"),
+        (r#""defaultErrnoRet": -1"#, "defaultErrnoRet is no errno"),
+        (r#""architectures": "SCMP_ARCH_X86""#, "architectures is no list"),
+        (r#""archMap": {}"#, "archMap is no list"),
+    ] {
+        let text = format!(r#"{{"defaultAction": "SCMP_ACT_ALLOW", {part}}}"#);
+        match translate(text.as_bytes(), 0) {
+            Err(found) => assert!(found.contains(why), "{part}: {found}"),
+            // Architectures are asked for beside our own only.
+            Ok(_) => assert!(ABIS.len() == 1 && part.contains("arch"), "{part}"),
+        }
+    }
+}
+
 #[test]
 fn what_is_not_understood_is_refused_by_name() {
-    let refused = |text: &str| filter(text.as_bytes(), 0).unwrap_err();
+    let refused = |text: &str| translate(text.as_bytes(), 0).unwrap_err();
     assert_eq!(refused("{"), "no JSON at byte 1");
     assert!(refused("{}").contains("defaultAction none"));
     let entry = |entry: &str| {

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::words::{Word, nearest};
 use names::NAMES;
 
+pub const SYS_PTRACE: u8 = 19;
 pub const SYS_ADMIN: u8 = 21;
 pub const SYS_RESOURCE: u8 = 24;
 pub const AUDIT_WRITE: u8 = 29;
