@@ -35,6 +35,14 @@ pub const BOOTS: &[Boot] = &[
         shows: &["2 in container, 0 of 0 524288 65536\r\n", "ended with code 7\r\n[", OFF],
     },
     Boot {
+        // Nobody has mounted cgroups there.
+        name: "launcher is the first process, and limits its container",
+        words: "loglevel=1 rdinit=/launcher -- --memory 24M --pids 20 /rootfs /bin/sh -c \
+                \"cat /proc/self/cgroup; x=a; while :; do x=$x$x; done\"",
+        talk: &[],
+        shows: &["0::/\r\n", "out of memory (--memory 24.0M)", "ended with code 137\r\n", OFF],
+    },
+    Boot {
         name: "console of the first process is a terminal with job control",
         words: "rdinit=/launcher -- --on-exit poweroff /rootfs /bin/sh",
         talk: &[
