@@ -1,7 +1,8 @@
 //! stopwatch: runs commands in turn, again and again, and tells how long each run took.
 //!
 //! In FILE each line is a word, and an empty line stands behind each command; `{}` in a word is a
-//! number that no other run has. Times are nanoseconds of CLOCK_MONOTONIC.
+//! number that no other run has. Times are nanoseconds of CLOCK_MONOTONIC. What takes longer than five
+//! seconds is killed.
 //!
 //! `stopwatch turns ROUNDS FILE`: every round runs every command once, so that whatever else the
 //! machine does meets all of them alike. A line for each run, of numbers: the command, when it was

@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::io;
 use std::mem;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 /// What a process and those of its children that it reaped have used.
 pub struct End {
@@ -26,8 +26,24 @@ pub fn now() -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
-/// Waits for the child's end.
+/// How long a command may take before it is killed.
+const LIMIT_MS: i32 = 5000;
+
+/// Waits for the child's end, which comes by SIGKILL if it takes too long.
 pub fn wait(pid: u32) -> io::Result<End> {
+    // SAFETY: takes no memory.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) } as i32;
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: it is ours, and nobody else's.
+    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+    let mut ended = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: one pollfd.
+    if unsafe { libc::poll(&raw mut ended, 1, LIMIT_MS) } == 0 {
+        // SAFETY: takes no memory; the child is not yet reaped, so the pid is its.
+        unsafe { libc::kill(pid as i32, libc::SIGKILL) };
+    }
     let mut status = 0;
     // SAFETY: rusage is plain data, for which all zero is a value.
     let mut used: libc::rusage = unsafe { mem::zeroed() };

@@ -229,9 +229,17 @@ fn make_rootfs(stage: &Stage) -> Result<PathBuf, Error> {
         fs::write(&path, program).at("write", &path)?;
         set_mode(&path, 0o755)?;
     }
-    for (name, text) in [("passwd", "root:x:0:0:root:/root:/bin/sh\n"), ("os-release", "ID=none\n")]
-    {
-        let path = rootfs.join("etc").join(name);
+    // The last ones are for podman, which mounts on them and in a user's name cannot make them.
+    let files = [
+        ("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n"),
+        ("etc/os-release", "ID=none\n"),
+        ("etc/hostname", ""),
+        ("etc/hosts", ""),
+        ("etc/resolv.conf", ""),
+        ("run/.containerenv", ""),
+    ];
+    for (name, text) in files {
+        let path = rootfs.join(name);
         fs::write(&path, text).at("write", &path)?;
     }
     Ok(rootfs)

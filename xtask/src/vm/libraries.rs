@@ -43,7 +43,8 @@ pub fn of(file: &Path) -> Result<Vec<Library>, Error> {
 /// kernel's vdso, which is no file. The name of a library that is missing is the error.
 fn paths(said: &str) -> Result<Vec<PathBuf>, &str> {
     let mut found = Vec::new();
-    for line in said.lines().map(str::trim) {
+    // Others are warnings.
+    for line in said.lines().filter_map(|line| line.strip_prefix('\t')) {
         let (name, place) = line.split_once(" => ").unwrap_or((line, line));
         if place.starts_with("not found") {
             return Err(name);
