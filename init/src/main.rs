@@ -149,7 +149,10 @@ fn look_after(watch: &mut Watch<'_>, reporter: &Reporter) -> (u8, Option<OnExit>
     if watch.options.grace_ms != 0 {
         watch.wait_for_the_rest(watch.options.grace_ms);
     }
-    reporter.say(Report::Ended { status });
+    if let Ending::Signal { .. } = ending {
+        // A code is told by ours.
+        reporter.say(Report::Ended { status });
+    }
     let code = ending.exit_code();
     (if watch.options.successes.has(code) { 0 } else { code }, None)
 }

@@ -30,6 +30,8 @@ stages! {
     // The child, in the launcher's image.
     /// Leave the caller's session and process group.
     LeaveSession,
+    /// Make a network namespace, while the parent prepares the rest.
+    MakeNetwork,
     /// Wait until the parent has written the id maps.
     WaitGate,
     /// Make a cgroup namespace, where the parent had to move us into our cgroup.

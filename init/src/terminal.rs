@@ -33,6 +33,11 @@ impl Terminal {
     /// Looks for our terminal, and lets go of it if the command gets a session of its own.
     #[inline(never)]
     pub fn find(options: &Options<'_>, own_pid: i32, machine: bool) -> Terminal {
+        if let Some(contract) = &options.contract {
+            // The launcher's child leads a session that has none.
+            let hand_over = contract.terms.want(Terms::TERMINAL);
+            return Terminal { fd: NONE, own_group: 0, apart: true, session: true, hand_over };
+        }
         let fd = (0..3).find(|&fd| sys::foreground_group(fd).is_ok()).unwrap_or(NONE);
         // Nobody asks for it without a terminal.
         let own_group = if fd == NONE { 0 } else { sys::group_of(0).unwrap_or(0) };
@@ -41,10 +46,7 @@ impl Terminal {
         let alone = fd == 0 && own_group == own_pid && sys::foreground_group(1).is_ok();
         let apart = fd == NONE || alone || options.flags.have(Flags::GROUP);
         let mut terminal = Terminal { fd, own_group, apart, session: machine, hand_over: machine };
-        if let Some(contract) = &options.contract {
-            terminal.session = true;
-            terminal.hand_over = contract.terms.want(Terms::TERMINAL);
-        } else if options.name == Name::DumbInit && !options.flags.have(Flags::SINGLE) {
+        if options.name == Name::DumbInit && !options.flags.have(Flags::SINGLE) {
             // Only its leader can hand a session's terminal on. Where somebody else leads, a
             // group of its own keeps the command with its terminal, and Ctrl-C working.
             terminal.session = fd == NONE || sys::leads_session();
@@ -98,7 +100,7 @@ impl Terminal {
     }
 
     fn pass(&self, from: i32, to: i32) {
-        if self.apart && sys::foreground_group(self.fd) == Ok(from) {
+        if self.is_shared() && self.apart && sys::foreground_group(self.fd) == Ok(from) {
             sys::set_foreground_group(self.fd, to).ok();
         }
     }

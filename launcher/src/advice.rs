@@ -22,8 +22,14 @@ pub fn stage_failed(stage: Stage, errno: Errno, object: u16, prepared: &Prepared
             let what = "--landlock has to allow x for it, its interpreter (#!) and its ELF loader";
             Some(what.into())
         }
-        (Stage::CloneContainer, _) => {
-            namespaces::advice(errno, spawn::all_of_container(prepared), &prepared.caller)
+        (Stage::CloneContainer, _) => namespaces::advice(
+            errno,
+            spawn::all_of_container(prepared.spec),
+            &prepared.ground.caller,
+        ),
+        (Stage::MakeNetwork, _) => {
+            let flags = namespaces::USER | namespaces::NET;
+            namespaces::advice(errno, flags, &prepared.ground.caller)
         }
         (Stage::AttachMount, Errno::EINVAL | Errno::ELOOP) => {
             let mount = prepared.spec.mounts.get(usize::from(object));
@@ -65,7 +71,7 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
             }
             _ => format!("cover rootfs {rootfs} with a tmpfs"),
         },
-        Stage::CloneContainer => "create the container's namespaces".into(),
+        Stage::CloneContainer | Stage::MakeNetwork => "create the container's namespaces".into(),
         Stage::MapContainer => "write the container's id maps from inside".into(),
         Stage::CopyNamespace => "copy the mount namespace".into(),
         Stage::FindCommand => format!("find command {command} in rootfs {rootfs}"),

@@ -37,6 +37,7 @@ pub struct Findings {
 /// Tries everything, with the rootfs if there is one.
 pub fn look(rootfs: &CStr) -> Result<Findings, Error> {
     let mut caller = Caller::look()?;
+    caller.read_own_ids()?;
     let rootfs = if rootfs.is_empty() { ANY_DIRECTORY } else { rootfs };
     // In the order of a start.
     let sources = Sources::list(Shared::default(), None, &caller.proc);

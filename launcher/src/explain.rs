@@ -24,7 +24,7 @@ use crate::sys::mount::attr;
 type Entry = (&'static str, Vec<String>);
 
 /// The text, or the JSON.
-pub fn describe(prepared: &Prepared<'_>, form: Explain) -> String {
+pub fn describe(prepared: &Prepared<'_>, cgroup: Option<&Plan>, form: Explain) -> String {
     let entries = [
         ("rootfs", rootfs(prepared)),
         ("command", command(prepared)),
@@ -36,7 +36,7 @@ pub fn describe(prepared: &Prepared<'_>, form: Explain) -> String {
         ("seccomp", vec![seccomp(prepared)]),
         ("landlock", landlock(prepared)),
         ("limits", limits(prepared)),
-        ("resources", resources(prepared)),
+        ("resources", resources(prepared, cgroup)),
         ("from the host", shared(prepared)),
     ];
     match form {
@@ -68,7 +68,7 @@ fn as_json(entries: &[Entry]) -> String {
 fn rootfs(prepared: &Prepared<'_>) -> Vec<String> {
     let spec = prepared.spec;
     let path = spec.rootfs.to_string_lossy();
-    let kind = if prepared.rootfs.is_image() { ", an image" } else { "" };
+    let kind = if prepared.ground.rootfs.is_image() { ", an image" } else { "" };
     let mut lines = vec![format!("{path}{kind}, without devices (nodev)")];
     lines.push(match (&spec.changes, spec.read_only, &prepared.overlay) {
         (_, true, _) => "read-only".into(),
@@ -76,7 +76,7 @@ fn rootfs(prepared: &Prepared<'_>) -> Vec<String> {
         (_, _, Some(_)) => "changes are in memory, and gone at the end".into(),
         _ => "changes go into it".into(),
     });
-    lines.push(match prepared.order {
+    lines.push(match prepared.ground.order {
         Order::Pivot => "becomes / by pivot_root; nothing of the host's tree is left".into(),
         Order::Locked => {
             "lies over /, in mounts that the kernel locks (initial ramfs, or no /proc)".into()
@@ -270,8 +270,8 @@ fn limits(prepared: &Prepared<'_>) -> Vec<String> {
 }
 
 /// What it may use together with all that it starts.
-fn resources(prepared: &Prepared<'_>) -> Vec<String> {
-    let mut lines = prepared.cgroup.as_ref().map(Plan::describe).unwrap_or_default();
+fn resources(prepared: &Prepared<'_>, cgroup: Option<&Plan>) -> Vec<String> {
+    let mut lines = cgroup.map(Plan::describe).unwrap_or_default();
     lines.extend(prepared.spec.end.after_ms.map(|after| {
         let seconds = |millis: u32| format!("{}.{:03} s", millis / 1000, millis % 1000);
         let notice = seconds(prepared.spec.end.notice_ms);

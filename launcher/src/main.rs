@@ -1,7 +1,7 @@
 //! launcher: start a command in a container, and wait for its end.
 //!
-//! argv → Args → Spec → Prepared → clone3 → parent | child. The parent supervises and gives the
-//! exit code; the child assembles the root and becomes init, which runs the command.
+//! argv → Args → Spec → Ground → clone3 → parent | child. The parent prepares the rest, supervises and
+//! gives the exit code; the child assembles the root and becomes init, which runs the command.
 
 #![cfg_attr(not(test), no_main)]
 // The test harness brings its own main, so from `run` on nothing is called.
@@ -37,8 +37,8 @@ use init::exit::{self, Ending};
 use error::Error;
 use log::Log;
 use parent::{Blocked, Cgroups, Outcome, PidFile, Status};
-use prepare::{Inherited, prepare};
-use spawn::{Side, spawn};
+use prepare::{Ground, Inherited, cgroup, prepare};
+use spawn::{Start, spawn, spawn_early};
 use spec::Spec;
 use sys::signal::SignalSet;
 use sys::{file, process, signal};
@@ -93,9 +93,12 @@ fn run_container(spec: &Spec, callers_mask: SignalSet) -> Result<u8, Error> {
     machine::refuse_if_not_ours(spec)?;
     if let Some(form) = spec.explain {
         let inherited = Inherited::replace(spec, callers_mask)?;
-        let prepared = prepare(spec, &inherited, &mut Log::new(false))?;
+        let log = &mut Log::new(false);
+        let ground = Ground::look(spec, log)?;
+        let cgroup = cgroup::plan(&spec.resources, &ground.caller.proc)?;
+        let prepared = prepare(spec, &inherited, &ground, log)?;
         signal::set_mask(callers_mask).ok();
-        return Ok(print(&explain::describe(&prepared, form)));
+        return Ok(print(&explain::describe(&prepared, cgroup.as_ref(), form)));
     }
     let status = Status::open(spec.status_fd)?;
     let outcome = start_and_wait(spec, callers_mask, &status);
@@ -124,24 +127,29 @@ fn start(
     pid_file: &mut Option<PidFile>,
     log: &mut Log,
 ) -> Result<Outcome, Error> {
-    // Never dropped: our own end closes and frees all of it at once.
-    let mut prepared = ManuallyDrop::new(prepare(spec, inherited, log)?);
-    let plan = prepared.cgroup.take();
+    // Never dropped, as what follows: our own end closes and frees all of it at once.
+    let ground = ManuallyDrop::new(Ground::look(spec, log)?);
+    let plan = cgroup::plan(&spec.resources, &ground.caller.proc)?;
     let cgroups = plan.as_ref().map(|plan| Cgroups::make(plan, log)).transpose()?;
     let cgroups = cgroups.as_ref();
+    let mut start = ManuallyDrop::new(Start::new(spec)?);
+    // The kernel makes namespaces while we prepare the rest.
+    let mut early = spawn_early(&start, &ground)?;
+    start.set(prepare(spec, inherited, &ground, log)?);
     loop {
-        let child = match spawn(&prepared, cgroups)? {
-            Side::Child(child) => child::enter(&prepared, &child),
-            Side::Parent { pid, channel, lacks } => (pid, channel, lacks),
+        let child = match early.take() {
+            Some(child) => child,
+            None => spawn(&start, &ground, cgroups)?,
         };
-        match parent::admit(&prepared, cgroups, child, log) {
-            Ok(container) => {
-                return container.supervise(&prepared, cgroups, status, pid_file.as_mut(), log);
-            }
-            Err(Blocked::NotMappable(errno)) => prepared.fall_back_to_identity(errno, log)?,
-            Err(Blocked::Refused(error)) => prepared.fall_back_to_single(&error, log)?,
-            Err(Blocked::Failed(error)) => return Err(error),
-        }
+        let blocked = match parent::admit(&start, cgroups, child, log) {
+            Ok(container) => return container.supervise(cgroups, status, pid_file.as_mut(), log),
+            Err(blocked) => blocked,
+        };
+        start.change(|prepared| match blocked {
+            Blocked::NotMappable(errno) => prepared.fall_back_to_identity(errno, log),
+            Blocked::Refused(error) => prepared.fall_back_to_single(&error, log),
+            Blocked::Failed(error) => Err(error),
+        })?;
     }
 }
 

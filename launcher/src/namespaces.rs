@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::prepare::{Caller, Proc};
-use crate::spec::Spec;
+use crate::spec::{Spec, Userns};
 use crate::sys::process::{self, Forked};
 use crate::sys::{Errno, Result as SysResult};
 
@@ -40,8 +40,9 @@ pub const ALL: [Namespace; 7] = [
 ];
 
 /// The container's own, but for its mount namespace, which is not always made in the same call.
-pub fn own(spec: &Spec, has_userns: bool) -> u64 {
+pub fn own(spec: &Spec) -> u64 {
     let share = spec.share;
+    let has_userns = !matches!(spec.userns, Userns::None);
     let unless = |shared: bool, flag| if shared { 0 } else { flag };
     PID | unless(!has_userns, USER)
         | unless(share.net, NET)
@@ -145,7 +146,7 @@ pub fn root_can_be_left(proc: &Proc) -> SysResult<bool> {
 /// Why the kernel does not make them.
 pub fn advice(errno: Errno, flags: u64, caller: &Caller) -> Option<String> {
     Some(match errno {
-        Errno::EPERM if caller.own_uids.is_empty() => {
+        Errno::EPERM if caller.own_uids().is_empty() => {
             "this user has no id in its user namespace (unshare -U without -r)".into()
         }
         Errno::EPERM => {

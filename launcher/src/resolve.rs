@@ -113,7 +113,7 @@ impl Path {
 
     fn of_link(link: BorrowedFd<'_>) -> SysResult<Path> {
         let mut path = Path::EMPTY;
-        path.length = file::read_link(link, &mut path.bytes)?;
+        path.length = file::read_link(link, c"", &mut path.bytes)?;
         // One that fills the buffer may have been cut, and has no NUL.
         if path.length < path.bytes.len() { Ok(path) } else { Err(Errno::ENAMETOOLONG) }
     }

@@ -1,53 +1,203 @@
 //! clone3, or clone: one process becomes two sides.
 
+use std::cell::{Cell, OnceCell};
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
+use crate::child;
 use crate::error::Error;
 use crate::namespaces::{self, Lacks};
 use crate::parent::Cgroups;
-use crate::prepare::{Order, Prepared};
+use crate::prepare::{Ground, Order, Prepared};
+use crate::spec::Spec;
+use crate::spec::network::Network;
 use crate::sys::file::At;
-use crate::sys::process::{Forked, Words};
-use crate::sys::{Result as SysResult, file, mount, socket};
+use crate::sys::process::{self, Forked, Words};
+use crate::sys::shared::{self, Beside, Entry, Gate};
+use crate::sys::socket::pollfd;
+use crate::sys::{Errno, Result as SysResult, descriptors, file, mount, signal, socket};
 
-/// Which side we are on.
-pub enum Side {
-    /// The host's: the child's pid, and our end of the channel.
-    Parent {
-        pid: i32,
-        channel: OwnedFd,
-        lacks: Lacks,
-    },
-    Child(Child),
+/// What the two sides have in common. The child finds it where it is, or in its copy of our memory.
+pub struct Start<'a> {
+    pub spec: &'a Spec,
+    /// Reports come by it.
+    pub parent_end: OwnedFd,
+    pub child_end: OwnedFd,
+    /// The child shares our memory and our descriptors.
+    is_beside: Cell<bool>,
+    /// Where it waits then.
+    gate: Gate,
+    pub lacks: Cell<Lacks>,
+    task: OnceCell<Task<'a>>,
 }
 
-/// What the container's side begins with.
-pub struct Child {
-    /// Its end of the channel.
-    pub channel: OwnedFd,
+/// What the child is to do once it is let go.
+pub struct Task<'a> {
+    pub prepared: Prepared<'a>,
     /// What init is to be executed with.
     pub argv: Words,
-    pub lacks: Lacks,
 }
 
 /// With it the parent of the new process is ours.
 const CLONE_PARENT: u64 = 0x0000_8000;
 
+impl<'a> Start<'a> {
+    /// Nobody runs yet.
+    pub fn new(spec: &'a Spec) -> Result<Start<'a>, Error> {
+        let (parent_end, child_end) = socket::pair()
+            .map_err(|errno| Error::at("Channel", "create the channel to the child", errno))?;
+        Ok(Start {
+            spec,
+            parent_end,
+            child_end,
+            is_beside: Cell::new(false),
+            gate: Gate::new(),
+            lacks: Cell::default(),
+            task: OnceCell::new(),
+        })
+    }
+
+    /// From here on it is known what the child is to do.
+    pub fn set(&self, prepared: Prepared<'a>) {
+        let argv = prepared.init_argv(self.child_end.as_raw_fd());
+        self.task.set(Task { prepared, argv }).ok(); // it was empty
+    }
+
+    /// What was set. Before that, in a child that nobody has let go, an error.
+    pub fn task(&self) -> Result<&Task<'a>, Error> {
+        self.known().map_err(|errno| Error::at("Clone", "tell the child what to do", errno))
+    }
+
+    /// The same for the child.
+    pub fn known(&self) -> SysResult<&Task<'a>> {
+        self.task.get().ok_or(Errno::EBADE)
+    }
+
+    /// Changes it, while there is no child.
+    pub fn change(
+        &mut self,
+        change: impl FnOnce(&mut Prepared<'a>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if let Some(task) = self.task.get_mut() {
+            change(&mut task.prepared)?;
+            task.argv = task.prepared.init_argv(self.child_end.as_raw_fd());
+        }
+        Ok(())
+    }
+
+    /// Whether the child makes its network namespace itself, while we prepare the rest.
+    pub fn makes_network(&self) -> bool {
+        self.is_beside.get() && matches!(self.spec.network, Network::None)
+    }
+
+    /// The gate: lets the child go on.
+    pub fn open_gate(&self) -> SysResult<()> {
+        if self.is_beside.get() {
+            return self.gate.open();
+        }
+        match self.known()?.prepared.replaced_rootfs() {
+            None => file::write(self.parent_end.as_fd(), b"g").map(drop),
+            // With what has taken the place of the rootfs that it holds.
+            Some(rootfs) => socket::send_with_fd(self.parent_end.as_fd(), b"g", rootfs),
+        }
+    }
+
+    /// Waits at it, and has descriptors of its own afterwards, without the parent's end: that is how it
+    /// sees that one die. False: it has died.
+    pub fn wait_at_gate(&self) -> SysResult<bool> {
+        if self.is_beside.get() {
+            // Only behind the gate is everything there that is to be copied.
+            let opened = self.gate.wait()?;
+            shared::part_descriptors()?;
+            file::close_in_copy(self.parent_end.as_fd())?;
+            return Ok(opened);
+        }
+        file::close_in_copy(self.parent_end.as_fd())?;
+        let channel = self.child_end.as_fd();
+        let Some(rootfs) = self.known()?.prepared.replaced_rootfs() else {
+            return file::read(channel, &mut [0]).map(|count| count != 0);
+        };
+        loop {
+            let fd = channel.as_raw_fd();
+            socket::poll(&mut [pollfd { fd, events: libc::POLLIN, revents: 0 }], None)?;
+            match socket::receive(channel, &mut [0]) {
+                Err(Errno::EAGAIN) => {}
+                Ok((1.., Some(new))) => {
+                    return descriptors::replace(rootfs, new.as_fd()).map(|()| true);
+                }
+                other => return other.map(|_| false),
+            }
+        }
+    }
+
+    /// Whether the parent has died since it opened the gate.
+    pub fn is_abandoned(&self) -> SysResult<bool> {
+        match self.is_beside.get() {
+            true => Ok(self.gate.is_abandoned()),
+            false => socket::is_hung_up(self.child_end.as_fd()),
+        }
+    }
+}
+
+impl Beside for Start<'_> {
+    fn run(&self) -> ! {
+        child::enter(self)
+    }
+}
+
+/// A child before the gate. Dropped, it is ended.
+pub struct Waiting(i32);
+
+impl Waiting {
+    pub fn pid(&self) -> i32 {
+        self.0
+    }
+
+    /// It may live.
+    pub fn release(self) -> i32 {
+        ManuallyDrop::new(self).0
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        signal::send(self.0, libc::SIGKILL).ok();
+        process::wait(self.0).ok();
+    }
+}
+
+/// Clones a child in our memory, before it is known what it has to do. None: it has to be a copy of us
+/// that knows, and if that cannot be had either, [`spawn`] tells why.
+pub fn spawn_early(start: &Start<'_>, ground: &Ground) -> Result<Option<Waiting>, Error> {
+    if !ground.child_can_share_memory(start.spec) {
+        return Ok(None);
+    }
+    let back = step_into(start.spec, ground)?;
+    start.is_beside.set(true);
+    start.gate.tie();
+    let all = all_of_container(start.spec);
+    let flags = if start.makes_network() { all & !namespaces::NET } else { all };
+    let entry = Entry::new(start);
+    let cloned = entry.and_then(|entry| process::clone_beside(flags, libc::SIGCHLD, &entry));
+    step_back(back);
+    start.is_beside.set(cloned.is_ok());
+    Ok(cloned.ok().map(Waiting))
+}
+
 /// Clones the child into its namespaces, and into its cgroups if it is to have some.
-pub fn spawn(prepared: &Prepared<'_>, cgroups: Option<&Cgroups<'_>>) -> Result<Side, Error> {
-    let (parent_end, child_end) = socket::pair()
-        .map_err(|errno| Error::at("Channel", "create the channel to the child", errno))?;
-    // Before the clone, so that the child allocates nothing.
-    let argv = prepared.init_argv(child_end.as_raw_fd());
-    // The child inherits the directory; we come back to where we were.
-    let back = match prepared.rootfs.tree() {
-        Some(_) => None,
-        None => Some(step_into(prepared)?),
-    };
-    let flags = match prepared.order {
-        Order::Pivot => all_of_container(prepared),
+pub fn spawn(
+    start: &Start<'_>,
+    ground: &Ground,
+    cgroups: Option<&Cgroups<'_>>,
+) -> Result<Waiting, Error> {
+    start.is_beside.set(false);
+    let spec = start.spec;
+    let Task { prepared, .. } = start.task()?;
+    let back = step_into(spec, ground)?;
+    let flags = match ground.order {
+        Order::Pivot => all_of_container(spec),
         // The child makes a mount namespace, and clones the container with a copy of it.
-        Order::Locked if prepared.has_between() && prepared.caller.proc.is_hosts => {
+        Order::Locked if prepared.has_between() && ground.caller.proc.is_hosts => {
             namespaces::USER | namespaces::MNT
         }
         // Into a mount namespace of root's go the rootfs and what has to be in sight; the child then
@@ -58,7 +208,7 @@ pub fn spawn(prepared: &Prepared<'_>, cgroups: Option<&Cgroups<'_>>) -> Result<S
             })?;
             match prepared.has_between() {
                 true => namespaces::USER,
-                false => namespaces::own(prepared.spec, prepared.ids.has_userns()),
+                false => namespaces::own(spec),
             }
         }
     };
@@ -70,38 +220,50 @@ pub fn spawn(prepared: &Prepared<'_>, cgroups: Option<&Cgroups<'_>>) -> Result<S
         }
     };
     match cloned {
-        // Each side closes the other's end: that is how it sees the other one die.
-        Ok((Forked::Child, lacks)) => Ok(Side::Child(Child { channel: child_end, argv, lacks })),
+        Ok((Forked::Child, lacks)) => {
+            start.lacks.set(lacks);
+            child::enter(start)
+        }
         Ok((Forked::Parent(pid), lacks)) => {
-            back.and_then(|back| file::enter_dir(back.as_fd()).ok());
-            Ok(Side::Parent { pid, channel: parent_end, lacks })
+            start.lacks.set(lacks);
+            step_back(back);
+            Ok(Waiting(pid))
         }
         Err(errno) => Err(Error::at("Clone", "create the container's namespaces", errno)
-            .advise_maybe(namespaces::advice(errno, flags, &prepared.caller))),
+            .advise_maybe(namespaces::advice(errno, flags, &ground.caller))),
     }
 }
 
-/// Changes into the rootfs; the directory before.
-fn step_into(prepared: &Prepared<'_>) -> Result<OwnedFd, Error> {
+/// Changes into the rootfs, if its mounts are for the child to clone: it inherits the directory. The
+/// one before.
+fn step_into(spec: &Spec, ground: &Ground) -> Result<Option<OwnedFd>, Error> {
+    if ground.rootfs.tree().is_some() {
+        return Ok(None);
+    }
     let step = || {
         let back = file::open(At::Cwd, c".", libc::O_PATH)?;
-        file::enter_dir(prepared.rootfs.dir())?;
-        Ok(back)
+        file::enter_dir(ground.rootfs.dir())?;
+        Ok(Some(back))
     };
     step().map_err(|errno| {
-        let shown = prepared.spec.rootfs.to_string_lossy();
+        let shown = spec.rootfs.to_string_lossy();
         Error::at("EnterRoot", format_args!("change into rootfs {shown}"), errno)
     })
 }
 
+/// Where it cannot be gone back to we stay.
+fn step_back(back: Option<OwnedFd>) {
+    back.and_then(|back| file::enter_dir(back.as_fd()).ok());
+}
+
 /// clone3 once more, by a child that stands between: the container proper, as the launcher's own
 /// child.
-pub fn spawn_within(prepared: &Prepared<'_>) -> SysResult<(Forked, Lacks)> {
+pub fn spawn_within(spec: &Spec) -> SysResult<(Forked, Lacks)> {
     // With CLONE_PARENT the exit signal is that of the caller.
-    namespaces::clone_into(all_of_container(prepared) | CLONE_PARENT, 0)
+    namespaces::clone_into(all_of_container(spec) | CLONE_PARENT, 0)
 }
 
 /// The namespaces of a container, if they are made in one call.
-pub fn all_of_container(prepared: &Prepared<'_>) -> u64 {
-    namespaces::MNT | namespaces::own(prepared.spec, prepared.ids.has_userns())
+pub fn all_of_container(spec: &Spec) -> u64 {
+    namespaces::MNT | namespaces::own(spec)
 }

@@ -131,11 +131,15 @@ fn needs_newer_kernel(output: &Output) -> bool {
 /// All that can be told from inside about how well a container is shut.
 fn portrait(launch: &dyn Fn() -> Launch) -> String {
     let mut mounts = mounts_of(launch());
-    for [point, flags, _, root] in &mut mounts {
-        // Without mount_setattr a device node keeps the flags that it has on the host.
-        let is_node = point.starts_with("/dev/") && root != "/" || root.ends_with("/null");
-        if is_node {
+    // Device nodes are of /dev, or mounts of their own, by what the kernel lets root do; what they are
+    // is listed below. Without mount_setattr such a mount keeps the flags that it has on the host.
+    mounts.retain(|[point, _, _, root]| !point.starts_with("/dev/") || root == "/");
+    for [point, flags, kind, root] in &mut mounts {
+        if point == "/dev" {
+            *flags = flags.replace("nodev,", "");
+        } else if root.ends_with("/null") {
             flags.clear();
+            kind.clear();
         }
     }
     let mut facts = format!("{mounts:?}\nshared {:?}\n", shared_with_host(launch()));

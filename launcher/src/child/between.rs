@@ -6,7 +6,7 @@
 //! namespace, whose copy of the mounts is locked. That one is the launcher's own child
 //! (CLONE_PARENT); this process maps its ids, tells the launcher of it, and is done.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 
 use init::stage::Stage;
 
@@ -14,16 +14,17 @@ use super::identity;
 use super::reporter::{At as _, Failure, Reporter};
 use super::root;
 use crate::prepare::Prepared;
-use crate::spawn;
+use crate::spawn::{self, Start};
 use crate::sys::process::{self, Forked};
 use crate::sys::{Result as SysResult, file, mount, socket};
 
 /// Returns in the container proper; the process that called it does not come back.
 pub fn become_container(
+    start: &Start<'_>,
     prepared: &Prepared<'_>,
-    channel: BorrowedFd<'_>,
     reporter: &mut Reporter<'_>,
 ) -> Result<(), Failure> {
+    let channel = start.child_end.as_fd();
     mount::make_private().at(Stage::MakePrivate)?;
     root::take_mounts(prepared)?;
     reporter.done(Stage::CloneRoot);
@@ -34,7 +35,7 @@ pub fn become_container(
     // A change of ids has made us undumpable, and a clone of such a process cannot be mapped.
     process::make_dumpable().at(Stage::CloneContainer)?;
     let (our_gate, its_gate) = socket::pair().at(Stage::CloneContainer)?;
-    let (forked, lacks) = spawn::spawn_within(prepared).at(Stage::CloneContainer)?;
+    let (forked, lacks) = spawn::spawn_within(prepared.spec).at(Stage::CloneContainer)?;
     match forked {
         Forked::Parent(pid) => {
             drop(its_gate);
@@ -50,17 +51,17 @@ pub fn become_container(
         }
         Forked::Child => {
             drop(our_gate);
-            identity::wait_for_maps(its_gate.as_fd())?;
+            identity::wait_for_parent(its_gate.as_fd()).at(Stage::WaitGate)?;
             identity::become_root(prepared)?;
             identity::make_time(lacks.time)?;
-            identity::watch_parent(channel)
+            identity::watch_parent(start)
         }
     }
 }
 
 /// As the parent does it for us: each id of ours becomes itself.
 fn map(prepared: &Prepared<'_>, pid: i32) -> SysResult<()> {
-    let proc = &prepared.caller.proc;
+    let proc = &prepared.ground.caller.proc;
     let number = proc.find(pid)?;
     for (name, lines) in [("uid_map", &prepared.inner_uids), ("gid_map", &prepared.inner_gids)] {
         let file = proc.open_named(format_args!("{number}/{name}"), libc::O_WRONLY)?;

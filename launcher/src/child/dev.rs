@@ -10,19 +10,11 @@ use init::stage::Stage;
 use super::identity;
 use super::reporter::{At as _, Failure, Reporter};
 use super::root;
-use crate::prepare::{NOTIFY_NAME, Prepared, Source, Sources};
+use crate::prepare::{NOTIFY_NAME, Prepared, Source, Sources, dev};
 use crate::spec::mounts::What;
 use crate::sys::file::At;
 use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID};
 use crate::sys::{Errno, Result as SysResult, file, mount, socket, terminal};
-
-const LINKS: [(&CStr, &CStr); 5] = [
-    (c"fd", c"/proc/self/fd"),
-    (c"stdin", c"/proc/self/fd/0"),
-    (c"stdout", c"/proc/self/fd/1"),
-    (c"stderr", c"/proc/self/fd/2"),
-    (c"ptmx", c"pts/ptmx"),
-];
 
 /// What a report of FillDev names when it is not about a device node.
 const NO_DEVICE: usize = u16::MAX as usize;
@@ -32,36 +24,49 @@ const NO_DEVICE: usize = u16::MAX as usize;
 const TTY_GROUP: u32 = 5;
 
 /// The mounted /dev.
-pub struct Dev {
-    dev: OwnedFd,
+pub struct Dev<'a> {
+    dev: Mounted<'a>,
     /// What devpts is mounted on, if the plan has files: nobody sees one in there.
     below_pts: Option<OwnedFd>,
 }
 
+/// Who has made it.
+enum Mounted<'a> {
+    Parent(BorrowedFd<'a>),
+    Child(OwnedFd),
+}
+
+impl AsFd for Mounted<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Mounted::Parent(fd) => *fd,
+            Mounted::Child(fd) => fd.as_fd(),
+        }
+    }
+}
+
 /// Mounts and fills /dev.
-pub fn assemble(
-    prepared: &Prepared<'_>,
+pub fn assemble<'a>(
+    prepared: &'a Prepared<'_>,
     root: BorrowedFd<'_>,
     reporter: &mut Reporter<'_>,
-) -> Result<Dev, Failure> {
+) -> Result<Dev<'a>, Failure> {
     let target = root::make_mount_point(root, root::DEV)?;
-    // The device nodes are mounts of their own, with the host's flags; nothing else here is one.
-    let options = [(c"mode", c"755"), (c"size", c"65536k")];
-    let dev = mount::create(c"tmpfs", options, NOSUID | NODEV | NOEXEC).at(Stage::MountDev)?;
+    let sources = &prepared.sources;
+    let dev = match &sources.dev {
+        Some(made) => Mounted::Parent(made.as_fd()),
+        None => Mounted::Child(dev::create().at(Stage::MountDev)?),
+    };
     mount::attach(dev.as_fd(), At::Dir(target.as_fd()), c"").at(Stage::MountDev)?;
     reporter.done(Stage::MountDev);
 
-    let sources = &prepared.sources;
-    for (index, (name, device)) in sources.devices.iter().enumerate() {
+    for (index, (name, device)) in sources.bound_devices().enumerate() {
         if let Some(node) = device.clone() {
             bind_onto_new_file(node, dev.as_fd(), name).at_object(Stage::FillDev, index)?;
         }
     }
-    for (name, target) in LINKS {
-        file::make_symlink(target, dev.as_fd(), name).at_object(Stage::FillDev, NO_DEVICE)?;
-    }
-    for name in [c"pts", c"shm", c"mqueue"] {
-        file::make_dir(At::Dir(dev.as_fd()), name, 0o755).at_object(Stage::FillDev, NO_DEVICE)?;
+    if matches!(dev, Mounted::Child(_)) {
+        dev::fill(dev.as_fd()).at_object(Stage::FillDev, NO_DEVICE)?;
     }
     if let Some(socket) = sources.notify.as_ref().and_then(Source::clone) {
         let bound = bind_onto_new_file(socket, dev.as_fd(), NOTIFY_NAME);
@@ -131,7 +136,7 @@ fn attach_hosts(hosts: &Source, dev: BorrowedFd<'_>, name: &CStr) -> SysResult<(
     hosts.attach(onto.as_fd(), dev)
 }
 
-impl Dev {
+impl Dev<'_> {
     /// Attaches a new file with this content onto another one. It keeps a name, out of sight: the
     /// kernel mounts nothing that has none, nor on it.
     pub fn attach_file(

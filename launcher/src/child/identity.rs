@@ -1,33 +1,29 @@
 //! From nobody to the container's root, with the parent known to be alive.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
 use init::exit;
 use init::stage::Stage;
 
 use super::reporter::{At, Failure};
 use crate::prepare::Prepared;
-use crate::sys::socket::pollfd;
-use crate::sys::{Errno, Result as SysResult, descriptors, file, process, socket};
+use crate::spawn::{Start, Task};
+use crate::sys::{Errno, Result as SysResult, file, process};
 
-/// Waits at the gate until the id maps are written.
-pub fn wait_for_maps(gate: BorrowedFd<'_>) -> Result<(), Failure> {
-    wait_for_parent(gate).at(Stage::WaitGate)
-}
-
-/// The same, for what takes the place of the rootfs.
-pub fn wait_for_rootfs(gate: BorrowedFd<'_>, rootfs: BorrowedFd<'_>) -> Result<(), Failure> {
-    let wait = || loop {
-        let fd = gate.as_raw_fd();
-        socket::poll(&mut [pollfd { fd, events: libc::POLLIN, revents: 0 }], None)?;
-        match socket::receive(gate, &mut [0]) {
-            Err(Errno::EAGAIN) => {}
-            Ok((1.., Some(new))) => return descriptors::replace(rootfs, new.as_fd()),
-            Err(errno) => return Err(errno),
-            Ok(_) => process::exit(exit::FAILED),
-        }
+/// What needs no ids, and the wait at the gate until they are there. The parent listens only behind
+/// it.
+pub fn wait_at_gate<'s, 'a>(start: &'s Start<'a>) -> Result<&'s Task<'a>, Failure> {
+    // At once, so that no Ctrl-C comes to us too.
+    let left = leave_session();
+    let made = match start.makes_network() {
+        true => process::make_network_namespace().at(Stage::MakeNetwork),
+        false => Ok(()),
     };
-    wait().at(Stage::WaitGate)
+    if !start.wait_at_gate().at(Stage::WaitGate)? {
+        process::exit(exit::FAILED);
+    }
+    left.and(made)?;
+    start.known().at(Stage::WaitGate)
 }
 
 /// Waits for the parent's next word. Go is a byte; the end of the stream is a parent that has
@@ -55,11 +51,11 @@ pub fn make_time(is_lacking: bool) -> Result<(), Failure> {
 }
 
 /// A change of credentials clears the death signal, so it is asked for after the last one. A
-/// parent that died before that is seen by its end of the channel: getppid(2) would not tell, it
-/// is 0 in a new pid namespace either way.
-pub fn watch_parent(channel: BorrowedFd<'_>) -> Result<(), Failure> {
+/// parent that died before that is seen by the gate, or by its end of the channel: getppid(2) would
+/// not tell, it is 0 in a new pid namespace either way.
+pub fn watch_parent(start: &Start<'_>) -> Result<(), Failure> {
     process::die_with_parent(libc::SIGKILL).at(Stage::WatchParent)?;
-    if socket::is_hung_up(channel).at(Stage::WatchParent)? {
+    if start.is_abandoned().at(Stage::WatchParent)? {
         process::exit(exit::FAILED);
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! The child: the steps inside, from clone3 to init, in the order of [`Stage`].
 //!
-//! In: all new namespaces, ids unmapped until the gate opens, every signal blocked, the memory a
-//! copy of the launcher's. Allocates nothing, opens by host path only what the caller could not
+//! In: all new namespaces, ids unmapped until the gate opens, every signal blocked, the memory the
+//! launcher's or a copy of it. Changes nothing in it, allocates nothing, opens by host path only what the caller could not
 //! open for it, and ends in execveat or in a report.
 
 mod between;
@@ -22,37 +22,31 @@ use init::exit;
 use init::stage::Stage;
 
 use crate::prepare::{Order, Prepared};
-use crate::spawn::Child;
+use crate::spawn::{Start, Task};
 use crate::sys::{cgroup, file, mount, process};
 use reporter::{At as _, Failure, Reporter};
 pub use root::MOUNT_POINTS;
 
 /// Goes through the steps; does not come back.
-pub fn enter(prepared: &Prepared<'_>, child: &Child) -> ! {
-    let mut reporter = Reporter::new(child.channel.as_fd(), prepared.spec.verbose);
-    let Err(failure) = steps(prepared, child, &mut reporter);
+pub fn enter(start: &Start<'_>) -> ! {
+    let mut reporter = Reporter::new(start.child_end.as_fd(), start.spec.verbose);
+    let Err(failure) = steps(start, &mut reporter);
     reporter.fail(failure);
     process::exit(exit::FAILED)
 }
 
 /// Never `Ok`: success is init running.
 fn steps(
-    prepared: &Prepared<'_>,
-    child: &Child,
+    start: &Start<'_>,
     reporter: &mut Reporter<'_>,
 ) -> Result<std::convert::Infallible, Failure> {
-    let spec = prepared.spec;
-    let channel = child.channel.as_fd();
+    let spec = start.spec;
+    let channel = start.child_end.as_fd();
 
-    // At once, so that no Ctrl-C comes to us too; but the parent listens only behind the gate.
-    let left = identity::leave_session();
-    match prepared.replaced_rootfs() {
-        None => identity::wait_for_maps(channel)?,
-        Some(rootfs) => identity::wait_for_rootfs(channel, rootfs)?,
-    }
-    left?;
+    let Task { prepared, argv } = identity::wait_at_gate(start)?;
     reporter.done(Stage::WaitGate);
-    if child.lacks.cgroup && !spec.share.cgroup {
+    let lacks = start.lacks.get();
+    if lacks.cgroup && !spec.share.cgroup {
         // Not before the parent had moved us: its root is the cgroup that we are in now.
         cgroup::make_namespace().at(Stage::UnshareCgroup)?;
         if spec.status_fd.is_some() {
@@ -62,23 +56,23 @@ fn steps(
         }
     }
     time::enter(prepared)?;
-    if prepared.order == Order::Pivot {
+    if prepared.ground.order == Order::Pivot {
         // As the caller still, who may be nobody inside.
         root::take_mounts(prepared)?;
         reporter.done(Stage::CloneRoot);
     }
     identity::become_root(prepared)?;
-    identity::make_time(child.lacks.time)?;
+    identity::make_time(lacks.time)?;
     identity::leave_keyring()?;
-    identity::watch_parent(channel)?;
+    identity::watch_parent(start)?;
     reporter.done(Stage::WatchParent);
 
     // Modes inside are as they are given here; the command gets the caller's mask back.
     let callers_umask = file::set_umask(0).at(Stage::SetUmask)?;
 
-    let root = match prepared.order {
+    let root = match prepared.ground.order {
         Order::Pivot => root::attach_over_hosts(prepared, reporter)?,
-        Order::Locked => root::enter_copy(prepared, channel, reporter)?,
+        Order::Locked => root::enter_copy(start, prepared, reporter)?,
     };
     let root = root.as_fd();
     // The maps are written, so nobody needs to look into us any more; and no core of this copy of
@@ -102,7 +96,7 @@ fn steps(
     }
     system::mount_proc(spec, root)?;
     reporter.done(Stage::MountProc);
-    prepared.rootfs.finish(root).at(Stage::SetReadOnly)?;
+    prepared.ground.rootfs.finish(root).at(Stage::SetReadOnly)?;
     if prepared.streams.terminal {
         dev.open_terminal(prepared, channel)?;
         reporter.done(Stage::OpenTerminal);
@@ -117,11 +111,11 @@ fn steps(
     }
 
     landlock::allow_paths(prepared, root)?;
-    if prepared.rootfs.is_by_path() {
+    if prepared.ground.rootfs.is_by_path() {
         // Without mount_setattr a clone, such as a device node, is still a peer of the host's.
         mount::make_private().at(Stage::MakePrivate)?;
     }
-    if prepared.order == Order::Pivot {
+    if prepared.ground.order == Order::Pivot {
         // The old root now lies over the new one; init detaches it.
         mount::pivot_here().at(Stage::PivotRoot)?;
         reporter.done(Stage::PivotRoot);
@@ -130,7 +124,7 @@ fn steps(
     let program = hand_over::executable(&prepared.program)?;
     file::set_umask(callers_umask).at(Stage::SetUmask)?;
     keep_open(prepared, channel).at(Stage::KeepFds)?;
-    Err(hand_over::execute(prepared, program.as_fd(), &child.argv))
+    Err(hand_over::execute(prepared, program.as_fd(), argv))
 }
 
 /// Everything else is closed by execve.

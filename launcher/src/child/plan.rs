@@ -16,7 +16,7 @@ use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID};
 use crate::sys::{Errno, Result as SysResult, mount};
 
 /// Puts everything in its place.
-pub fn apply(prepared: &Prepared<'_>, root: BorrowedFd<'_>, dev: &Dev) -> Result<(), Failure> {
+pub fn apply(prepared: &Prepared<'_>, root: BorrowedFd<'_>, dev: &Dev<'_>) -> Result<(), Failure> {
     for (index, step) in prepared.plan.iter().enumerate() {
         match place(index, step, root, dev) {
             Err(failure) if step.mount.optional && failure.stage == Stage::MakeTarget => {}
@@ -26,7 +26,12 @@ pub fn apply(prepared: &Prepared<'_>, root: BorrowedFd<'_>, dev: &Dev) -> Result
     Ok(())
 }
 
-fn place(index: usize, step: &Step<'_>, root: BorrowedFd<'_>, dev: &Dev) -> Result<(), Failure> {
+fn place(
+    index: usize,
+    step: &Step<'_>,
+    root: BorrowedFd<'_>,
+    dev: &Dev<'_>,
+) -> Result<(), Failure> {
     let target = &step.mount.target;
     match &step.mount.what {
         What::Bind(_) => match &step.source {
@@ -143,7 +148,7 @@ fn make_dir(dir: BorrowedFd<'_>, name: &CStr, mode: u32) -> SysResult<()> {
 fn is_link_to(dir: BorrowedFd<'_>, name: &CStr, to: &CStr) -> bool {
     let mut target = [0; libc::PATH_MAX as usize];
     let count = file::open(At::Dir(dir), name, libc::O_PATH | libc::O_NOFOLLOW)
-        .and_then(|link| file::read_link(link.as_fd(), &mut target));
+        .and_then(|link| file::read_link(link.as_fd(), c"", &mut target));
     count.is_ok_and(|count| target[..count] == *to.to_bytes())
 }
 

@@ -11,6 +11,7 @@ use super::reporter::{At as _, Failure, Reporter};
 use crate::head::{self, Head};
 use crate::prepare::{Overlay, Prepared, Source};
 use crate::resolve;
+use crate::spawn::Start;
 use crate::sys::file::At;
 use crate::sys::{Errno, Result as SysResult, file, mount};
 
@@ -40,16 +41,16 @@ pub fn attach_over_hosts(
 /// The root must be the topmost mount of the namespace's root, or the kernel takes us for
 /// chrooted and refuses every user namespace further in.
 pub fn enter_copy(
+    start: &Start<'_>,
     prepared: &Prepared<'_>,
-    channel: BorrowedFd<'_>,
     reporter: &mut Reporter<'_>,
 ) -> Result<OwnedFd, Failure> {
     if prepared.has_between() {
-        if !prepared.caller.proc.is_hosts {
+        if !prepared.ground.caller.proc.is_hosts {
             // By now there is a proc in sight.
             mount::unshare_namespace().at(Stage::CopyNamespace)?;
         }
-        between::become_container(prepared, channel, reporter)?;
+        between::become_container(start, prepared, reporter)?;
     } else {
         // `..` of the root goes up to the topmost mount on it, which the parent has put there.
         let topmost = file::open(At::Cwd, c"/..", libc::O_PATH | libc::O_DIRECTORY);
@@ -58,7 +59,7 @@ pub fn enter_copy(
         mount::unshare_namespace().at(Stage::CopyNamespace)?;
         if prepared.spec.status_fd.is_some() {
             reporter.moved();
-            identity::wait_for_parent(channel).at(Stage::CopyNamespace)?;
+            identity::wait_for_parent(start.child_end.as_fd()).at(Stage::CopyNamespace)?;
         }
     }
     let root = open_here().at(Stage::CopyNamespace)?;
@@ -79,8 +80,8 @@ pub fn take_mounts(prepared: &Prepared<'_>) -> Result<(), Failure> {
     }
     let mut of_rootfs = prepared.overlay.iter().flat_map(Overlay::sources);
     of_rootfs.try_for_each(Source::take).at(Stage::MountOverlay)?;
-    if prepared.rootfs.tree().is_none() {
-        prepared.rootfs.take(At::Cwd).at(Stage::CloneRoot)?;
+    if prepared.ground.rootfs.tree().is_none() {
+        prepared.ground.rootfs.take(At::Cwd).at(Stage::CloneRoot)?;
     }
     Ok(())
 }

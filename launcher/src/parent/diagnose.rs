@@ -19,7 +19,8 @@ pub fn exec_failure(prepared: &Prepared<'_>, errno: Errno) -> Option<String> {
     let mut path = command.clone();
     for _ in 0..INTERPRETERS {
         let mut bytes = [0; head::LENGTH];
-        let count = resolve::read_head(prepared.rootfs.dir(), &path, &mut bytes).ok()?;
+        let count =
+            resolve::read_head(prepared.ground.rootfs.as_opened(), &path, &mut bytes).ok()?;
         match Head::parse(&bytes[..count]) {
             Head::Script { interpreter } => {
                 let next = CString::new(interpreter).ok()?;
@@ -69,7 +70,7 @@ fn of_program(program: &CStr, head: Head<'_>, errno: Errno) -> Option<String> {
 }
 
 fn is_executable_file(prepared: &Prepared<'_>, path: &CStr) -> bool {
-    resolve::open(prepared.rootfs.dir(), path, libc::O_PATH)
+    resolve::open(prepared.ground.rootfs.as_opened(), path, libc::O_PATH)
         .and_then(|fd| file::stat_fd(fd.as_fd()))
         .is_ok_and(|stat| stat.is_regular() && stat.is_executable())
 }

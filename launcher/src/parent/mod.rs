@@ -18,7 +18,7 @@ mod status;
 mod supervise;
 mod usage;
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
 use init::stage::Stage;
@@ -28,10 +28,11 @@ use crate::error::Error;
 use crate::log::Log;
 use crate::namespaces::Lacks;
 use crate::prepare::ids::RootfsIds;
-use crate::prepare::{Order, Prepared};
+use crate::prepare::{Order, Prepared, Source};
+use crate::spawn::{Start, Task, Waiting};
 use crate::spec::Spec;
 use crate::sys::file;
-use crate::sys::{Errno, mount, process, socket};
+use crate::sys::{Errno, mount};
 pub use cgroup::Cgroups;
 use deadline::Deadline;
 use network::Connection;
@@ -41,13 +42,13 @@ use status::Namespaces;
 pub use status::Status;
 use usage::Usage;
 
-/// A child that waits at the gate, or a container that runs. Dropping it closes the channel,
-/// which a waiting child takes for our death.
-pub struct Container {
+/// A child that has been let through the gate, or a container that runs.
+pub struct Container<'a> {
+    prepared: &'a Prepared<'a>,
+    channel: BorrowedFd<'a>,
     pid: i32,
     /// In /proc.
     number: i32,
-    channel: OwnedFd,
     /// For `--status-fd`; read while the child waits, as a short command may be gone later.
     namespaces: Option<Namespaces>,
     /// Those that the child makes itself, once it has been let go.
@@ -73,34 +74,31 @@ impl From<Error> for Blocked {
 }
 
 /// Gives the child its ids and lets it go. If that fails, no child is left.
-pub fn admit(
-    prepared: &Prepared<'_>,
+pub fn admit<'a>(
+    start: &'a Start<'_>,
     cgroups: Option<&Cgroups<'_>>,
-    (pid, channel, lacks): (i32, OwnedFd, Lacks),
+    child: Waiting,
     log: &mut Log,
-) -> Result<Container, Blocked> {
+) -> Result<Container<'a>, Blocked> {
+    let pid = child.pid();
     log.step(format_args!("clone3 into pid {pid}"));
-    let start = || {
-        let number = prepared.caller.proc.number(pid)?;
-        if let (Some(cgroups), true) = (cgroups, lacks.cgroup) {
-            cgroups.admit(pid)?;
-        }
-        let late = late_namespaces(prepared.spec, lacks);
-        let namespaces =
-            prepared.spec.status_fd.map(|_| Namespaces::of(&prepared.caller.proc, number, &late));
-        let mut container = Container { pid, number, channel, namespaces, late, network: None };
-        container.prepare_ids(prepared, log)?;
-        container.network = network::connect(prepared, number, log)?;
-        container.open_gate(prepared)?;
-        // A core of ours would tell of the host. Not before the last clone3: a child that is not
-        // dumpable cannot be mapped.
-        process::forbid_core().ok();
-        Ok(container)
-    };
-    start().inspect_err(|_| {
-        // Its channel is closed, which ends the child.
-        process::wait(pid).ok();
-    })
+    let Task { prepared, .. } = start.task()?;
+    let lacks = start.lacks.get();
+    let proc = &prepared.ground.caller.proc;
+    let number = proc.number(pid)?;
+    if let (Some(cgroups), true) = (cgroups, lacks.cgroup) {
+        cgroups.admit(pid)?;
+    }
+    let late = late_namespaces(prepared.spec, lacks);
+    let namespaces = prepared.spec.status_fd.map(|_| Namespaces::of(proc, number, &late));
+    let channel = start.parent_end.as_fd();
+    let mut container =
+        Container { prepared, channel, pid, number, namespaces, late, network: None };
+    container.prepare_ids(log)?;
+    container.network = network::connect(prepared, number, log)?;
+    start.open_gate().map_err(|errno| Error::at("OpenGate", "let the child go", errno))?;
+    child.release();
+    Ok(container)
 }
 
 fn late_namespaces(spec: &Spec, lacks: Lacks) -> Vec<&'static str> {
@@ -108,53 +106,62 @@ fn late_namespaces(spec: &Spec, lacks: Lacks) -> Vec<&'static str> {
     late.into_iter().filter_map(|(is, name)| is.then_some(name)).collect()
 }
 
-impl Container {
-    fn prepare_ids(&self, prepared: &Prepared<'_>, log: &mut Log) -> Result<(), Blocked> {
-        maps::write(&prepared.ids, &prepared.caller.proc, self.number).map_err(|error| {
+impl Container<'_> {
+    fn prepare_ids(&self, log: &mut Log) -> Result<(), Blocked> {
+        let prepared = self.prepared;
+        maps::write(&prepared.ids, &prepared.ground.caller.proc, self.number).map_err(|error| {
             match prepared.ids.or_single {
                 true => Blocked::Refused(error),
                 false => Blocked::Failed(error),
             }
         })?;
         log.step("write id maps");
-        if prepared.ids.rootfs_ids != RootfsIds::AsTheyAre {
-            self.map_rootfs(prepared, log)?;
-        }
-        cover_rootfs(prepared)?;
-        // After the rootfs, which may yet do without.
-        self.map_binds(prepared)?;
+        self.map_mounts(log)?;
         give_pipes(prepared);
-        limits::apply(&prepared.spec.limits, self.pid, &prepared.caller.proc, self.number)?;
-        if prepared.order == Order::Locked {
+        limits::apply(&prepared.spec.limits, self.pid, &prepared.ground.caller.proc, self.number)?;
+        if prepared.ground.order == Order::Locked {
             outer::assemble(prepared)?;
         }
         Ok(())
     }
 
-    /// Lets the child go on, with what has taken the place of the rootfs that it holds.
-    fn open_gate(&self, prepared: &Prepared<'_>) -> Result<(), Error> {
-        let replaced = prepared.replaced_rootfs();
-        let Some(rootfs) = replaced else { return self.go() };
-        socket::send_with_fd(self.channel.as_fd(), b"g", rootfs)
-            .map_err(|errno| Error::at("OpenGate", "hand the rootfs to the child", errno))
-    }
-
-    /// Lets the child go on.
+    /// Lets the child, or init, go on from where it waits for a word.
     fn go(&self) -> Result<(), Error> {
         const GO: &[u8] = b"g";
-        file::write(self.channel.as_fd(), GO)
+        file::write(self.channel, GO)
             .map(drop)
-            .map_err(|errno| Error::at("OpenGate", "let the child go", errno))
+            .map_err(|errno| Error::at("OpenGate", "let the child go on", errno))
     }
 
-    /// The child holds the same detached mount, so mapping ours maps its.
-    fn map_rootfs(&self, prepared: &Prepared<'_>, log: &mut Log) -> Result<(), Blocked> {
-        let userns = maps::open_userns(&prepared.caller.proc, self.number)?;
-        match mount::map_ids(prepared.rootfs.dir(), userns.as_fd()) {
-            Ok(()) => {
-                log.step("idmap rootfs");
-                Ok(())
-            }
+    /// Has mounts show the owners that the container knows. The child holds the same detached mounts, so
+    /// mapping ours maps its.
+    fn map_mounts(&self, log: &mut Log) -> Result<(), Blocked> {
+        let prepared = self.prepared;
+        let is_shifted = prepared.ground.caller.can_mount && prepared.ids.is_shifted();
+        let is_rootfs = prepared.ids.rootfs_ids != RootfsIds::AsTheyAre;
+        let dev = prepared.sources.dev.as_ref().filter(|_| is_shifted);
+        let mut binds = prepared.shown_with_owners().filter(|_| is_shifted).peekable();
+        if !is_rootfs && dev.is_none() && binds.peek().is_none() {
+            return Ok(cover_rootfs(prepared)?);
+        }
+        let userns = maps::open_userns(&prepared.ground.caller.proc, self.number)?;
+        let userns = userns.as_fd();
+        if is_rootfs {
+            self.map_rootfs(userns)?;
+            log.step("idmap rootfs");
+        }
+        cover_rootfs(prepared)?;
+        // After the rootfs, which may yet do without.
+        if let Some(dev) = dev {
+            mount::map_ids(dev.as_fd(), userns)
+                .map_err(|errno| Error::at("MapDev", "idmap the container's /dev", errno))?;
+        }
+        Ok(binds.try_for_each(|source| map_bind(source, userns))?)
+    }
+
+    fn map_rootfs(&self, userns: BorrowedFd<'_>) -> Result<(), Blocked> {
+        let prepared = self.prepared;
+        match mount::map_ids(prepared.ground.rootfs.dir(), userns) {
             // What mount_setattr(2) says of a mount that cannot be mapped, and no other: container
             // root must not become the host's for the want of memory.
             Err(errno @ (Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EPERM))
@@ -162,54 +169,29 @@ impl Container {
             {
                 Err(Blocked::NotMappable(errno))
             }
-            Err(errno) => {
+            mapped => Ok(mapped.map_err(|errno| {
                 let shown = prepared.spec.rootfs.to_string_lossy();
-                Err(Error::at("MapRoot", format_args!("idmap rootfs {shown}"), errno)
-                    .advise(
-                        "its file system, or one mounted below it, has no idmapped mounts in this \
-                         kernel; chown the tree to the range (uid and gid of its root directory), \
-                         or use --userns identity",
-                    )
-                    .into())
-            }
-        }
-    }
-
-    /// Has binds show the owners that the files of the rootfs show.
-    fn map_binds(&self, prepared: &Prepared<'_>) -> Result<(), Error> {
-        if !prepared.caller.can_mount || !prepared.ids.is_shifted() {
-            return Ok(());
-        }
-        let mut sources = prepared.shown_with_owners().peekable();
-        if sources.peek().is_none() {
-            return Ok(());
-        }
-        let userns = maps::open_userns(&prepared.caller.proc, self.number)?;
-        for source in sources {
-            let Some(clone) = source.clone() else { continue };
-            mount::map_ids(clone, userns.as_fd()).map_err(|errno| {
-                let shown = source.host_path.to_string_lossy();
-                Error::at("MapSource", format_args!("idmap {shown}"), errno).advise(
+                Error::at("MapRoot", format_args!("idmap rootfs {shown}"), errno).advise(
                     "its file system, or one mounted below it, has no idmapped mounts in this \
-                     kernel; with :noidmap the files of a bind belong to nobody inside",
+                     kernel; chown the tree to the range (uid and gid of its root directory), \
+                     or use --userns identity",
                 )
-            })?;
+            })?),
         }
-        Ok(())
     }
 
     /// Serves the container until its end.
     pub fn supervise(
         self,
-        prepared: &Prepared<'_>,
         cgroups: Option<&Cgroups<'_>>,
         status: &Status,
         pid_file: Option<&mut PidFile>,
         log: &Log,
     ) -> Result<Outcome, Error> {
+        let prepared = self.prepared;
         let began = Instant::now();
         let mut deadline = Deadline::begin(prepared.spec.end);
-        let ending = supervise::until_end(self, prepared, status, pid_file, &mut deadline, log);
+        let ending = supervise::until_end(self, status, pid_file, &mut deadline, log);
         let oom_kills = cgroups.and_then(usage::oom_kills).unwrap_or(0);
         let ending = ending.map_err(|error| match oom_kills {
             0 => error,
@@ -228,7 +210,7 @@ fn cover_rootfs(prepared: &Prepared<'_>) -> Result<(), Error> {
     let Some(overlay) = prepared.overlay.as_ref().filter(|overlay| overlay.is_launchers) else {
         return Ok(());
     };
-    overlay.replace(prepared.rootfs.dir()).map_err(|errno| {
+    overlay.replace(prepared.ground.rootfs.dir()).map_err(|errno| {
         let shown = prepared.spec.rootfs.to_string_lossy();
         let error =
             Error::at("CoverRoot", format_args!("cover rootfs {shown} with a tmpfs"), errno);
@@ -239,6 +221,18 @@ fn cover_rootfs(prepared: &Prepared<'_>) -> Result<(), Error> {
             ),
             _ => error.advise_maybe(advice::of(Stage::MountOverlay, errno)),
         }
+    })
+}
+
+/// Has a bind show the owners that the files of the rootfs show.
+fn map_bind(source: &Source, userns: BorrowedFd<'_>) -> Result<(), Error> {
+    let Some(clone) = source.clone() else { return Ok(()) };
+    mount::map_ids(clone, userns).map_err(|errno| {
+        let shown = source.host_path.to_string_lossy();
+        Error::at("MapSource", format_args!("idmap {shown}"), errno).advise(
+            "its file system, or one mounted below it, has no idmapped mounts in this \
+             kernel; with :noidmap the files of a bind belong to nobody inside",
+        )
     })
 }
 

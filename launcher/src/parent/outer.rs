@@ -14,7 +14,7 @@ use crate::sys::{Result as SysResult, mount};
 
 /// Attaches the rootfs over `/`. The launcher stays in its own root and where it was.
 pub fn assemble(prepared: &Prepared<'_>) -> Result<(), Error> {
-    if !prepared.caller.proc.is_hosts {
+    if !prepared.ground.caller.proc.is_hosts {
         put_in_sight().map_err(|errno| {
             Error::at("PutInSight", "mount a proc for the kernel to see", errno)
         })?;

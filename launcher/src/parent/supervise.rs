@@ -28,7 +28,7 @@ const OF_THE_COMMAND: [Errno; 5] =
 
 /// What has been learnt so far.
 struct Watch<'a> {
-    container: Container,
+    container: Container<'a>,
     /// What wakes us up: at first only the end of a child. A signal for the command stays queued
     /// until there is a command, so that a start that has to be tried again does not lose it.
     signals: OwnedFd,
@@ -46,8 +46,7 @@ struct Watch<'a> {
 
 /// Serves until init has ended. `Ok` is the command's own end; after an `Err` nothing runs.
 pub fn until_end(
-    container: Container,
-    prepared: &Prepared<'_>,
+    container: Container<'_>,
     status: &Status,
     pid_file: Option<&mut PidFile>,
     deadline: &mut Deadline,
@@ -61,10 +60,10 @@ pub fn until_end(
         }
     };
     let mut watch = Watch {
+        prepared: container.prepared,
         container,
         signals,
         channel_open: true,
-        prepared,
         status,
         log,
         pid_file,
@@ -162,7 +161,7 @@ impl Watch<'_> {
     fn read_reports(&mut self) -> Result<(), Error> {
         let mut bytes = [0; report::SIZE];
         loop {
-            let (count, fd) = match socket::receive(self.container.channel.as_fd(), &mut bytes) {
+            let (count, fd) = match socket::receive(self.container.channel, &mut bytes) {
                 Err(Errno::EAGAIN) => return Ok(()),
                 Err(Errno::EINTR) => continue,
                 // The other side is gone; its end tells.
@@ -224,13 +223,16 @@ impl Watch<'_> {
             }
             Report::Started => {
                 self.started = true;
+                // A core of ours would tell of the host. Not before the last clone3: a child that is
+                // not dumpable cannot be mapped, and it may be in our memory.
+                process::forbid_core().ok();
                 signal::widen_queue(self.signals.as_fd(), signal::ALL)
                     .map_err(|errno| Error::at("Supervise", "widen a signalfd", errno))?;
                 if let Some(file) = &mut self.pid_file {
                     file.publish(self.container.pid)?;
                 }
                 if let Some(namespaces) = &mut self.container.namespaces {
-                    let proc = &self.prepared.caller.proc;
+                    let proc = &self.prepared.ground.caller.proc;
                     if let Ok(number) = proc.number(self.container.pid) {
                         for name in &self.container.late {
                             namespaces.add(proc, number, name);
@@ -248,7 +250,7 @@ impl Watch<'_> {
 
     /// Again: they were others when the child was let go.
     fn look_at_namespaces(&mut self) {
-        let proc = &self.prepared.caller.proc;
+        let proc = &self.prepared.ground.caller.proc;
         if let Some(namespaces) = &mut self.container.namespaces
             && let Ok(number) = proc.number(self.container.pid)
         {

@@ -1,5 +1,7 @@
 //! Who is asking, and what the kernel lets them do.
 
+use std::cell::OnceCell;
+
 use super::Proc;
 use crate::error::Error;
 use crate::spec::idmap::{IdRange, Inside, Outside};
@@ -20,10 +22,8 @@ pub struct Caller {
     pub can_mount: bool,
     /// CAP_SETUID and CAP_SETGID: may map any id that it has itself.
     pub can_map: bool,
-    /// The user ids that exist in our own user namespace.
-    pub own_uids: Vec<IdRange>,
-    /// The group ids.
-    pub own_gids: Vec<IdRange>,
+    /// The user ids that exist in our own user namespace, and the group ids, once they matter.
+    own_ids: OnceCell<[Vec<IdRange>; 2]>,
     /// Where the kernel tells about us.
     pub proc: Proc,
 }
@@ -41,10 +41,32 @@ impl Caller {
             capabilities: caps,
             can_mount: has(CAP_SYS_ADMIN),
             can_map: has(CAP_SETUID) && has(CAP_SETGID),
-            own_uids: read_map(&proc, "uid_map")?,
-            own_gids: read_map(&proc, "gid_map")?,
+            own_ids: OnceCell::new(),
             proc,
         })
+    }
+
+    /// Reads the ids that exist in our own user namespace. Whoever asks for them later does that, too,
+    /// and takes what cannot be read for none.
+    pub fn read_own_ids(&self) -> Result<(), Error> {
+        if self.own_ids.get().is_none() {
+            let both = [read_map(&self.proc, "uid_map")?, read_map(&self.proc, "gid_map")?];
+            self.own_ids.set(both).ok(); // it was empty
+        }
+        Ok(())
+    }
+
+    pub fn own_uids(&self) -> &[IdRange] {
+        self.own(0)
+    }
+
+    pub fn own_gids(&self) -> &[IdRange] {
+        self.own(1)
+    }
+
+    fn own(&self, which: usize) -> &[IdRange] {
+        self.read_own_ids().ok();
+        self.own_ids.get().map_or(&[], |both| &both[which])
     }
 
     /// Whether a range of ids exists for us to hand on, as uids and as gids.
@@ -56,7 +78,7 @@ impl Caller {
                         <= u64::from(r.inside.0) + u64::from(r.count)
             })
         };
-        within(&self.own_uids) && within(&self.own_gids)
+        within(self.own_uids()) && within(self.own_gids())
     }
 }
 

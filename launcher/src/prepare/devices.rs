@@ -9,7 +9,8 @@ use crate::sys::mount::attr::{NOEXEC, NOSUID};
 use crate::sys::{Errno, Result as SysResult, mount};
 
 /// Takes the sources, for real root. To be called before anything else that is going to be mounted is
-/// opened: what was opened in another mount namespace is no source in this one.
+/// opened, but for the rootfs, which was cloned when it was: what was opened in another mount namespace
+/// is no source in this one.
 pub fn take(sources: &Sources) -> Result<(), (usize, Errno)> {
     match sources.take() {
         // Where that cannot be done, the missing node is what there is to tell.
@@ -20,7 +21,7 @@ pub fn take(sources: &Sources) -> Result<(), (usize, Errno)> {
 
 /// The kernel's own nodes, on /dev of a mount namespace that is the launcher's from here on: the host
 /// stays as it was.
-fn put_in_place() -> SysResult<()> {
+pub fn put_in_place() -> SysResult<()> {
     let nodes = mount::create(c"devtmpfs", [], NOSUID | NOEXEC)?;
     mount::unshare_namespace()?;
     mount::make_private()?;

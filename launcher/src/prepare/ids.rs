@@ -141,10 +141,10 @@ fn single(caller: &Caller) -> IdPlan {
 fn identity(caller: &Caller) -> IdPlan {
     // Every id that we have, as itself.
     let as_itself = |ranges: &[IdRange]| IdMap::from_ranges(ranges.to_vec()).to_itself();
-    let uid = as_itself(&caller.own_uids);
+    let uid = as_itself(caller.own_uids());
     IdPlan {
         mode: "identity",
-        gid: as_itself(&caller.own_gids),
+        gid: as_itself(caller.own_gids()),
         writer: Writer::Parent,
         can_set_groups: setgroups_is_allowed(caller),
         rootfs_ids: RootfsIds::AsTheyAre,

@@ -10,8 +10,10 @@ mod caller;
 pub mod cgroup;
 mod command;
 mod contents;
+pub mod dev;
 pub mod devices;
 mod filter;
+mod ground;
 pub mod ids;
 mod image;
 mod inherited;
@@ -40,12 +42,12 @@ use init::stage::Stage;
 use crate::advice;
 use crate::error::Error;
 use crate::log::Log;
+use crate::spec::Spec;
 use crate::spec::capability::{self, SYS_ADMIN, SYS_PTRACE};
 use crate::spec::environment::value_of;
 use crate::spec::mounts::What;
 use crate::spec::network::Network;
 use crate::spec::process::Process;
-use crate::spec::{Changes, Spec, Userns};
 use crate::sys::process::Words;
 use crate::sys::{self, file};
 use crate::sys::{Errno, Result as SysResult, system};
@@ -53,6 +55,7 @@ use account::Account;
 use activation::Activation;
 pub use activation::NOTIFY_NAME;
 pub use caller::Caller;
+pub use ground::Ground;
 use ids::IdPlan;
 pub use inherited::Inherited;
 pub use network::Carrier;
@@ -68,9 +71,7 @@ use streams::Streams;
 /// Everything a start needs, opened and decided.
 pub struct Prepared<'a> {
     pub spec: &'a Spec,
-    pub order: Order,
-    pub caller: Caller,
-    pub rootfs: Rootfs,
+    pub ground: &'a Ground,
     pub ids: IdPlan,
     /// Each id of the container as itself, as the kernel takes it: for a further user namespace.
     pub inner_uids: String,
@@ -85,8 +86,6 @@ pub struct Prepared<'a> {
     pub candidates: Vec<CString>,
     /// init.
     pub program: Program,
-    /// Where its cgroup can be, if it has limits.
-    pub cgroup: Option<cgroup::Plan>,
     /// The filter of system calls.
     pub filter: Option<OwnedFd>,
     /// What the command is held to.
@@ -105,16 +104,16 @@ pub struct Prepared<'a> {
     pub inherited: &'a Inherited,
 }
 
-/// Looks at the host and opens what will be needed.
+/// Looks at the host and opens what will be needed, on this ground.
 pub fn prepare<'a>(
     spec: &'a Spec,
     inherited: &'a Inherited,
+    ground: &'a Ground,
     log: &mut Log,
 ) -> Result<Prepared<'a>, Error> {
-    let mut caller = Caller::look()?;
-    // A user namespace gets a proc only while another is in sight, which then is ours to put
-    // there: in a mount namespace that is not the container's.
-    let order = Order::of_this_host(&caller.proc, !matches!(spec.userns, Userns::None));
+    let Ground { order, caller, rootfs, is_since_6_3 } = ground;
+    let order = *order;
+    caller.read_own_ids()?;
     let callers_env = sys::environment();
     let activation = Activation::read(&callers_env, spec.share.net);
     if let Some(lost) = &activation.lost {
@@ -126,50 +125,44 @@ pub fn prepare<'a>(
         .chain(spec.keep_fds.iter().copied())
         .map(borrow)
         .collect::<Result<_, _>>()?;
-    let mut sources = Sources::list(spec.share, activation.notify_socket.as_deref(), &caller.proc);
-    let taken = if caller.can_mount { devices::take(&sources) } else { Ok(()) };
-    let rootfs = Rootfs::open(&spec.rootfs, spec.read_only, &mut caller)?;
-    log.step(format_args!("open rootfs {}", spec.rootfs.to_string_lossy()));
-
-    let ids = ids::plan(&spec.userns, &caller, &rootfs)?;
+    let ids = ids::plan(&spec.userns, caller, rootfs)?;
     log.note(format_args!("ids: {ids}"));
     if let Some(warning) = &ids.warning {
         log.warn(warning);
     }
     if !ids.has_userns() {
-        order.holds_without_userns(spec, &caller)?;
+        order.holds_without_userns(spec, caller)?;
     }
     warn_of_loose_masks(&ids, spec, log);
     let process = process::decide(spec, rootfs.dir())?;
-    let account = look_up(&process, &rootfs, &ids)?;
+    let account = look_up(&process, rootfs, &ids)?;
 
     let (images, services) = (&process.variables, &activation.variables);
     let environment = spec.environment.build(&callers_env, &account.home, images, services);
     let search_path = value_of(&environment, b"PATH").unwrap_or_default();
     let candidates = command::candidates(&process.command[0], search_path, &process.workdir);
 
-    let carrier = network::look(&spec.network, &caller, order)?;
+    let carrier = network::look(&spec.network, caller, order)?;
+    let mut sources = Sources::list(spec.share, activation.notify_socket.as_deref(), &caller.proc);
     if matches!(spec.network, Network::Namespace(_)) {
         // Of the namespace that has just been joined.
         sources.sys = network::sysfs();
     }
     if caller.can_mount {
-        taken.map_err(|(index, errno)| {
+        if *is_since_6_3 && ids.has_userns() && !rootfs.is_by_path() {
+            sources.make_dev();
+        }
+        devices::take(&sources).map_err(|(index, errno)| {
             let path = sources.devices[index].1.host_path.to_string_lossy();
             Error::at("CloneDevice", format_args!("clone the host's {path}"), errno)
                 .advise_maybe(advice::of(Stage::CloneDevice, errno))
         })?;
     }
-    let plan = plan::open(spec, &caller, inherited, rootfs.is_by_path(), log)?;
-    let changes = match &spec.changes {
-        // An image is never changed.
-        Changes::InPlace if rootfs.is_image() && !spec.read_only => &Changes::Dropped,
-        other => other,
-    };
-    let overlay = Overlay::over_rootfs(changes, rootfs.stat(), &caller, rootfs.is_by_path())?;
+    let plan = plan::open(spec, caller, inherited, rootfs.is_by_path(), log)?;
+    let overlay =
+        Overlay::over_rootfs(ground.changes(spec), rootfs.stat(), caller, rootfs.is_by_path())?;
     let program = program::open(spec.init.as_deref())?;
-    let cgroup = cgroup::plan(&spec.resources, &caller.proc)?;
-    let filter = filter::open(&spec.confine, ids.needs_wall(spec, &caller))?;
+    let filter = filter::open(&spec.confine, ids.needs_wall(spec, caller))?;
     let landlock = landlock::open(spec.confine.landlock.as_ref())?;
     let label = label::look_up(spec.confine.label.as_ref())?;
     log.step("prepare init and devices");
@@ -177,9 +170,7 @@ pub fn prepare<'a>(
     let streams = streams::look(spec.tty)?;
     Ok(Prepared {
         spec,
-        order,
-        caller,
-        rootfs,
+        ground,
         inner_uids: ids.uid.to_itself().to_lines(),
         inner_gids: ids.gid.to_itself().to_lines(),
         ids,
@@ -189,7 +180,6 @@ pub fn prepare<'a>(
         overlay,
         candidates,
         program,
-        cgroup,
         filter,
         landlock,
         label,
@@ -206,13 +196,13 @@ pub fn prepare<'a>(
 impl Prepared<'_> {
     /// What is left when the rootfs turned out not to be mappable: the host's own ids.
     pub fn fall_back_to_identity(&mut self, errno: Errno, log: &mut Log) -> Result<(), Error> {
-        let ids = ids::identity_instead(&self.caller, self.spec, errno)?;
+        let ids = ids::identity_instead(&self.ground.caller, self.spec, errno)?;
         self.use_ids(ids, log)
     }
 
     /// What is left when the setuid tools have refused a map: one id.
     pub fn fall_back_to_single(&mut self, refusal: &Error, log: &mut Log) -> Result<(), Error> {
-        let ids = ids::single_instead(&self.caller, refusal);
+        let ids = ids::single_instead(&self.ground.caller, refusal);
         self.use_ids(ids, log)
     }
 
@@ -222,7 +212,7 @@ impl Prepared<'_> {
             log.warn(warning);
         }
         warn_of_loose_masks(&ids, self.spec, log);
-        self.account = look_up(&self.process, &self.rootfs, &ids)?;
+        self.account = look_up(&self.process, &self.ground.rootfs, &ids)?;
         self.inner_uids = ids.uid.to_itself().to_lines();
         self.inner_gids = ids.gid.to_itself().to_lines();
         self.ids = ids;
@@ -250,15 +240,15 @@ impl Prepared<'_> {
     /// What the child has to take in the place of the rootfs that it holds.
     pub fn replaced_rootfs(&self) -> Option<BorrowedFd<'_>> {
         self.overlay.as_ref().filter(|overlay| overlay.is_launchers)?;
-        self.rootfs.tree()
+        self.ground.rootfs.tree()
     }
 
     /// Attaches the rootfs over `/`, and changes into it.
     pub fn attach_root(&self) -> SysResult<()> {
         match &self.overlay {
-            None => self.rootfs.attach(),
-            Some(overlay) if overlay.is_launchers => self.rootfs.attach_replaced(),
-            Some(overlay) => overlay.attach_over(self.rootfs.dir()),
+            None => self.ground.rootfs.attach(),
+            Some(overlay) if overlay.is_launchers => self.ground.rootfs.attach_replaced(),
+            Some(overlay) => overlay.attach_over(self.ground.rootfs.dir()),
         }
     }
 
@@ -267,7 +257,7 @@ impl Prepared<'_> {
     /// of who mounts it, which have to be the container's.
     pub fn has_between(&self) -> bool {
         let is_childs = self.overlay.as_ref().is_some_and(|overlay| !overlay.is_launchers);
-        self.order == Order::Locked && (!self.caller.can_mount || is_childs)
+        self.ground.order == Order::Locked && (!self.ground.caller.can_mount || is_childs)
     }
 
     /// What that is called where it fails.
@@ -284,7 +274,7 @@ impl Prepared<'_> {
             (self.masks_proc(), Terms::MASK_PROC),
             // Without a user namespace the limit would be the host's: then the filter does it.
             (self.forbids_userns() && self.ids.has_userns(), Terms::FORBID_USERNS),
-            (self.order == Order::Pivot, Terms::CUT_ROOT),
+            (self.ground.order == Order::Pivot, Terms::CUT_ROOT),
             (self.streams.terminal, Terms::TERMINAL),
             (self.ids.can_set_groups, Terms::SET_GROUPS),
             (!confine.new_privs, Terms::NO_NEW_PRIVS),

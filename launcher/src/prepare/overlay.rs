@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::namespaces;
 use crate::spec::Changes;
 use crate::sys::file::{self, At, Stat};
+use crate::sys::lock;
 use crate::sys::mount::attr::NODEV;
 use crate::sys::process::{self, Forked};
 use crate::sys::{Errno, Result as SysResult, descriptors, mount};
@@ -219,7 +220,7 @@ fn open_kept(
                 "the changes would go into what is to stay as it is; give a directory beside it",
             ));
     }
-    file::try_lock(lock.as_fd()).map_err(|errno| {
+    lock::try_lock(lock.as_fd()).map_err(|errno| {
         let error = Error::at("OpenOverlay", format_args!("lock {option} {shown}"), errno);
         match errno {
             Errno::EAGAIN => error.advise("another container uses it"),

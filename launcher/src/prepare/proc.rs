@@ -5,6 +5,7 @@
 //! where the child has another number and its pid is somebody else's; or of any other, where it is
 //! not at all; or nothing is mounted there.
 
+use std::cell::OnceCell;
 use std::ffi::CStr;
 use std::fmt;
 use std::io::Write;
@@ -26,8 +27,8 @@ pub struct Proc {
     dir: OwnedFd,
     /// It is what the host has on /proc, and not one that we have made and attached nowhere.
     pub is_hosts: bool,
-    /// It counts as we do.
-    is_ours: bool,
+    /// It counts as we do. Asked when it matters: it takes some time.
+    is_ours: OnceCell<bool>,
 }
 
 impl Proc {
@@ -35,13 +36,9 @@ impl Proc {
     pub fn open() -> Result<Proc, Error> {
         match file::open(At::Cwd, c"/proc", libc::O_PATH | libc::O_DIRECTORY) {
             Ok(dir) => {
-                // In our own pid namespace we have one pid, in one further out one per namespace on
-                // the way, and in any other none.
-                let mut proc = Proc { dir, is_hosts: true, is_ours: true };
-                let pids = proc.count_own_pids();
-                proc.is_ours = pids == 1;
-                if pids > 0 {
-                    return Ok(proc);
+                // In that of a pid namespace that we are not in this link leads nowhere.
+                if file::read_link(dir.as_fd(), c"self", &mut [0; 16]) != Err(Errno::ENOENT) {
+                    return Ok(Proc { dir, is_hosts: true, is_ours: OnceCell::new() });
                 }
             }
             Err(Errno::ENOENT | Errno::ENOTDIR) => {}
@@ -54,9 +51,10 @@ impl Proc {
                      can do without",
                 )
         })?;
-        Ok(Proc { dir, is_hosts: false, is_ours: true })
+        Ok(Proc { dir, is_hosts: false, is_ours: OnceCell::from(true) })
     }
 
+    /// In our own pid namespace we have one pid, in one further out one per namespace on the way.
     fn count_own_pids(&self) -> usize {
         let status = self.read_text("self/status").unwrap_or_default();
         let mut lines = status.lines().filter_map(|line| line.strip_prefix("NSpid:"));
@@ -71,9 +69,9 @@ impl Proc {
         })
     }
 
-    /// The same, for a child, too: it allocates nothing.
+    /// The same, for a child, too: from the second time on it allocates nothing.
     pub fn find(&self, pid: i32) -> SysResult<i32> {
-        if self.is_ours {
+        if *self.is_ours.get_or_init(|| self.count_own_pids() == 1) {
             return Ok(pid);
         }
         // A pidfd's line has the number as the namespace of that /proc counts (fs/pidfs.c).
@@ -120,7 +118,7 @@ impl Proc {
     pub fn read_link(&self, path: &str) -> SysResult<Vec<u8>> {
         let link = self.open_file(path, libc::O_PATH | libc::O_NOFOLLOW)?;
         let mut target = vec![0; libc::PATH_MAX as usize];
-        let length = file::read_link(link.as_fd(), &mut target)?;
+        let length = file::read_link(link.as_fd(), c"", &mut target)?;
         target.truncate(length);
         Ok(target)
     }

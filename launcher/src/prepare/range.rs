@@ -12,11 +12,12 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use super::Caller;
 use super::proc::into_text;
-use super::subid;
+use super::{devices, subid};
 use crate::error::Error;
 use crate::spec::idmap::Outside;
 use crate::sys::Errno;
-use crate::sys::file::{self, At, Lock};
+use crate::sys::file::{self, At};
+use crate::sys::lock::{self, Lock};
 use crate::sys::signal;
 
 /// Ids of a range: all that 16-bit software knows.
@@ -72,14 +73,23 @@ pub fn take_shifted(start: u32) -> Result<HeldRange, Error> {
 }
 
 fn open_lock_file(mode: i32) -> Result<OwnedFd, Error> {
-    file::open(At::Cwd, c"/dev/kmsg", mode | libc::O_NOCTTY).map_err(|errno| {
+    let open = || file::open(At::Cwd, c"/dev/kmsg", mode | libc::O_NOCTTY);
+    let opened = match open() {
+        Err(Errno::ENOENT) if has_nothing_on_dev() && devices::put_in_place().is_ok() => open(),
+        other => other,
+    };
+    opened.map_err(|errno| {
         Error::at("TakeRange", "open /dev/kmsg, on which launchers agree about uid ranges", errno)
             .advise("give a range by --uid-map, or --userns identity")
     })
 }
 
+fn has_nothing_on_dev() -> bool {
+    matches!(file::stat_path(c"/dev/null"), Err(Errno::ENOENT))
+}
+
 fn try_lock(lock: &OwnedFd, start: u32, kind: Lock) -> Result<bool, Error> {
-    match file::try_lock_byte(lock.as_fd(), u64::from(start / COUNT), kind) {
+    match lock::try_lock_byte(lock.as_fd(), u64::from(start / COUNT), kind) {
         Ok(()) => Ok(true),
         Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
         Err(errno) => Err(Error::at("TakeRange", "lock a uid range on /dev/kmsg", errno)),

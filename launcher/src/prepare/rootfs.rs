@@ -138,6 +138,12 @@ impl Rootfs {
         self.tree.get().map(AsFd::as_fd)
     }
 
+    /// For the parent, which has this descriptor for certain: a clone may be the child's, whose memory
+    /// this may be as well.
+    pub fn as_opened(&self) -> BorrowedFd<'_> {
+        self.dir.as_fd()
+    }
+
     /// To open files below: through the clone where there is one.
     pub fn dir(&self) -> BorrowedFd<'_> {
         self.tree().unwrap_or(self.dir.as_fd())

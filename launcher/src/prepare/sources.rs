@@ -8,7 +8,7 @@ use std::cell::OnceCell;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use super::{Proc, submounts};
+use super::{Proc, dev, submounts};
 use crate::spec::Shared;
 use crate::sys::file::{self, At, Stat};
 use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID, RDONLY};
@@ -34,6 +34,8 @@ struct Opened {
 
 /// All that this container gets.
 pub struct Sources {
+    /// Its /dev with device nodes in it, where those could be made.
+    pub dev: Option<OwnedFd>,
     /// The nodes that every program expects, by their names in /dev.
     pub devices: [(&'static CStr, Source); 6],
     /// With the network shared: the kernel mounts no new sysfs then.
@@ -175,6 +177,7 @@ impl Sources {
             wanted.then(|| Source::of_tree(path, flags | NOSUID | NODEV | NOEXEC, proc))
         };
         Sources {
+            dev: None,
             devices: [
                 device(c"null", c"/dev/null"),
                 device(c"zero", c"/dev/zero"),
@@ -190,10 +193,20 @@ impl Sources {
         }
     }
 
+    /// Makes a /dev with device nodes, if we may.
+    pub fn make_dev(&mut self) {
+        self.dev = dev::make().ok();
+    }
+
+    /// Those that are mounts of their own: all or none.
+    pub fn bound_devices(&self) -> impl Iterator<Item = &(&'static CStr, Source)> {
+        self.devices.iter().filter(|_| self.dev.is_none())
+    }
+
     /// Takes them; the index is that of the device which could not be had. The others are a
     /// convenience that not every host has.
     pub fn take(&self) -> Result<(), (usize, Errno)> {
-        for (index, (_, device)) in self.devices.iter().enumerate() {
+        for (index, (_, device)) in self.bound_devices().enumerate() {
             device.take().map_err(|errno| (index, errno))?;
         }
         for tree in [&self.sys, &self.shm, &self.mqueue, &self.notify].into_iter().flatten() {

@@ -40,9 +40,13 @@ pub fn create(dir: BorrowedFd<'_>, name: &CStr, mode: u32) -> Result<OwnedFd> {
 
 /// Creates an empty file for a mount to cover; it must not exist.
 pub fn create_empty(dir: BorrowedFd<'_>, name: &CStr) -> Result<()> {
-    let mode = libc::S_IFREG | 0o644;
+    make_node(dir, name, libc::S_IFREG | 0o644, 0)
+}
+
+/// mknodat(2); the device of a character or block device, as makedev(3) has it.
+pub fn make_node(dir: BorrowedFd<'_>, name: &CStr, mode: u32, device: u64) -> Result<()> {
     // SAFETY: the path ends with NUL.
-    unsafe { syscall!(Sysno::mknodat, dir.as_raw_fd(), name.as_ptr(), mode, 0) }.map(drop)
+    unsafe { syscall!(Sysno::mknodat, dir.as_raw_fd(), name.as_ptr(), mode, device) }.map(drop)
 }
 
 /// struct open_how of linux/openat2.h.
@@ -69,11 +73,12 @@ pub fn open_in_root(root: BorrowedFd<'_>, path: &CStr, flags: i32) -> Result<Own
         .map(own)
 }
 
-/// readlinkat(2) of an open link: how many bytes of its target were read, without a NUL.
-pub fn read_link(link: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize> {
+/// readlinkat(2) below a directory, or of an open link itself, by no name: how many bytes of its target
+/// were read, without a NUL.
+pub fn read_link(at: BorrowedFd<'_>, path: &CStr, buffer: &mut [u8]) -> Result<usize> {
     let (place, size) = (buffer.as_mut_ptr(), buffer.len());
     // SAFETY: the path ends with NUL; pointer and size are of one slice, which is ours to write.
-    unsafe { syscall!(Sysno::readlinkat, link.as_raw_fd(), c"".as_ptr(), place, size) }
+    unsafe { syscall!(Sysno::readlinkat, at.as_raw_fd(), path.as_ptr(), place, size) }
 }
 
 /// What stat(2) tells, as far as it is asked here.
@@ -192,12 +197,6 @@ pub fn try_attribute(file: BorrowedFd<'_>, name: &CStr) -> Result<()> {
     unsafe { syscall!(Sysno::fsetxattr, fd, name, 0, 0, 0) }?;
     // SAFETY: the name ends with NUL.
     unsafe { syscall!(Sysno::fremovexattr, fd, name) }.map(drop)
-}
-
-/// flock(2) of a file for ourselves, if nobody else has it. It goes with the last descriptor.
-pub fn try_lock(file: BorrowedFd<'_>) -> Result<()> {
-    // SAFETY: it takes no memory.
-    unsafe { syscall!(Sysno::flock, file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) }.map(drop)
 }
 
 /// Whether this is what pipe(2) makes, and not a FIFO that has a name.
@@ -368,33 +367,14 @@ pub fn close_on_exec_from(first: u32) -> Result<()> {
     unsafe { syscall!(Sysno::close_range, first, u32::MAX, CLOSE_RANGE_CLOEXEC) }.map(drop)
 }
 
+/// close(2) in a process that has a copy of our descriptors; ours stays open.
+pub fn close_in_copy(fd: BorrowedFd<'_>) -> Result<()> {
+    // SAFETY: it takes no memory. Its owner is in another process, and nobody in this one uses it.
+    unsafe { syscall!(Sysno::close, fd.as_raw_fd()) }.map(drop)
+}
+
 /// dup3(2) without close-on-exec: puts a file on a standard descriptor.
 pub fn duplicate_onto(fd: BorrowedFd<'_>, number: RawFd) -> Result<()> {
     // SAFETY: it takes no memory; the target is a standard descriptor, which nothing owns.
     unsafe { syscall!(Sysno::dup3, fd.as_raw_fd(), number, 0) }.map(drop)
-}
-
-/// How a lock is held.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Lock {
-    /// With others who share it; the file must be open for reading.
-    Shared,
-    /// Alone; the file must be open for writing.
-    Exclusive,
-}
-
-/// Takes a lock on one byte of a file, if nobody is in the way. It belongs to the open file
-/// description: it goes with the last descriptor of it, however the holder ends.
-pub fn try_lock_byte(fd: BorrowedFd<'_>, offset: u64, kind: Lock) -> Result<()> {
-    // SAFETY: flock is plain data, for which all zero is a value.
-    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
-    lock.l_type = match kind {
-        Lock::Shared => libc::F_RDLCK as _,
-        Lock::Exclusive => libc::F_WRLCK as _,
-    };
-    lock.l_whence = libc::SEEK_SET as _;
-    lock.l_start = offset as _;
-    lock.l_len = 1;
-    // SAFETY: the kernel reads one struct flock (the 64-bit one: off_t is 64 bits in musl).
-    unsafe { syscall!(Sysno::fcntl, fd.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) }.map(drop)
 }

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use init::exit::Ending;
 use syscalls::{Sysno, syscall};
 
+use super::shared::Entry;
 use super::{Errno, Result, file, own, signal};
 
 /// struct clone_args, third version (CLONE_ARGS_SIZE_VER2, Linux 5.7).
@@ -52,7 +53,24 @@ pub fn clone3(flags: u64, exit_signal: i32, cgroup: Option<BorrowedFd<'_>>) -> R
     Ok(forked(pid))
 }
 
-/// clone(2), likewise: for the flags that do not share a bit with its exit signal.
+/// clone3(2) with these CLONE_* flags: a process in our memory, with our descriptors, that begins at
+/// `entry`. Its pid.
+pub fn clone_beside(flags: u64, exit_signal: i32, entry: &Entry) -> Result<i32> {
+    let (stack, stack_size) = entry.stack();
+    let args = CloneArgs {
+        flags: flags | (libc::CLONE_VM | libc::CLONE_FILES) as u64,
+        exit_signal: exit_signal as u64,
+        stack: stack as u64,
+        stack_size: stack_size as u64,
+        ..CloneArgs::default()
+    };
+    let address = (&raw const args).expose_provenance();
+    // SAFETY: `args` is longer than the size that is given, and has the entry's stack.
+    let pid = unsafe { entry.call(Sysno::clone3, address, CLONE_ARGS_SIZE_VER0) }?;
+    Ok(pid as i32)
+}
+
+/// clone(2) as a fork: for the flags that do not share a bit with its exit signal.
 pub fn clone(flags: u64, exit_signal: i32) -> Result<Forked> {
     // SAFETY: a null stack means a copy of ours, and none of these flags takes memory. One
     // thread, as above.
@@ -193,16 +211,16 @@ pub fn run(argv: &Words) -> Result<(Ending, Vec<u8>)> {
     Ok((Ending::from_wait_status(wait(pid)?), said))
 }
 
-/// The effective user id.
+/// The effective user id, as execve(2) told it: we have not changed it.
 pub fn effective_uid() -> u32 {
-    // SAFETY: it takes no memory and cannot fail.
-    unsafe { syscall!(Sysno::geteuid) }.map_or(u32::MAX, |id| id as u32)
+    // SAFETY: it reads what the kernel has put behind the environment (getauxval(3)).
+    unsafe { libc::getauxval(libc::AT_EUID) as u32 }
 }
 
-/// The effective group id.
+/// The effective group id, likewise.
 pub fn effective_gid() -> u32 {
-    // SAFETY: it takes no memory and cannot fail.
-    unsafe { syscall!(Sysno::getegid) }.map_or(u32::MAX, |id| id as u32)
+    // SAFETY: as above.
+    unsafe { libc::getauxval(libc::AT_EGID) as u32 }
 }
 
 /// The effective capabilities of this process.
@@ -286,6 +304,12 @@ pub fn make_time_namespace() -> Result<()> {
     const CLONE_NEWTIME: i32 = 0x80;
     // SAFETY: it takes no memory.
     unsafe { syscall!(Sysno::unshare, CLONE_NEWTIME) }.map(drop)
+}
+
+/// unshare(CLONE_NEWNET).
+pub fn make_network_namespace() -> Result<()> {
+    // SAFETY: it takes no memory.
+    unsafe { syscall!(Sysno::unshare, libc::CLONE_NEWNET) }.map(drop)
 }
 
 /// setns(2).

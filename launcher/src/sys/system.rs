@@ -22,6 +22,13 @@ pub fn name() -> (String, String) {
     (show(&name.release), show(&name.machine))
 }
 
+/// Whether the kernel is of this release or a later one.
+pub fn is_at_least(version: u32, patchlevel: u32) -> bool {
+    let (release, _) = name();
+    let mut numbers = release.split(['.', '-']).map_while(|word| word.parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(version), Some(patchlevel))
+}
+
 /// Whether this is the first process of the machine, and not of a container, asked without /proc:
 /// kthreadd is process 2 of the first pid namespace alone, in group 0; and a setting of
 /// Ctrl-Alt-Del (to what it is at boot) is refused in any other.

@@ -19,6 +19,7 @@ use crate::prepare::cgroup::{Branch, Controller, Plan, Setting};
 use crate::spec::resources::CpuList;
 use crate::sys::cgroup::{self, Version, read, write};
 use crate::sys::file::{self, At};
+use crate::sys::lock;
 use crate::sys::{Errno, Result as SysResult, signal};
 
 /// Those of one container. They are removed when this is dropped.
@@ -291,7 +292,7 @@ fn create(parent: BorrowedFd<'_>, suffix: &str) -> SysResult<Pair> {
         // Until it is locked it looks like one that was left, and somebody may remove it.
         let lock = || {
             let dir = open_dir(parent, &name)?;
-            file::try_lock(dir.as_fd())?;
+            lock::try_lock(dir.as_fd())?;
             let (ours, there) = (file::stat_fd(dir.as_fd())?, open_dir(parent, &name)?);
             Ok((file::stat_fd(there.as_fd())?.is_same(&ours)).then_some(dir))
         };

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::open_dir;
 use crate::log;
+use crate::sys::lock;
 use crate::sys::{Errno, Result as SysResult, cgroup, file, signal};
 
 /// What the names of ours begin with; the launcher's pid follows.
@@ -51,7 +52,7 @@ pub fn sweep(parent: BorrowedFd<'_>) {
     file::for_each_entry(parent, collect).ok();
     for name in names {
         let locked = open_dir(parent, &name).and_then(|dir| {
-            file::try_lock(dir.as_fd())?;
+            lock::try_lock(dir.as_fd())?;
             Ok(dir)
         });
         // Otherwise it is in use, or somebody else sweeps.

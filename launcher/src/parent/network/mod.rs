@@ -47,11 +47,11 @@ pub fn connect(
 ) -> Result<Option<Connection>, Error> {
     match (&prepared.spec.network, &prepared.carrier) {
         (Network::Link(spec), _) => {
-            let link = link::attach(spec, &prepared.caller.proc, number, log)?;
+            let link = link::attach(spec, &prepared.ground.caller.proc, number, log)?;
             Ok(Some(Connection::Link { link }))
         }
         (Network::Pasta(spec), Some(carrier)) => {
-            let served = pasta::serve(carrier, spec, prepared.caller.uid, number)?;
+            let served = pasta::serve(carrier, spec, prepared.ground.caller.uid, number)?;
             log.step("start pasta");
             Ok(Some(Connection::Program { _served: served }))
         }

@@ -1,0 +1,64 @@
+//! The container's /dev, up to what only the container can mount in it.
+//!
+//! Where root may make device nodes the launcher makes them, in one mount, while the kernel makes
+//! namespaces: a tmpfs that belongs to the initial user namespace is the only one whose nodes work.
+//! Nobody can add to them from inside, as that takes CAP_MKNOD there. Else the host's nodes are bound,
+//! each a mount of its own.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use crate::sys::file::{self, At};
+use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID};
+use crate::sys::{Result as SysResult, mount};
+
+/// Their names, and their numbers (the kernel's devices.txt).
+const NODES: [(&CStr, u32, u32); 6] = [
+    (c"null", 1, 3),
+    (c"zero", 1, 5),
+    (c"full", 1, 7),
+    (c"random", 1, 8),
+    (c"urandom", 1, 9),
+    (c"tty", 5, 0),
+];
+
+const LINKS: [(&CStr, &CStr); 5] = [
+    (c"fd", c"/proc/self/fd"),
+    (c"stdin", c"/proc/self/fd/0"),
+    (c"stdout", c"/proc/self/fd/1"),
+    (c"stderr", c"/proc/self/fd/2"),
+    (c"ptmx", c"pts/ptmx"),
+];
+
+/// An empty one, attached nowhere, for the host's device nodes to be bound in: mounts of their own, with
+/// the host's flags.
+pub fn create() -> SysResult<OwnedFd> {
+    create_with(NODEV)
+}
+
+fn create_with(flags: u64) -> SysResult<OwnedFd> {
+    mount::create(c"tmpfs", [(c"mode", c"755"), (c"size", c"65536k")], NOSUID | NOEXEC | flags)
+}
+
+/// One with device nodes and all else, or whatever is in the way of that.
+pub fn make() -> SysResult<OwnedFd> {
+    let dev = create_with(0)?;
+    // Modes are as they are given here.
+    let umask = file::set_umask(0)?;
+    let make = |(name, major, minor)| {
+        file::make_node(dev.as_fd(), name, libc::S_IFCHR | 0o666, libc::makedev(major, minor))
+    };
+    let made = NODES.into_iter().try_for_each(make).and_then(|()| fill(dev.as_fd()));
+    file::set_umask(umask)?;
+    made.map(|()| dev)
+}
+
+/// Makes links, and directories to mount on.
+pub fn fill(dev: BorrowedFd<'_>) -> SysResult<()> {
+    for (name, target) in LINKS {
+        file::make_symlink(target, dev, name)?;
+    }
+    [c"pts", c"shm", c"mqueue"]
+        .into_iter()
+        .try_for_each(|name| file::make_dir(At::Dir(dev), name, 0o755))
+}
