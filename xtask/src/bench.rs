@@ -32,10 +32,11 @@ use crate::console;
 use crate::failure::{At, Error};
 use crate::test::stage::Stage;
 use crate::workspace;
+pub use contender::LAUNCHER;
 use contender::{FLOOR, INITS, NO_INIT, OURS, PEERS};
 use field::{Field, Way};
 use idle::{Load, Machine};
-use subject::Bench;
+pub use subject::{Bench, Inside, Who};
 use table::Table;
 
 /// Measure starts beside the floor and other launchers: time, cost, scale and size. Others take

@@ -13,6 +13,7 @@ mod elf;
 mod failure;
 mod host;
 mod initramfs;
+mod profile;
 mod program;
 mod rootfs;
 mod run;
@@ -41,6 +42,7 @@ enum Task {
     Bench(bench::BenchTask),
     Build(build::Build),
     Initramfs(initramfs::Initramfs),
+    Profile(profile::Profile),
     Rootfs(rootfs::Rootfs),
     Run(run::Run),
     Test(test::Test),
@@ -74,6 +76,7 @@ fn start(typed: impl Iterator<Item = OsString>) -> Result<(), Error> {
         Task::Bench(task) => task.run(),
         Task::Build(task) => task.run(),
         Task::Initramfs(task) => task.run(&passed_on.unwrap_or_default()),
+        Task::Profile(task) => task.run(),
         Task::Rootfs(task) => task.run(),
         Task::Run(task) => task.run(passed_on.unwrap_or_default()),
         Task::Test(task) => task.run(&passed_on.unwrap_or_default()),
