@@ -38,8 +38,10 @@ fn measure(name: &str, launch: Launch) {
         "{name}: a program takes {:?} (longest {:?}), before {:?} (longest {:?})",
         meanwhile[5], meanwhile[9], before[5], before[9]
     );
-    // A machine that thrashes or has no processes left takes seconds, or fails.
-    assert!(meanwhile[5] < patience(Duration::from_millis(500)), "{name}: {meanwhile:?}");
+    // A machine that thrashes or has no processes left takes seconds, or fails. One that is busy
+    // otherwise was slow before.
+    let limit = patience(Duration::from_millis(500)).max(before[5] * 10);
+    assert!(meanwhile[5] < limit, "{name}: {meanwhile:?}");
     running.finish();
 }
 

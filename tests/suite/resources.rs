@@ -167,14 +167,14 @@ fn limits_cannot_be_raised_from_inside() {
 #[test]
 fn processor_time_is_what_was_given() {
     require!(limits);
-    let launch = Launch::new().option("--cpus=0.2").option("--stats").probe("hog cpu 2 2");
+    let launch = Launch::new().option("--cpus=0.05").option("--stats").probe("hog cpu 2 2");
     let output = launch.run().code(0);
     let seconds = |name| stat(&output, name).parse::<f64>().unwrap();
     let share = (seconds("user") + seconds("system")) / seconds("wall");
-    // 0.2, and what is used beyond the quota before the kernel notices.
-    assert!(share < 0.4, "{share}\n{output}");
-    // On a machine that is busy otherwise it may not even get that.
-    assert!(seconds("throttled") > 0.0 || share < 0.15, "{output}");
+    // 0.05, and what is used beyond the quota before the kernel notices.
+    assert!(share < 0.3, "{share}\n{output}");
+    // On a machine that is busy otherwise it may not even get that; the start is counted, too.
+    assert!(seconds("throttled") > 0.0 || share < 0.08, "{share}\n{output}");
 }
 
 /// The disk that the temporary files are on.
