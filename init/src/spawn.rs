@@ -250,10 +250,12 @@ fn search(context: &Context<'_>, name: Word<'_>, file: &mut Text<'_>) -> Errno {
 #[inline(never)]
 fn execute_path(context: &Context<'_>, path: Word<'_>) -> Errno {
     let Context { handed, command, .. } = *context;
-    // Scripts whose interpreter is init can be each other's command. Each of them is a process of
-    // its own, so the kernel's limit on interpreters does not hold; but each turn leaves its path
-    // among the arguments.
-    if command.count(path) > MAX_TURNS && handed.is_interpreter() {
+    // Scripts whose interpreter is init can be their own or each other's command. Each of them is a
+    // process of its own, so the kernel's limit on interpreters does not hold. One that names no other
+    // file is its own; with another each turn leaves its path among the arguments.
+    if let Some(script) = handed.script()
+        && (path.is(script) || command.count(path) > MAX_TURNS)
+    {
         return Errno::ELOOP;
     }
     match handed.execute(path, command) {

@@ -65,9 +65,9 @@ impl Handed {
         self.prepend(command, Word::new(c"sh"))
     }
 
-    /// Whether we are run as a script's interpreter. The kernel tells what was executed
+    /// The script that we are run as the interpreter of, if we are. The kernel tells what was executed
     /// (getauxval(3), AT_EXECFN): of a script that is its own path, and argv begins with ours.
-    pub fn is_interpreter(&self) -> bool {
+    pub fn script(&self) -> Option<Word<'_>> {
         const AT_EXECFN: usize = 31;
         let mut end = self.environment;
         while end.take().is_some() {}
@@ -77,13 +77,13 @@ impl Handed {
             let mut pair = end.as_ptr().add(1).cast::<[usize; 2]>();
             loop {
                 match *pair.as_ptr() {
-                    [0, _] => return false,
+                    [0, _] => return None,
                     [AT_EXECFN, value] => break Word::from_ptr(value as *const u8),
                     _ => pair = pair.add(1),
                 }
             }
         };
-        self.argv.first().is_some_and(|own| !own.is(executed))
+        self.argv.first().is_some_and(|own| !own.is(executed)).then_some(executed)
     }
 
     /// execve(2) with the whole environment. Returns only to fail.
