@@ -3,6 +3,7 @@
 //! The host has been looked at as for a start, so what cannot be had here is an error as it would
 //! be there; only what the kernel says inside the namespaces is not known yet.
 
+mod init;
 mod network;
 
 use std::ffi::CString;
@@ -28,6 +29,7 @@ pub fn describe(prepared: &Prepared<'_>, cgroup: Option<&Plan>, form: Explain) -
     let entries = [
         ("rootfs", rootfs(prepared)),
         ("command", command(prepared)),
+        ("init", init::init(prepared)),
         ("namespaces", namespaces(prepared)),
         ("network", network::network(prepared)),
         ("ids", ids(prepared)),
@@ -130,6 +132,9 @@ fn namespaces(prepared: &Prepared<'_>) -> Vec<String> {
     let mut lines = vec![format!("new: {}", named(false))];
     if !named(true).is_empty() {
         lines.push(format!("the host's: {}", named(true)));
+    }
+    if !share.uts {
+        lines.push(format!("host name {}", prepared.spec.hostname.to_string_lossy()));
     }
     if let Some(seconds) = prepared.spec.uptime {
         lines.push(format!("up for {seconds} s when it starts"));

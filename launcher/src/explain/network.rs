@@ -1,6 +1,7 @@
 //! The part of `--explain` about the network.
 
 use std::ffi::CString;
+use std::net::IpAddr;
 
 use crate::prepare::{Carrier, Prepared};
 use crate::spec::network::{Link, Network};
@@ -13,8 +14,12 @@ pub fn network(prepared: &Prepared<'_>) -> Vec<String> {
         Network::Host => vec!["the host's".into()],
         Network::Namespace(path) => vec![format!("that of {}", path.to_string_lossy())],
         Network::Link(link) => describe(link),
-        Network::Pasta(_) => match &prepared.carrier {
-            Some(Carrier::Pasta(path)) => vec![format!("by {}", path.to_string_lossy())],
+        Network::Pasta(pasta) => match &prepared.carrier {
+            Some(Carrier::Pasta(path)) => {
+                let options = pasta.options.iter().map(|word| word.to_string_lossy());
+                let words = [path.to_string_lossy()].into_iter().chain(options);
+                vec![format!("by {}", words.collect::<Vec<_>>().join(" "))]
+            }
             Some(Carrier::Slirp(path)) => {
                 vec![format!("by {}, as there is no pasta", path.to_string_lossy())]
             }
@@ -23,6 +28,10 @@ pub fn network(prepared: &Prepared<'_>) -> Vec<String> {
     };
     lines.extend(spec.publish().iter().map(|publish| format!("port {publish}")));
     lines
+}
+
+fn addresses(all: &[IpAddr]) -> String {
+    all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn describe(link: &Link) -> Vec<String> {
@@ -40,8 +49,10 @@ fn describe(link: &Link) -> Vec<String> {
         lines.push("and one for IPv6".into());
     }
     if !link.container_ips.is_empty() {
-        let ips = link.container_ips.iter().map(ToString::to_string).collect::<Vec<_>>();
-        lines.push(format!("as {}", ips.join(", ")));
+        lines.push(format!("as {}", addresses(&link.container_ips)));
+    }
+    if !link.host_ips.is_empty() {
+        lines.push(format!("with the gateway {}", addresses(&link.host_ips)));
     }
     lines.extend(link.mtu.map(|mtu| format!("MTU {mtu}")));
     lines.extend(link.rate.map(|rate| format!("at most {rate} bytes/s each way")));

@@ -151,6 +151,7 @@ impl Landlock {
         let mut lines = self.paths.iter().map(describe_path).collect::<Vec<_>>();
         if !lines.is_empty() {
             lines.push("no other file can be opened, made, changed or executed".into());
+            lines.extend(self.abi.map(|abi| format!("as far as version {abi} can restrict it")));
         }
         for (access, name) in [(BIND_TCP, "bind"), (CONNECT_TCP, "connect")] {
             if self.network & access != 0 {

@@ -72,11 +72,22 @@ fn settings_are_written_to_no_file_of_the_rootfs() {
     fs::rename(rootfs.inside("proc"), rootfs.inside("tmp")).unwrap();
     symlink("tmp", rootfs.inside("proc")).unwrap();
     start("--hostname=x").fails_with(125, "has to be a directory, not a link");
+    by_path_it_leads_on(&rootfs);
     for mode in modes() {
         let launch = Launch::on(&rootfs).option("--userns").arg(mode).probe("exit 0");
         launch.run().fails_with(125, "has to be a directory, not a link");
         tell("a link for /proc", &format!("mode {mode}"), "no start");
     }
+}
+
+/// Who mounts by path, as mount(8) does, mounts where the link leads.
+fn by_path_it_leads_on(rootfs: &Rootfs) {
+    let probe = subject::probe();
+    let (inside, link) = (rootfs.inside("tmp"), rootfs.inside("proc"));
+    let words = [&probe, Path::new("naive-mount"), &inside, &link, &link];
+    let output = Launch::init(words).run().ok();
+    tell("a link for /proc", "host", output.stdout.trim_end());
+    assert_eq!(output.stdout.trim_end(), "outside");
 }
 
 /// CVE-2021-30465: while the container starts, the directory that something is mounted below

@@ -72,11 +72,26 @@ fn table(rows: &[Row]) -> String {
     text += &format!("|---|---|{}\n", "---|".repeat(names.len()));
     for (words, line) in cells {
         let control = controls.get(words).and_then(BTreeSet::first);
-        let control = control.map_or("", |(_, text)| text);
+        let control = control.filter(|(_, text)| !text.is_empty());
+        let control = control.map_or_else(|| why_none(words), |(_, text)| text);
         let line = line.iter().map(|found| in_short(found)).collect::<Vec<_>>();
         text += &format!("| `{words}` | {control} | {} |\n", line.join(" | "));
     }
     text
+}
+
+/// Why an attempt is seen to work nowhere.
+fn why_none(words: &str) -> &'static str {
+    match words {
+        "escape unshare" | "escape pivot" | "escape move" => "leaves no usual root",
+        "paste" => "needs a virtual console",
+        "type-own" => "takes the terminal from who has it",
+        "create /sys/fs/cgroup/release_agent /x" => "no cgroup v1 is mounted",
+        _ if words.starts_with("nested ") => "as without `nested`",
+        _ if words.starts_with("open /sys/fs/cgroup") => "no cgroups are mounted",
+        _ if words.starts_with("mkdir /sys/fs/cgroup") => "no cgroups are mounted",
+        _ => "not to be had here",
+    }
 }
 
 /// One result, if it is that of every mode.
@@ -95,8 +110,19 @@ fn in_short(found: &[(&str, &str)]) -> String {
 /// worked.
 fn control(attempt: &Attempt) -> (u8, String) {
     // An address that nothing is at, or arguments that mean nothing, are looked at behind the wall.
-    let works = ["ok", "out", "outside", "EBUSY", "EFAULT", "EIO", "EINVAL", "ENODEV"]
-        .contains(&attempt.found.as_str());
+    let works = [
+        "ok",
+        "out",
+        "outside",
+        "the container's end",
+        "EBUSY",
+        "EFAULT",
+        "EIO",
+        "EINVAL",
+        "ENODEV",
+        "ETXTBSY",
+    ];
+    let works = works.contains(&attempt.found.as_str());
     match (attempt.place.as_str(), works) {
         ("host", true) => (0, attempt.found.clone()),
         ("host", false) => (2, attempt.found.clone()),
@@ -132,7 +158,7 @@ mod tests {
             table(&rows),
             "| attempt | with nothing in the way | root |\n\
              |---|---|---|\n\
-             | `a` |  | ESRCH |\n\
+             | `a` | not to be had here | ESRCH |\n\
              | `open /x` | ok | auto EPERM, single EACCES |\n"
         );
         assert_eq!(table(&[]), "");
