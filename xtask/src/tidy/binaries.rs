@@ -15,7 +15,7 @@ struct Budget(&'static str, u64);
 const BUDGETS: &[Budget] = &[
     Budget("x86_64-unknown-linux-musl/release/launcher", 600 * 1024),
     Budget("aarch64-unknown-linux-musl/release/launcher", 600 * 1024),
-    Budget("init/x86_64-unknown-linux-musl/release/init", 11 * 1024 + 768),
+    Budget("init/x86_64-unknown-linux-musl/release/init", 11 * 1024 + 512),
     Budget("init/aarch64-unknown-linux-musl/release/init", 12 * 1024 + 896),
     Budget("init/riscv64gc-unknown-linux-gnu/release/init", 11 * 1024 + 256),
     Budget("init/armv7-unknown-linux-gnueabihf/release/init", 16 * 1024 + 512),
@@ -51,7 +51,7 @@ mod tests {
             std::env::temp_dir().join(format!("xtask-binaries-{}", std::process::id()));
         let folder = target_dir.join("init/x86_64-unknown-linux-musl/release");
         fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("init"), vec![0; 11 * 1024 + 769]).unwrap();
+        fs::write(folder.join("init"), vec![0; 11 * 1024 + 513]).unwrap();
         let found = violations(&target_dir);
         fs::remove_dir_all(&target_dir).unwrap();
         let texts: Vec<_> = found.unwrap().into_iter().map(|violation| violation.text).collect();
