@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::MetadataExt;
 
-use crate::ability::{for_root, require};
+use crate::ability::{self, for_root, require};
 use crate::idmap::map_of;
 use crate::launch::Launch;
 use crate::rootfs::{Rootfs, temporary_path};
@@ -191,6 +191,14 @@ fn with_proc_in_rootfs(rootfs: &Rootfs) -> Launch {
     Launch::on(rootfs).before(mount)
 }
 
+/// What the kernel says of a tree that cannot be idmapped; before Linux 5.12 of all.
+fn refusal() -> &'static str {
+    match ability::kernel_is_before(5, 12) {
+        true => "ENOSYS (Invalid system call number)",
+        false => "EINVAL (Invalid argument)",
+    }
+}
+
 #[test]
 fn rootfs_that_cannot_be_mapped_gets_the_hosts_ids_and_a_warning() {
     for_root!();
@@ -198,9 +206,9 @@ fn rootfs_that_cannot_be_mapped_gets_the_hosts_ids_and_a_warning() {
     let launch = with_proc_in_rootfs(&rootfs).probe("show /proc/self/uid_map");
     let output = launch.run().code(0);
     assert!(output.stdout.starts_with("         0          0 "), "{output}");
-    let shown = rootfs.path().display();
+    let (shown, refusal) = (rootfs.path().display(), refusal());
     let line = format!(
-        "launcher: warning: {shown} cannot be idmapped: EINVAL (Invalid argument); its file system, \
+        "launcher: warning: {shown} cannot be idmapped: {refusal}; its file system, \
          or one mounted below it, has no idmapped mounts in this kernel; container root is the \
          host's root, with /proc masked (--userns identity says that this is meant)\n"
     );
@@ -212,11 +220,11 @@ fn range_is_not_weakened_for_a_rootfs_that_cannot_be_mapped() {
     for_root!();
     let rootfs = Rootfs::new();
     let launch = with_proc_in_rootfs(&rootfs).option("--userns=range").probe("exit 0");
-    let shown = rootfs.path().display();
+    let (shown, refusal) = (rootfs.path().display(), refusal());
     launch.run().fails(
         125,
         &format!(
-            "launcher: cannot idmap rootfs {shown}: EINVAL (Invalid argument); its file system, or \
+            "launcher: cannot idmap rootfs {shown}: {refusal}; its file system, or \
              one mounted below it, has no idmapped mounts in this kernel; chown the tree to the \
              range (uid and gid of its root directory), or use --userns identity"
         ),

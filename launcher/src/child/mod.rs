@@ -94,7 +94,7 @@ fn steps(
         root::find_command(prepared, root)?;
         reporter.done(Stage::FindCommand);
     }
-    system::mount_proc(spec, root)?;
+    system::mount_proc(prepared, root)?;
     reporter.done(Stage::MountProc);
     prepared.ground.rootfs.finish(root).at(Stage::SetReadOnly)?;
     if prepared.streams.terminal {

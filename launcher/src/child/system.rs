@@ -22,7 +22,11 @@ const FLAGS: u64 = RDONLY | NOSUID | NODEV | NOEXEC;
 /// the plan, which a link in a hostile rootfs could have put over a file in here.
 ///
 /// Such a link at /proc itself would put proc elsewhere, and its masks with it (CVE-2019-19921).
-pub fn mount_proc(spec: &Spec, root: BorrowedFd<'_>) -> Result<(), Failure> {
+pub fn mount_proc(prepared: &Prepared<'_>, root: BorrowedFd<'_>) -> Result<(), Failure> {
+    let spec = prepared.spec;
+    if prepared.limits_userns() && !spec.proc_options.is_empty() {
+        forbid_userns().at(Stage::ForbidUserns)?;
+    }
     let mount = || {
         let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW;
         let target = file::open(At::Dir(root), c"proc", flags)?;
@@ -31,6 +35,14 @@ pub fn mount_proc(spec: &Spec, root: BorrowedFd<'_>) -> Result<(), Failure> {
         mount::attach(proc.as_fd(), At::Dir(target.as_fd()), c"")
     };
     mount().at(Stage::MountProc)
+}
+
+/// What init does by the container's /proc, which with `subset=pid` has no /proc/sys.
+fn forbid_userns() -> SysResult<()> {
+    let proc = mount::create(c"proc", [], 0)?;
+    let path = c"sys/user/max_user_namespaces";
+    let limit = file::open(At::Dir(proc.as_fd()), path, libc::O_WRONLY)?;
+    file::write_all(limit.as_fd(), b"0")
 }
 
 /// Mounts both, as far as they can be had.

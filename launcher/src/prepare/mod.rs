@@ -265,6 +265,11 @@ impl Prepared<'_> {
         if self.overlay.is_some() { Stage::MountOverlay } else { Stage::AttachRoot }
     }
 
+    /// The container's own user namespace gets the limit.
+    pub fn limits_userns(&self) -> bool {
+        self.forbids_userns() && self.ids.has_userns()
+    }
+
     /// init's argv, the command at its end. `report` is the number of the child's end of the
     /// channel.
     pub fn init_argv(&self, report: i32) -> Words {
@@ -273,7 +278,8 @@ impl Prepared<'_> {
             (self.spec.verbose, Terms::STEPS),
             (self.masks_proc(), Terms::MASK_PROC),
             // Without a user namespace the limit would be the host's: then the filter does it.
-            (self.forbids_userns() && self.ids.has_userns(), Terms::FORBID_USERNS),
+            // And without /proc/sys the child has done it.
+            (self.limits_userns() && self.spec.proc_options.is_empty(), Terms::FORBID_USERNS),
             (self.ground.order == Order::Pivot, Terms::CUT_ROOT),
             (self.streams.terminal, Terms::TERMINAL),
             (self.ids.can_set_groups, Terms::SET_GROUPS),
