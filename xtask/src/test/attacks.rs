@@ -84,6 +84,7 @@ fn table(rows: &[Row]) -> String {
 fn why_none(words: &str) -> &'static str {
     match words {
         "escape unshare" | "escape pivot" | "escape move" => "leaves no usual root",
+        "a descriptor of the launcher's to start in" => "none is left open",
         "paste" => "needs a virtual console",
         "type-own" => "takes the terminal from who has it",
         "create /sys/fs/cgroup/release_agent /x" => "no cgroup v1 is mounted",
