@@ -162,15 +162,19 @@ fn start_that_fails_leaves_no_cgroup() {
 #[test]
 fn what_killed_launchers_leave_the_next_start_removes() {
     require!(limits);
-    let rootfs = Rootfs::new();
-    let start = || Launch::on(&rootfs).option("--memory=200M").option(SOME);
+    // Where no other test's start removes them first.
+    let (rootfs, own) = (Rootfs::new(), Own::new());
+    let start = || Launch::on(&rootfs).option("--cgroup-parent").arg(own.name()).option(SOME);
     let took = start().probe("exit 0").run().ok().took;
     let rounds = rounds(40, 500) as u32;
     let (mut launchers, mut left) = (Vec::new(), 0);
     for round in 0..rounds {
         let running = start().probe("sleep 1000").start();
         // At any moment of a start, and the last of them while it runs.
-        thread::sleep(took * round / rounds);
+        match round + 1 == rounds {
+            true => drop(running.wait_for("ready")),
+            false => thread::sleep(took * round / rounds),
+        }
         running.signal(libc::SIGKILL);
         let launcher = running.pid();
         running.finish();
