@@ -48,7 +48,10 @@ impl Stopwatch {
 fn crowd() -> u32 {
     // 0.20 0.18 0.12 3/80 11206 (proc(5)).
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    // One look can miss them: as many as on the average of the last minute, at least.
+    let average = text.split('.').next().and_then(|word| word.parse::<u32>().ok());
     let running = text.split(' ').nth(3).and_then(|word| word.split('/').next()?.parse().ok());
+    let running = running.max(average);
     let processors = thread::available_parallelism().map_or(1, |count| count.get() as u32);
     (running.unwrap_or(1) / processors).max(1)
 }
