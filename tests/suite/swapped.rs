@@ -11,10 +11,10 @@ use crate::output::Output;
 use crate::rootfs::Rootfs;
 use crate::sys;
 
-/// Has the launcher stop at its clone3(2), when everything is open, and go on when `swap` is done.
+/// Has the launcher stop where it makes the file of init or of the filter, when all sources are open, and go on when `swap` is done.
 fn run_and_swap(launch: Launch, swap: impl FnOnce()) -> Output {
-    let script = "exec strace -o /proc/self/fd/1 -e trace=clone3 \
-                  -e inject=clone3:signal=SIGSTOP:when=1 \"$@\"";
+    let script = "exec strace -o /proc/self/fd/1 -e trace=memfd_create \
+                  -e inject=memfd_create:signal=SIGSTOP:when=1 \"$@\"";
     let running = launch.through_shell(script).start();
     running.wait_for("stopped by SIGSTOP");
     swap();
