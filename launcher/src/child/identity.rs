@@ -16,7 +16,9 @@ pub fn wait_at_gate<'s, 'a>(start: &'s Start<'a>) -> Result<&'s Task<'a>, Failur
     // At once, so that no Ctrl-C comes to us too.
     let left = leave_session();
     let made = match start.makes_network() {
-        true => process::make_network_namespace().at(Stage::MakeNetwork),
+        // It waits for other networks that come and go: not if the parent has died meanwhile.
+        true => watch_parent(start)
+            .and_then(|()| process::make_network_namespace().at(Stage::MakeNetwork)),
         false => Ok(()),
     };
     if !start.wait_at_gate().at(Stage::WaitGate)? {
@@ -50,7 +52,7 @@ pub fn make_time(is_lacking: bool) -> Result<(), Failure> {
     if is_lacking { process::unshare_time().at(Stage::UnshareTime) } else { Ok(()) }
 }
 
-/// A change of credentials clears the death signal, so it is asked for after the last one. A
+/// A change of credentials clears the death signal, so it is asked for (again) after the last one. A
 /// parent that died before that is seen by the gate, or by its end of the channel: getppid(2) would
 /// not tell, it is 0 in a new pid namespace either way.
 pub fn watch_parent(start: &Start<'_>) -> Result<(), Failure> {
