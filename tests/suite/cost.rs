@@ -16,9 +16,10 @@ fn most_calls() -> usize {
     if child_is_a_copy() { 260 } else { 238 }
 }
 
-/// Launcher, init and command, which is a small static program: some 34, and some 50 with a copy.
+/// Launcher, init and command, which is a small static program: some 34, and some 55 with a copy; for a
+/// user on an initial ramfs that cannot be pivoted from some 68, with the process between.
 fn most_faults() -> u64 {
-    if child_is_a_copy() { 65 } else { 46 }
+    if child_is_a_copy() { 80 } else { 46 }
 }
 
 /// The child does not run in the launcher's memory. Where it does root makes device nodes, too.
