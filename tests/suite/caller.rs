@@ -42,7 +42,8 @@ fn low_limits_are_enough_and_come_back() {
 #[test]
 fn limits_that_are_too_low_are_named() {
     let rootfs = Rootfs::new();
-    for (resource, limit, advice) in [(NOFILE, 16, "ulimit -Hn"), (FSIZE, 0, "ulimit -Hf")] {
+    // Some starts need no more than 16.
+    for (resource, limit, advice) in [(NOFILE, 8, "ulimit -Hn"), (FSIZE, 0, "ulimit -Hf")] {
         let launch = Launch::on(&rootfs).before(Before::Limit(resource, limit, limit));
         launch.probe("exit 0").run().fails_with(125, advice);
     }
