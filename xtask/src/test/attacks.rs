@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
+use super::escapes;
 use super::tally::Row;
 use crate::console;
 use crate::failure::{At, Error};
@@ -37,15 +38,19 @@ impl Attempt {
     }
 }
 
-/// Writes it to the target directory, if there was an attack.
+/// Writes it, and that of the escapes, to the target directory, if there was an attack.
 pub fn write(rows: &[Row]) -> Result<(), Error> {
-    let table = table(rows);
-    if table.is_empty() {
-        return Ok(());
+    for (what, name, table) in [
+        ("\nattacks, by mode", "attacks.md", table(rows)),
+        ("escapes, by machine", "escapes.md", escapes::table(rows)),
+    ] {
+        if !table.is_empty() {
+            let path = workspace::target_dir().join(name);
+            fs::write(&path, table).at("write", &path)?;
+            console::print(&format!("{what}: {}", path.display()))?;
+        }
     }
-    let path = workspace::target_dir().join("attacks.md");
-    fs::write(&path, table).at("write", &path)?;
-    console::print(&format!("\nattacks, by mode: {}", path.display()))
+    Ok(())
 }
 
 /// A column for each run of the suite.
@@ -134,15 +139,11 @@ fn control(attempt: &Attempt) -> (u8, String) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::test::tally::{Skips, Tally};
 
     #[test]
     fn an_attack_has_a_line_and_a_run_a_column() {
-        let mut tally = Tally::default();
-        for line in [
+        let lines = [
             "ATTACK open /x\tmode auto\tEPERM",
             "ATTACK open /x\tmode single\tEACCES",
             "ATTACK open /x\t--cap-add=ALL\tENOENT",
@@ -150,13 +151,9 @@ mod tests {
             "ATTACK a\tmode auto\tESRCH",
             "ATTACK for another\thost\tok",
             "no ATTACK",
-        ] {
-            tally.count(line);
-        }
-        let (time, skips) = (Duration::ZERO, Skips::Allowed);
-        let rows = [Row { name: "root".into(), tally, time, success: true, skips }];
+        ];
         assert_eq!(
-            table(&rows),
+            table(&[Row::of("root", &lines)]),
             "| attempt | with nothing in the way | root |\n\
              |---|---|---|\n\
              | `a` | not to be had here | ESRCH |\n\

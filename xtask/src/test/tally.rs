@@ -60,6 +60,17 @@ pub struct Row {
     pub skips: Skips,
 }
 
+#[cfg(test)]
+impl Row {
+    /// That of a program that has printed these lines.
+    pub fn of(name: &str, lines: &[&str]) -> Row {
+        let mut tally = Tally::default();
+        lines.iter().for_each(|line| tally.count(line));
+        let (time, skips) = (Duration::ZERO, Skips::Allowed);
+        Row { name: name.into(), tally, time, success: true, skips }
+    }
+}
+
 /// Runs a test program, shows what it prints and counts it. Its failure is the row's, not ours.
 pub fn run(name: &str, command: &mut Command) -> Result<Row, Error> {
     let start = Instant::now();
@@ -229,10 +240,7 @@ mod tests {
     use super::*;
 
     fn row(lines: &[&str], success: bool) -> Row {
-        let mut tally = Tally::default();
-        lines.iter().for_each(|line| tally.count(line));
-        let skips = Skips::Allowed;
-        Row { name: "root".into(), tally, time: Duration::ZERO, success, skips }
+        Row { success, ..Row::of("root", lines) }
     }
 
     const OK: &str = "test result: ok. 5 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; finished in 0.00s\n";
