@@ -38,8 +38,8 @@ pub fn filter(text: &[u8], context: &Context<'_>) -> Result<Vec<u8>, String> {
             let conditions = list(entry, "args")?.iter().map(condition).collect::<Option<Vec<_>>>();
             let conditions = conditions.ok_or("an entry of args is not understood")?;
             // A name of its own is how it was written before there was a list.
-            for name in list(entry, "names")?.iter().chain(entry.field("name")) {
-                let name = name.as_text().ok_or("a name in syscalls is no text")?;
+            let own = entry.field("name").map(|name| as_text(name, "name")).transpose()?;
+            for name in texts(entry, "names")?.into_iter().chain(own) {
                 if action != default {
                     rules.push((name, conditions.clone(), action));
                 }
@@ -64,8 +64,20 @@ fn list<'a>(value: &'a Value, name: &str) -> Result<&'a [Value], String> {
     }
 }
 
-fn has_text(list: &[Value], text: &str) -> bool {
-    list.iter().any(|item| item.as_text() == Some(text))
+/// The same for what conditions of an entry stand in: with none it would count always.
+fn object<'a>(value: &'a Value, name: &str) -> Result<Option<&'a Value>, String> {
+    match value.field(name) {
+        None | Some(Value::Object(_)) => Ok(value.field(name)),
+        Some(_) => Err(format!("{name} is no object")),
+    }
+}
+
+fn texts<'a>(value: &'a Value, name: &str) -> Result<Vec<&'a str>, String> {
+    list(value, name)?.iter().map(|item| as_text(item, name)).collect()
+}
+
+fn as_text<'a>(value: &'a Value, name: &str) -> Result<&'a str, String> {
+    value.as_text().ok_or_else(|| format!("what is in {name} is no text"))
 }
 
 /// An architecture beside our own: in `architectures`, or below our own in `archMap`.
@@ -73,15 +85,14 @@ fn is_asked_for(abi: &Abi, profile: &Value) -> Result<bool, String> {
     let is_own =
         |entry: &&Value| entry.field("architecture").and_then(Value::as_text) == Some(ABIS[0].name);
     let own = list(profile, "archMap")?.iter().find(is_own);
-    let below = own.map_or(Ok(&[][..]), |entry| list(entry, "subArchitectures"))?;
-    Ok(has_text(list(profile, "architectures")?, abi.name) || has_text(below, abi.name))
+    let below = own.map_or(Ok(Vec::new()), |entry| texts(entry, "subArchitectures"))?;
+    Ok(texts(profile, "architectures")?.contains(&abi.name) || below.contains(&abi.name))
 }
 
 /// `includes`, of which all have to hold, and `excludes`, of which none may.
 fn applies(entry: &Value, context: &Context<'_>) -> Result<bool, String> {
-    let has = |name: &Value| {
-        let number = name.as_text().and_then(|name| by_name(name.as_bytes()));
-        number.is_some_and(|number| context.capabilities & 1 << number != 0)
+    let has = |name: &str| {
+        by_name(name.as_bytes()).is_some_and(|number| context.capabilities & 1 << number != 0)
     };
     let is_since = |of: &Value| match of.field("minKernel") {
         None => Ok(None),
@@ -90,19 +101,20 @@ fn applies(entry: &Value, context: &Context<'_>) -> Result<bool, String> {
             Ok::<_, String>(Some(version(context.kernel).is_some_and(|ours| ours >= least)))
         }
     };
-    let included = match entry.field("includes") {
+    let included = match object(entry, "includes")? {
         None => true,
         Some(only) => {
-            let arches = list(only, "arches")?;
-            let is_ours = arches.is_empty() || has_text(arches, OWN_ARCH);
-            is_ours && list(only, "caps")?.iter().all(has) && is_since(only)?.unwrap_or(true)
+            let (arches, caps) = (texts(only, "arches")?, texts(only, "caps")?);
+            let is_ours = arches.is_empty() || arches.contains(&OWN_ARCH);
+            is_ours && caps.into_iter().all(has) && is_since(only)?.unwrap_or(true)
         }
     };
-    let excluded = match entry.field("excludes") {
+    let excluded = match object(entry, "excludes")? {
         None => false,
         Some(not) => {
-            let is_ours = has_text(list(not, "arches")?, OWN_ARCH);
-            is_ours || list(not, "caps")?.iter().any(has) || is_since(not)?.unwrap_or(false)
+            let (arches, caps) = (texts(not, "arches")?, texts(not, "caps")?);
+            let is_ours = arches.contains(&OWN_ARCH);
+            is_ours || caps.into_iter().any(has) || is_since(not)?.unwrap_or(false)
         }
     };
     Ok(included && !excluded)
@@ -136,7 +148,8 @@ fn action(of: &Value, name: &str, errno: &str) -> Result<u32, String> {
 
 fn condition(entry: &Value) -> Option<Condition> {
     let number = |name| entry.field(name).and_then(Value::as_number);
-    let (value, second) = (number("value")?, number("valueTwo").unwrap_or(0));
+    let second = entry.field("valueTwo").map_or(Some(0), Value::as_number)?;
+    let value = number("value")?;
     let operator = match entry.field("op")?.as_text()? {
         "SCMP_CMP_EQ" | "SCMP_CMP_MASKED_EQ" => Operator::Equal,
         "SCMP_CMP_NE" => Operator::NotEqual,

@@ -174,12 +174,15 @@ fn slips_are_no_permission() {
     for (part, why) in [
         (r#""syscalls": {}"#, "syscalls is no list"),
         (r#""syscalls": [{"names": "read", "action": "SCMP_ACT_KILL"}]"#, "names is no list"),
-        (r#""syscalls": [{"names": [3], "action": "SCMP_ACT_KILL"}]"#, "a name in syscalls"),
-        (r#""syscalls": [{"name": 3, "action": "SCMP_ACT_KILL"}]"#, "a name in syscalls"),
+        (r#""syscalls": [{"names": [3], "action": "SCMP_ACT_KILL"}]"#, "in names is no text"),
+        (r#""syscalls": [{"name": 3, "action": "SCMP_ACT_KILL"}]"#, "in name is no text"),
         (r#""syscalls": [{"names": ["read"], "action": "SCMP_ACT_LOG", "args": {}}]"#, "args is"),
         (r#""syscalls": [{"names": ["read"]}]"#, "the action none"),
         (r#""syscalls": [{"action": "SCMP_ACT_ALLOW", "includes": {"caps": 1}}]"#, "caps is no"),
         (r#""syscalls": [{"action": "SCMP_ACT_ALLOW", "excludes": {"arches": 1}}]"#, "arches is"),
+        (r#""syscalls": [{"excludes": {"caps": [1]}}]"#, "in caps is no text"),
+        (r#""syscalls": [{"includes": []}]"#, "includes is no object"),
+        (r#""syscalls": [{"excludes": "CAP_BPF"}]"#, "excludes is no object"),
         (r#""syscalls": [{"excludes": {"minKernel": "new"}}]"#, "minKernel"),
         (r#""syscalls": [{"action": "SCMP_ACT_ERRNO", "errnoRet": 4096}]"#, "errnoRet is no errno"),
         (r#""syscalls": [{"action": "SCMP_ACT_ERRNO", "errnoRet": "1"}]"#, "errnoRet is no errno"),
@@ -212,6 +215,7 @@ fn what_is_not_understood_is_refused_by_name() {
         r#"{"index": 0, "value": 1, "op": "SCMP_CMP_LIKE"}"#,
         r#"{"index": 0, "value": -1, "op": "SCMP_CMP_EQ"}"#,
         r#"{"index": 0, "op": "SCMP_CMP_EQ"}"#,
+        r#"{"index": 0, "value": 1, "valueTwo": "1", "op": "SCMP_CMP_MASKED_EQ"}"#,
     ] {
         let text = entry(&format!(
             r#"{{"names": ["read"], "action": "SCMP_ACT_LOG", "args": [{condition}]}}"#
