@@ -73,13 +73,21 @@ pub fn write(profile: &Path, out: &Path, arch: &str) {
     for (kind, abis) in [("static ABIS", abis), ("#[cfg(test)] static EVERY", &EVERY[..])] {
         write!(code, "{kind}: [Abi; {}] = [", abis.len()).expect("a string grows");
         for Abi { audit, name, calls } in abis {
-            let spans = spans(&rules, &calls());
-            write!(code, "Abi {{ audit: {audit:#x}, name: {name:?}, spans: &{spans:?} }},")
-                .expect("a string grows");
+            let calls = calls();
+            let spans = spans(&rules, &calls);
+            let number = |name| calls.iter().find(|call| call.0 == name).map(|call| call.1);
+            let makers = ["clone", "unshare", "clone3"].map(|name| number(name).expect(name));
+            write!(
+                code,
+                "Abi {{ audit: {audit:#x}, name: {name:?}, spans: &{spans:?}, makers: {makers:?} }},"
+            )
+            .expect("a string grows");
         }
         code.push_str("];\n");
     }
-    writeln!(code, "const CALLS: &str = {:?};", numbers(abis)).expect("a string grows");
+    for (kind, abis) in [("const CALLS", abis), ("#[cfg(test)] const EVERY_CALL", &EVERY[..])] {
+        writeln!(code, "{kind}: &str = {:?};", numbers(abis)).expect("a string grows");
+    }
     fs::write(out, code).expect("write the seccomp tables");
 }
 

@@ -241,7 +241,8 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
             "/proc of the rootfs has to be a directory, not a link"
         }
         (Stage::InstallFilter, Errno::ENOSYS | Errno::EINVAL) => {
-            "the kernel lacks CONFIG_SECCOMP_FILTER; --seccomp none goes without"
+            "the kernel lacks CONFIG_SECCOMP_FILTER; --seccomp none goes without, with --userns none \
+             together with --unmask"
         }
         (Stage::MountMqueue, Errno::ENODEV) => "the kernel lacks CONFIG_POSIX_MQUEUE",
         (Stage::OpenTerminal, Errno::ENOSPC) => {

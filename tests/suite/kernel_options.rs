@@ -57,9 +57,17 @@ fn kernel_without_seccomp_filters_is_told_and_done_without() {
     // ENOSYS: without CONFIG_SECCOMP; EINVAL: with that alone.
     for errno in [libc::ENOSYS, libc::EINVAL] {
         let lack = || Before::Refuse(vec![libc::SYS_seccomp as u32], errno);
-        let line = "; the kernel lacks CONFIG_SECCOMP_FILTER; --seccomp none goes without";
+        let line = "; the kernel lacks CONFIG_SECCOMP_FILTER; --seccomp none goes without, with \
+                    --userns none together with --unmask";
         launch().before(lack()).run().fails_with(125, line);
         launch().before(lack()).option("--seccomp=none").run().ok();
+        if sys::uid() == 0 && ability::pivot_root().is_ok() {
+            // There a filter has to keep user namespaces out.
+            let none = || Launch::new().option("--userns=none").option("--seccomp=none");
+            let none = || none().probe("exit 0").before(lack());
+            none().run().fails_with(125, line);
+            none().option("--unmask").run().ok();
+        }
     }
 }
 

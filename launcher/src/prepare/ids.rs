@@ -321,7 +321,8 @@ impl IdPlan {
     /// Whether the filter has to do that, for want of a user namespace of its own that has a limit. A
     /// kernel without any has nothing to forbid, and perhaps no seccomp.
     pub fn needs_wall(&self, spec: &Spec, caller: &Caller) -> bool {
-        self.forbids_userns(spec) && !self.has_userns() && caller.proc.stat("self/ns/user").is_ok()
+        let has_none = || caller.proc.stat("self/ns/user").err() == Some(Errno::ENOENT);
+        self.forbids_userns(spec) && !self.has_userns() && !has_none()
     }
 
     /// Whether an id is another one outside.

@@ -46,7 +46,8 @@ impl Program {
         Program { code: Vec::with_capacity(256), answers: Vec::with_capacity(8) }
     }
 
-    /// One that ends with these instructions, as the kernel takes them; and where those begin.
+    /// One that ends with these instructions, of which there are some, as the kernel takes them; and
+    /// where those begin.
     pub fn ending_with(bytes: &[u8]) -> (Program, Place) {
         let mut program = Program::new();
         program.code.extend(bytes.rchunks_exact(8).map(from_bytes));

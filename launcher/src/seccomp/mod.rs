@@ -26,6 +26,8 @@ struct Abi {
     /// Where in its numbers another rule of the default profile begins: the number, and the rule
     /// in the lowest byte.
     spans: &'static [u32],
+    /// The numbers of clone, unshare and clone3, which make user namespaces.
+    makers: [u32; 3],
 }
 
 // ABIS, the first of which is the launcher's own; OWN_ARCH, its name in OCI profiles; and CALLS:

@@ -5,6 +5,8 @@ use super::*;
 use crate::spec::capability::{AUDIT_WRITE, BPF, PERFMON, SYS_ADMIN};
 use syscalls::Sysno;
 
+mod profile;
+
 /// The filter's answer to a call of this architecture, and how many instructions it took.
 pub fn ask(filter: &[u8], audit: u32, number: u32, arguments: &[u64]) -> (u32, usize) {
     let word = |at: usize| u32::from_ne_bytes(filter[at..at + 4].try_into().unwrap());
@@ -168,11 +170,12 @@ fn user_namespaces_can_be_forbidden_whatever_else_a_filter_says() {
         "SCMP_ARCH_ARM" => [120, 337, 435, 20],
         _ => [220, 97, 435, 172],
     };
-    let allowed = userns::forbidden(None);
-    let default = userns::forbidden(Some(&filter(0)));
+    let behind = |filter: Option<&[u8]>| userns::forbidden_for(&EVERY, filter);
+    let allowed = behind(None);
+    let default = behind(Some(&super::default::filter_for(&EVERY, 0)));
     let refusing = [[0x06, 0, 0, 0], (ERRNO | 18).to_ne_bytes()].concat();
-    let refusing = userns::forbidden(Some(&refusing));
-    for Abi { audit, name, .. } in &ABIS {
+    let refusing = behind(Some(&refusing));
+    for Abi { audit, name, .. } in &EVERY {
         let [clone, unshare, clone3, getpid] = numbers(name);
         for filter in [&allowed, &default, &refusing] {
             for call in [clone, unshare] {
@@ -188,9 +191,10 @@ fn user_namespaces_can_be_forbidden_whatever_else_a_filter_says() {
             }
         }
     }
-    if ABIS[0].name == "SCMP_ARCH_X86_64" {
-        for call in [56, 272].map(|number| X32 | number) {
-            assert_eq!(ask(&allowed, ABIS[0].audit, call, &[NEWUSER]).0, EPERM);
-        }
+    const X86_64: u32 = 0xc000_003e;
+    const RISCV32: u32 = 0x4000_00f3;
+    for (number, answer) in [(56, EPERM), (272, EPERM), (435, ENOSYS)] {
+        assert_eq!(ask(&allowed, X86_64, X32 | number, &[NEWUSER]).0, answer);
     }
+    assert_eq!(ask(&allowed, RISCV32, 220, &[NEWUSER]).0, KILL_PROCESS);
 }

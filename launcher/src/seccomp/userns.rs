@@ -3,29 +3,35 @@
 //! host's cgroups.
 
 use super::assemble::{ARCH, ARGUMENTS, IF_ANY, IF_EQUAL, NUMBER, Program};
-use super::{ABIS, ALLOW, CALLS, ENOSYS, EPERM, X32};
+use super::{ABIS, ALLOW, Abi, ENOSYS, EPERM, KILL_PROCESS, X32};
 
 /// The filter behind it, whose answer counts for all else, also if it is nobody's.
 pub fn forbidden(filter: Option<&[u8]>) -> Vec<u8> {
+    forbidden_for(&ABIS, filter)
+}
+
+/// The same for programs of these architectures.
+pub(super) fn forbidden_for(abis: &[Abi], filter: Option<&[u8]>) -> Vec<u8> {
     let (mut program, rest) = match filter {
-        Some(bytes) if bytes.len() >= 8 => Program::ending_with(bytes),
-        _ => {
+        Some(bytes) => Program::ending_with(bytes),
+        None => {
             let mut program = Program::new();
             let rest = program.answer(ALLOW);
             (program, rest)
         }
     };
-    let mut begin = rest;
-    for (index, abi) in ABIS.iter().enumerate().rev() {
-        let is = |name| number(name, index);
+    // A program for another architecture has other numbers: riscv32 beside riscv64.
+    let mut begin = program.answer(KILL_PROCESS);
+    for abi in abis.iter().rev() {
+        let [clone, unshare, clone3] = abi.makers;
         let (refuse, unknown) = (program.answer(EPERM), program.answer(ENOSYS));
         // Its flags are in memory, where a filter cannot look. C libraries then call clone.
-        let mut asked = program.branch(IF_EQUAL, is("clone3"), unknown, rest);
+        let mut asked = program.branch(IF_EQUAL, clone3, unknown, rest);
         // The first argument of both, on all of our architectures (clone(2)).
         let flags = program.branch(IF_ANY, libc::CLONE_NEWUSER as u32, refuse, rest);
         let flags = program.load(ARGUMENTS, u32::MAX, flags);
-        for name in ["clone", "unshare"] {
-            asked = program.branch(IF_EQUAL, is(name), flags, asked);
+        for number in [clone, unshare] {
+            asked = program.branch(IF_EQUAL, number, flags, asked);
         }
         // x32 has the same numbers for these, above a bit.
         let asked = program.load(NUMBER, !X32, asked);
@@ -33,11 +39,4 @@ pub fn forbidden(filter: Option<&[u8]>) -> Vec<u8> {
     }
     program.load(ARCH, u32::MAX, begin);
     program.into_bytes()
-}
-
-/// That of a call, which each of them has.
-fn number(name: &str, abi: usize) -> u32 {
-    let line = CALLS.lines().find(|line| line.split(' ').next() == Some(name));
-    let digits = line.and_then(|line| line.split(' ').nth(abi + 1));
-    digits.and_then(|digits| digits.parse().ok()).unwrap_or(u32::MAX)
 }
