@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 
-use crate::{Outcome, sys, word};
+use crate::{Outcome, errno, sys, word};
 
 /// `args WORD…`: each word on a line, as an escaped literal.
 pub fn print_words(words: &[Vec<u8>]) -> Outcome {
@@ -104,6 +104,16 @@ pub fn print_place() -> Outcome {
 /// `umask`: in octal.
 pub fn print_umask() -> Outcome {
     println!("{:o}", sys::umask());
+    Ok(0)
+}
+
+/// `flags`: what prctl(2) tells of the securebits, and of memory that denies to be executed.
+pub fn print_flags() -> Outcome {
+    const GET_MDWE: i32 = 66;
+    for (name, option) in [("securebits", libc::PR_GET_SECUREBITS), ("mdwe", GET_MDWE)] {
+        let answer = sys::ask_process(option).map(|value| value.to_string());
+        println!("{name} {}", answer.unwrap_or_else(|error| errno::name(&error)));
+    }
     Ok(0)
 }
 

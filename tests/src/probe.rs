@@ -45,6 +45,7 @@ fn run(words: &[Vec<u8>]) -> i32 {
         "list" => facts::print_directory(rest),
         "place" => facts::print_place(),
         "umask" => facts::print_umask(),
+        "flags" => facts::print_flags(),
         "processes" => facts::print_processes(),
         "exit" => processes::exit_with(rest),
         "die" => processes::die_by(rest),

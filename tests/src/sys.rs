@@ -147,6 +147,12 @@ pub fn close_standard() {
     }
 }
 
+/// What an option of prctl(2)'s has for an answer.
+pub fn ask_process(option: c_int) -> io::Result<c_int> {
+    // SAFETY: these options take nothing, and so no memory.
+    check(unsafe { libc::prctl(option, 0, 0, 0, 0) })
+}
+
 pub fn umask() -> u32 {
     // SAFETY: takes no memory and cannot fail.
     unsafe { libc::umask(0) }

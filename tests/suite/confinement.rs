@@ -1,12 +1,15 @@
 //! Privileges: capabilities by name, no_new_privs, what is left to PID 1, masks.
 
 use std::fs::{Permissions, set_permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use crate::ability::{for_root, require};
+use crate::ability::{self, for_root, for_user, require};
 use crate::launch::Launch;
 use crate::output::Output;
 use crate::rootfs::Rootfs;
+use crate::running;
 use crate::subject;
 use crate::sys::before::Before;
 
@@ -59,6 +62,20 @@ fn another_user_has_what_was_asked_for_by_name_and_as_ambient() {
     );
 }
 
+/// Nothing that a change of the user takes on the way (PR_SET_KEEPCAPS), or that nobody asked for.
+#[test]
+fn command_starts_with_no_securebits_and_no_limit_on_its_memory() {
+    let user = ["--user=1000", "--cap-add=net_bind_service"];
+    let users = [&[][..], &user].into_iter().take(1 + usize::from(ability::many_ids().is_ok()));
+    for options in users {
+        let launch = options.iter().fold(Launch::new(), |launch, option| launch.option(*option));
+        let output = launch.probe("flags").run().ok();
+        assert_eq!(output.fact("securebits"), "0", "{options:?}");
+        // EINVAL: before Linux 6.3.
+        assert!(["0", "EINVAL"].contains(&output.fact("mdwe")), "{options:?}\n{output}");
+    }
+}
+
 #[test]
 fn unknown_capabilities_are_refused_with_the_nearest() {
     for option in ["--cap-add", "--cap-drop"] {
@@ -105,6 +122,21 @@ fn pid_1_keeps_the_right_to_signal_and_nothing_else() {
     // The command has more, and cannot look into it all the same: it is not dumpable.
     for words in ["try read /proc/1/environ", "try read /proc/1/fd/0", "try ptrace 1"] {
         Launch::new().probe(words).run().ok().prints_one_of(&["EACCES", "EPERM"]);
+    }
+}
+
+/// A core of its would tell of the host. Of what leaves none the files in /proc are root's (proc(5)).
+#[test]
+fn launcher_leaves_no_core_once_the_command_runs() {
+    for_user!();
+    let running = Launch::new().probe("sleep 60").start();
+    running.wait_for("ready");
+    let owner = || std::fs::metadata(format!("/proc/{}/stat", running.pid())).unwrap().uid();
+    // PID 1 tells it of the start when the command runs.
+    let start = Instant::now();
+    while owner() != 0 {
+        assert!(start.elapsed() < running::limit(), "the launcher is dumpable");
+        thread::sleep(Duration::from_millis(5));
     }
 }
 
