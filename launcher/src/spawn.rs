@@ -179,9 +179,9 @@ pub fn spawn_early(start: &Start<'_>, ground: &Ground) -> Result<Option<Waiting>
     let flags = if start.makes_network() { all & !namespaces::NET } else { all };
     let entry = Entry::new(start);
     let cloned = entry.and_then(|entry| process::clone_beside(flags, libc::SIGCHLD, &entry));
-    step_back(back);
-    start.is_beside.set(cloned.is_ok());
-    Ok(cloned.ok().map(Waiting))
+    let child = cloned.ok().map(Waiting);
+    step_back(back)?;
+    Ok(child)
 }
 
 /// Clones the child into its namespaces, and into its cgroups if it is to have some.
@@ -226,8 +226,9 @@ pub fn spawn(
         }
         Ok((Forked::Parent(pid), lacks)) => {
             start.lacks.set(lacks);
-            step_back(back);
-            Ok(Waiting(pid))
+            let child = Waiting(pid);
+            step_back(back)?;
+            Ok(child)
         }
         Err(errno) => Err(Error::at("Clone", "create the container's namespaces", errno)
             .advise_maybe(namespaces::advice(errno, flags, &ground.caller))),
@@ -251,9 +252,10 @@ fn step_into(spec: &Spec, ground: &Ground) -> Result<Option<OwnedFd>, Error> {
     })
 }
 
-/// Where it cannot be gone back to we stay.
-fn step_back(back: Option<OwnedFd>) {
-    back.and_then(|back| file::enter_dir(back.as_fd()).ok());
+/// The paths that the caller gave are looked up from there: we do not stay in the rootfs instead.
+fn step_back(back: Option<OwnedFd>) -> Result<(), Error> {
+    back.map_or(Ok(()), |back| file::enter_dir(back.as_fd()))
+        .map_err(|errno| Error::at("EnterRoot", "change back from the rootfs", errno))
 }
 
 /// clone3 once more, by a child that stands between: the container proper, as the launcher's own

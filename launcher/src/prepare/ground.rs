@@ -41,14 +41,16 @@ impl Ground {
     /// Whether the child may run in our memory, which is quicker.
     ///
     /// Who shares it cannot enter a time namespace but by execve(2), and by that not on every kernel.
-    /// Nor has it a dumpable attribute of its own, by which it could be looked into or not; and if it
-    /// is killed in a cgroup for want of memory, so is everybody who shares that. What it inherits has
-    /// to be there by now, as a namespace that we enter for it is not.
+    /// Nor has it a dumpable attribute of its own, by which it could be looked into or not, nor a score
+    /// for the want of memory (fs/proc/base.c, __set_oom_adj): ours would change with it. And if it is
+    /// killed in a cgroup for that, so is everybody who shares the memory. What it inherits has to be
+    /// there by now, as a namespace that we enter for it is not.
     pub fn child_can_share_memory(&self, spec: &Spec) -> bool {
         self.order == Order::Pivot
             && !matches!(spec.userns, Userns::None)
             && !matches!(spec.network, Network::Namespace(_))
             && spec.resources.are_the_callers()
+            && spec.limits.oom_score_adj.is_none()
             && spec.status_fd.is_none()
             && spec.uptime.is_none()
             && (spec.share.time || self.is_since_6_3)
