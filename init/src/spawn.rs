@@ -252,9 +252,9 @@ fn execute_path(context: &Context<'_>, path: Word<'_>) -> Errno {
     let Context { handed, command, .. } = *context;
     // Scripts whose interpreter is init can be their own or each other's command. Each of them is a
     // process of its own, so the kernel's limit on interpreters does not hold. One that names no other
-    // file is its own; with another each turn leaves its path among the arguments.
+    // file is its own; with others each turn leaves its path among its arguments.
     if let Some(script) = handed.script()
-        && (path.is(script) || command.count(path) > MAX_TURNS)
+        && (path.is(script) || command.count(script) > MAX_TURNS)
     {
         return Errno::ELOOP;
     }
