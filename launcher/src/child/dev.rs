@@ -12,6 +12,7 @@ use super::reporter::{At as _, Failure, Reporter};
 use super::root;
 use crate::prepare::{NOTIFY_NAME, Prepared, Source, Sources, dev};
 use crate::spec::mounts::What;
+use crate::sys::descriptors::Held;
 use crate::sys::file::At;
 use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID};
 use crate::sys::{Errno, Result as SysResult, file, mount, socket, terminal};
@@ -25,24 +26,9 @@ const TTY_GROUP: u32 = 5;
 
 /// The mounted /dev.
 pub struct Dev<'a> {
-    dev: Mounted<'a>,
+    dev: Held<'a>,
     /// What devpts is mounted on, if the plan has files: nobody sees one in there.
     below_pts: Option<OwnedFd>,
-}
-
-/// Who has made it.
-enum Mounted<'a> {
-    Parent(BorrowedFd<'a>),
-    Child(OwnedFd),
-}
-
-impl AsFd for Mounted<'_> {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Mounted::Parent(fd) => *fd,
-            Mounted::Child(fd) => fd.as_fd(),
-        }
-    }
 }
 
 /// Mounts and fills /dev.
@@ -54,8 +40,8 @@ pub fn assemble<'a>(
     let target = root::make_mount_point(root, root::DEV)?;
     let sources = &prepared.sources;
     let dev = match &sources.dev {
-        Some(made) => Mounted::Parent(made.as_fd()),
-        None => Mounted::Child(dev::create().at(Stage::MountDev)?),
+        Some(made) => Held::Parents(made.as_fd()),
+        None => Held::Own(dev::create().at(Stage::MountDev)?),
     };
     mount::attach(dev.as_fd(), At::Dir(target.as_fd()), c"").at(Stage::MountDev)?;
     reporter.done(Stage::MountDev);
@@ -65,7 +51,7 @@ pub fn assemble<'a>(
             bind_onto_new_file(node, dev.as_fd(), name).at_object(Stage::FillDev, index)?;
         }
     }
-    if matches!(dev, Mounted::Child(_)) {
+    if matches!(dev, Held::Own(_)) {
         dev::fill(dev.as_fd()).at_object(Stage::FillDev, NO_DEVICE)?;
     }
     if let Some(socket) = sources.notify.as_ref().and_then(Source::clone) {

@@ -2,36 +2,23 @@
 
 use std::ffi::CStr;
 use std::io::Write;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use init::stage::Stage;
 
 use super::reporter::{At as _, Failure};
 use crate::prepare::{Prepared, Program};
 use crate::spec::limits::NOFILE;
+use crate::sys::descriptors::Held;
 use crate::sys::process::{self, Limit, Words};
 use crate::sys::{Errno, Result as SysResult, file, mount};
 
-/// init, as a file that can be executed and not be written.
-pub enum Executable<'a> {
-    Sealed(BorrowedFd<'a>),
-    Apart(OwnedFd),
-}
-
-impl AsFd for Executable<'_> {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Executable::Sealed(fd) => *fd,
-            Executable::Apart(fd) => fd.as_fd(),
-        }
-    }
-}
-
-/// What the launcher has sealed, or a copy that is as safe.
-pub fn executable(program: &Program) -> Result<Executable<'_>, Failure> {
+/// init, as a file that can be executed and not be written: what the launcher has sealed, or a copy that
+/// is as safe.
+pub fn executable(program: &Program) -> Result<Held<'_>, Failure> {
     match program {
-        Program::Sealed(memfd) => Ok(Executable::Sealed(memfd.as_fd())),
-        Program::Loose(source) => source.copy_apart().map(Executable::Apart).at(Stage::CopyInit),
+        Program::Sealed(memfd) => Ok(Held::Parents(memfd.as_fd())),
+        Program::Loose(source) => source.copy_apart().map(Held::Own).at(Stage::CopyInit),
     }
 }
 

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::sys::process::{self, Forked};
 use crate::sys::terminal::{self, Modes};
-use crate::sys::{Result as SysResult, descriptors, file, socket};
+use crate::sys::{Errno, Result as SysResult, descriptors, file, socket};
 
 /// The process. Dropping this ends it; the terminal is as its owner has left it, then.
 pub struct Guard {
@@ -18,11 +18,18 @@ impl Guard {
     pub fn start(modes: &Modes) -> SysResult<Guard> {
         let (channel, its_end) = socket::pair()?;
         match process::clone(0, libc::SIGCHLD)? {
-            Forked::Parent(pid) => Ok(Guard { pid, channel }),
+            Forked::Parent(pid) => {
+                drop(its_end);
+                // A byte says that it watches; else it ends, and says by which errno.
+                match file::read(channel.as_fd(), &mut [0]) {
+                    Ok(1..) => Ok(Guard { pid, channel }),
+                    _ => Err(process::wait_for_errno(pid).err().unwrap_or(Errno::ECHILD)),
+                }
+            }
             Forked::Child => {
                 drop(channel);
-                watch(its_end.as_fd(), modes).ok();
-                process::exit(0)
+                let watched = watch(its_end.as_fd(), modes);
+                process::exit(watched.err().map_or(0, |errno| errno.into_raw() as u8))
             }
         }
     }
@@ -37,6 +44,7 @@ fn watch(channel: BorrowedFd<'_>, modes: &Modes) -> SysResult<()> {
     let terminal = file::standard(0);
     (1..=2).try_for_each(|number| file::duplicate_onto(terminal, number))?;
     descriptors::close_all_but(channel)?;
+    file::write(channel, b"w")?;
     let is_over = file::read(channel, &mut [0])? > 0;
     // A shell that was faster has set them as it likes.
     if is_over || !terminal::modes(terminal)?.is_raw() {

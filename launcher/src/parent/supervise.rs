@@ -178,6 +178,11 @@ impl Watch<'_> {
     }
 
     fn take_report(&mut self, report: Report, fd: Option<OwnedFd>) -> Result<(), Error> {
+        // The command may trace init, and so have its end of the channel and say what is not so. While it
+        // runs there is nothing to be said but how it has ended.
+        if self.started && !matches!(report, Report::Ended { .. }) {
+            return Ok(());
+        }
         match report {
             Report::Failed { stage, errno, object } => {
                 let errno = Errno::new(i32::from(errno));
@@ -198,7 +203,7 @@ impl Watch<'_> {
             Report::Done { stage, micros } => {
                 self.log.done(stage.name(), Duration::from_micros(u64::from(micros)));
             }
-            // Who may trace init has its end of the channel, and may say what is not so.
+            // A program in the place of init may never say that it has started.
             Report::HandedOver { pid }
                 if pid as i32 == self.container.pid || !is_child(pid as i32)? => {}
             Report::Terminal if self.relay.is_some() || !self.prepared.streams.terminal => {}
@@ -211,7 +216,6 @@ impl Watch<'_> {
                 // It ends right after.
                 process::wait(between).ok();
             }
-            Report::Moved if self.started => {}
             Report::Moved => {
                 // Made first of all, if at all.
                 self.container.late.retain(|name| *name != "cgroup");

@@ -1,19 +1,46 @@
-//! Descriptors of a process that another one has copied.
+//! Descriptors that are not quite one's own: of a process that another one has copied, or lent.
 
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use syscalls::{Sysno, syscall};
 
-use super::Result;
+use super::{Errno, Result};
+
+/// One that the launcher has made before, or its child now.
+pub enum Held<'a> {
+    Parents(BorrowedFd<'a>),
+    Own(OwnedFd),
+}
+
+impl AsFd for Held<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Held::Parents(fd) => *fd,
+            Held::Own(fd) => fd.as_fd(),
+        }
+    }
+}
 
 /// close_range(2) of all but the standard descriptors and this one: what was inherited from a process
 /// that goes on is not to be kept open here.
 pub fn close_all_but(kept: BorrowedFd<'_>) -> Result<()> {
+    /// Up to which they are closed one by one where an outer container's seccomp has no close_range:
+    /// the usual limit on open files.
+    const USUAL_LIMIT: RawFd = 1024;
     let kept = kept.as_raw_fd();
     for (first, last) in [(3, kept - 1), (kept + 1, RawFd::MAX)] {
-        if first <= last {
-            // SAFETY: the caller does not come back to what owned these.
-            unsafe { syscall!(Sysno::close_range, first, last, 0) }?;
+        if first > last {
+            continue;
+        }
+        // SAFETY: the caller does not come back to what owned these.
+        match unsafe { syscall!(Sysno::close_range, first, last, 0) } {
+            Err(Errno::ENOSYS | Errno::EPERM) => {
+                for fd in first..=last.min(USUAL_LIMIT) {
+                    // SAFETY: as above. EBADF: it is not open.
+                    unsafe { syscall!(Sysno::close, fd) }.ok();
+                }
+            }
+            other => other.map(drop)?,
         }
     }
     Ok(())

@@ -5,8 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use super::{attempt, inside, modes, on_host, refused, tell};
+use crate::ability::require;
 use crate::launch::Launch;
 use crate::pace;
+use crate::person::Person;
 use crate::rootfs::Rootfs;
 use crate::subject;
 
@@ -120,4 +122,23 @@ fn launcher_takes_no_process_of_the_hosts_for_the_container() {
     victim.wait().unwrap();
     assert_eq!((output.stdout.trim_end(), ended), ("ok", None), "{output}");
     output.ok();
+}
+
+/// Nor another child of its own, such as who gives the terminal its modes back.
+#[test]
+fn launcher_takes_no_other_child_of_its_own_for_the_container() {
+    require!(terminals);
+    require!(busybox);
+    let rootfs = Rootfs::new().with_shell();
+    let mut person = Person::new();
+    let script = "echo re''ady; read pids; for pid in $pids; do /probe try forge $pid; done; exit 7";
+    let launch = Launch::on(&rootfs).option("--cap-add=sys_ptrace");
+    let running = person.start(launch.command(["/bin/sh", "-c", script]));
+    person.sees("ready\r\n");
+    let children = format!("/proc/{0}/task/{0}/children", running.pid());
+    let children = fs::read_to_string(children).unwrap();
+    assert_eq!(children.split_whitespace().count(), 2, "{children}: the container, and that one");
+    person.types(&format!("{children}\r"));
+    person.sees("ok\r\nok\r\n");
+    running.finish().code(7);
 }
