@@ -196,10 +196,11 @@ impl Made<'_> {
         let name = |text: &str| CString::new(text).unwrap_or_default();
         let mut written = write(dir, &name(file), value);
         if let Some((file, value)) = beside {
-            match write(dir, &name(file), value) {
-                Err(Errno::ENOENT) => {}
-                other => written = other,
-            }
+            written = match (written, write(dir, &name(file), value)) {
+                (written, Err(Errno::ENOENT)) => written,
+                (Err(Errno::ENOENT), other) => other,
+                (written, other) => written.and(other),
+            };
         }
         written.map_err(|errno| self.failed(option, &format!("{file} {value}"), errno))?;
         // cgroup v2 takes a list of processors that are not there, and then does without a limit.
