@@ -47,7 +47,7 @@ pub enum Report {
     Terminal,
     /// The command is running: execve(2) succeeded.
     Started,
-    /// The command has ended.
+    /// A signal has ended the command; a code is told by init's own.
     Ended {
         /// As wait(2) tells it; [`crate::exit::Ending`] reads it.
         status: u32,
