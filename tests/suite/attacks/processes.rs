@@ -131,7 +131,8 @@ fn launcher_takes_no_other_child_of_its_own_for_the_container() {
     require!(busybox);
     let rootfs = Rootfs::new().with_shell();
     let mut person = Person::new();
-    let script = "echo re''ady; read pids; for pid in $pids; do /probe try forge $pid; done; exit 7";
+    let script =
+        "echo re''ady; read pids; for pid in $pids; do /probe try forge $pid; done; exit 7";
     let launch = Launch::on(&rootfs).option("--cap-add=sys_ptrace");
     let running = person.start(launch.command(["/bin/sh", "-c", script]));
     person.sees("ready\r\n");
