@@ -21,6 +21,7 @@ mod subject;
 mod syscalls;
 mod table;
 mod tiny;
+mod toil;
 
 use std::fs;
 use std::path::PathBuf;
@@ -152,6 +153,7 @@ impl BenchTask {
             let first = tables.len();
             tables.push(start::measure(bench, &field, "init as PID 1".into(), self.rounds)?);
             tables.push(size::held(bench, &field, "held by an init".into())?);
+            tables.push(toil::measure(bench, &field, "work of an init".into(), self.rounds)?);
             add_notes(&mut tables[first..], &field);
             fields.push(field);
         }

@@ -32,11 +32,13 @@ impl Who {
     }
 }
 
-/// What runs inside: a program that says when it was reached, or one that stays, too.
+/// What runs inside: a program that says when it was reached, one that stays, too, or one that makes
+/// work for PID 1.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Inside {
     Stamp,
     Hold,
+    Toil,
 }
 
 impl Inside {
@@ -44,6 +46,7 @@ impl Inside {
         match self {
             Inside::Stamp => "/bin/stamp",
             Inside::Hold => "/bin/hold",
+            Inside::Toil => "/bin/toil",
         }
     }
 }
@@ -105,6 +108,7 @@ impl Bench {
             let place = bench.tools.join("tini-static");
             symlink(unpacked.join("usr/bin/tini-static"), &place).at("create", &place)?;
         }
+        stage.add_executable("bench-rootfs/bin/toil", &build::of_tests("toil")?)?;
         bench.make_bundles()?;
         Ok(bench)
     }
@@ -211,11 +215,8 @@ impl Bench {
     }
 }
 
-fn bundle_name(inside: Inside) -> &'static str {
-    match inside {
-        Inside::Stamp => "bundle-stamp",
-        Inside::Hold => "bundle-hold",
-    }
+fn bundle_name(inside: Inside) -> String {
+    format!("bundle-{}", &inside.path()["/bin/".len()..])
 }
 
 fn make_rootfs(stage: &Stage) -> Result<PathBuf, Error> {
