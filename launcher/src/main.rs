@@ -135,6 +135,9 @@ fn start(
     let mut start = ManuallyDrop::new(Start::new(spec)?);
     // The kernel makes namespaces while we prepare the rest.
     let mut early = spawn_early(&start, &ground)?;
+    // So long a child needs to begin on another processor.
+    ground.caller.read_own_ids()?;
+    start.make_way();
     start.set(prepare(spec, inherited, &ground, log)?);
     loop {
         let child = match early.take() {

@@ -3,6 +3,7 @@
 use std::cell::{Cell, OnceCell};
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::child;
 use crate::error::Error;
@@ -15,7 +16,7 @@ use crate::sys::file::At;
 use crate::sys::process::{self, Forked, Words};
 use crate::sys::shared::{self, Beside, Entry, Gate};
 use crate::sys::socket::pollfd;
-use crate::sys::{Errno, Result as SysResult, descriptors, file, mount, signal, socket};
+use crate::sys::{Errno, Result as SysResult, descriptors, file, mount, processor, signal, socket};
 
 /// What the two sides have in common. The child finds it where it is, or in its copy of our memory.
 pub struct Start<'a> {
@@ -25,6 +26,8 @@ pub struct Start<'a> {
     pub child_end: OwnedFd,
     /// The child shares our memory and our descriptors.
     is_beside: Cell<bool>,
+    /// It runs.
+    has_begun: AtomicBool,
     /// Where it waits then.
     gate: Gate,
     pub lacks: Cell<Lacks>,
@@ -51,10 +54,24 @@ impl<'a> Start<'a> {
             parent_end,
             child_end,
             is_beside: Cell::new(false),
+            has_begun: AtomicBool::new(false),
             gate: Gate::new(),
             lacks: Cell::default(),
             task: OnceCell::new(),
         })
+    }
+
+    /// Leaves this processor to a child that waits for it, though it could have another.
+    ///
+    /// The kernel places a new process beside its parent if it takes no other processor for idle, as in
+    /// a virtual machine, where an idle one looks like one that the host has taken away
+    /// (kernel/sched/sched.h, available_idle_cpu). Then nothing would be done at a time. The processors
+    /// that we may use are ours alone by now: the child has a set of its own.
+    pub fn make_way(&self) {
+        if self.is_beside.get() && !self.has_begun.load(Ordering::Relaxed) {
+            // If we stay it is only slower.
+            processor::leave().ok();
+        }
     }
 
     /// From here on it is known what the child is to do.
@@ -141,6 +158,7 @@ impl<'a> Start<'a> {
 
 impl Beside for Start<'_> {
     fn run(&self) -> ! {
+        self.has_begun.store(true, Ordering::Relaxed);
         child::enter(self)
     }
 }

@@ -18,6 +18,7 @@ pub mod memory;
 pub mod mount;
 pub mod network;
 pub mod process;
+pub mod processor;
 pub mod shared;
 pub mod signal;
 pub mod socket;

@@ -1,0 +1,48 @@
+//! The processor that we run on.
+
+use syscalls::{Sysno, syscall};
+
+use super::Result;
+
+/// Room for 1024 processors, as in the C library's cpu_set_t. Where there are more, the call says
+/// EINVAL, and we stay.
+const WORDS: usize = 16;
+
+/// Goes on on another processor, if we may use one; and may use the same ones as before.
+pub fn leave() -> Result<()> {
+    let (all, size) = allowed()?;
+    let mut this = 0u32;
+    // SAFETY: the kernel writes one int; the node is not asked for.
+    unsafe { syscall!(Sysno::getcpu, &raw mut this, 0, 0) }?;
+    let mut others = all;
+    if let Some(word) = others.get_mut(this as usize / usize::BITS as usize) {
+        *word &= !(1 << (this % usize::BITS));
+    }
+    if others == [0; WORDS] {
+        return Ok(());
+    }
+    [others, all].iter().try_for_each(|set| {
+        // SAFETY: the kernel reads this size, which is no more than the set's.
+        unsafe { syscall!(Sysno::sched_setaffinity, 0, size, set.as_ptr()) }.map(drop)
+    })
+}
+
+/// Those that we may use, and how many bytes the kernel has for them.
+fn allowed() -> Result<([usize; WORDS], usize)> {
+    let mut set = [0; WORDS];
+    // SAFETY: the kernel writes no more than this size.
+    let size = unsafe { syscall!(Sysno::sched_getaffinity, 0, size_of_val(&set), &raw mut set) }?;
+    Ok((set, size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn same_processors_may_be_used_afterwards() {
+        let before = allowed().unwrap();
+        leave().unwrap();
+        assert_eq!(allowed().unwrap(), before);
+    }
+}
