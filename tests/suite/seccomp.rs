@@ -166,6 +166,16 @@ fn filter_applies_to_the_command_and_not_to_what_starts_it() {
     }
 }
 
+/// Not the command, and not the end of who was to become it.
+#[test]
+fn a_profile_that_refuses_everything_ends_in_an_error() {
+    let path = temporary_path("profile");
+    fs::write(&path, r#"{"defaultAction": "SCMP_ACT_ERRNO"}"#).unwrap();
+    let output = Launch::new().option("--seccomp").arg(&path).probe("exit 0").run().code(126);
+    assert!(output.stderr.contains("EPERM"), "{output}");
+    fs::remove_file(path).unwrap();
+}
+
 #[test]
 fn what_is_no_filter_is_refused() {
     let path = temporary_path("filter");

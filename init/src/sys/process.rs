@@ -6,11 +6,19 @@ use init::word::Word;
 
 use super::{Result, decode, decode_unit, start, syscall, syscall2};
 
-/// exit_group(2).
+/// exit_group(2); and where a filter refuses even that, a fault, which none can.
 pub fn exit(code: u8) -> ! {
-    loop {
-        // SAFETY: it takes no memory and does not return.
-        unsafe { syscall!(EXIT_GROUP, code) };
+    // SAFETY: it takes no memory.
+    unsafe { syscall!(EXIT_GROUP, code) };
+    // SAFETY: nothing comes after it. The kernel ends us by its signal, which we do not handle, also
+    // where it is blocked or we are PID 1 (kernel/signal.c, force_sig_info_to_task).
+    unsafe {
+        #[cfg(target_arch = "x86_64")]
+        core::arch::asm!("ud2", options(noreturn));
+        #[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
+        core::arch::asm!(".word 0", options(noreturn));
+        #[cfg(target_arch = "arm")]
+        core::arch::asm!("udf #0", options(noreturn));
     }
 }
 
