@@ -193,8 +193,12 @@ fn step(step: &Step<'_>) -> String {
         What::Overlay { lower, upper, flags: set } => {
             let show = |path: &CString| path.to_string_lossy().into_owned();
             let lower = lower.iter().map(show).collect::<Vec<_>>().join(", ");
-            let upper = upper.as_ref().map_or("memory".into(), show);
-            format!("overlay of {lower}, changes in {upper}, {}", flags(*set))
+            let changes = match upper {
+                Some(upper) => format!("changes in {}, ", show(upper)),
+                None if set & attr::RDONLY != 0 => String::new(),
+                None => "changes in memory, ".into(),
+            };
+            format!("overlay of {lower}, {changes}{}", flags(*set))
         }
         What::Mqueue => "mqueue".into(),
         What::File { mode, .. } => format!("a file of {} bytes, {mode:o}", step.content.len()),

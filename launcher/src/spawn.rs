@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, OnceCell};
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::child;
@@ -112,11 +112,11 @@ impl<'a> Start<'a> {
         if self.is_beside.get() {
             return self.gate.open();
         }
-        match self.known()?.prepared.replaced_rootfs() {
-            None => file::write(self.parent_end.as_fd(), b"g").map(drop),
-            // With what has taken the place of the rootfs that it holds.
-            Some(rootfs) => socket::send_with_fd(self.parent_end.as_fd(), b"g", rootfs),
+        // With what has taken the place of what it holds.
+        for (_, covered) in self.known()?.prepared.covered() {
+            socket::send_with_fd(self.parent_end.as_fd(), b"c", covered)?;
         }
+        file::write(self.parent_end.as_fd(), b"g").map(drop)
     }
 
     /// Waits at it, and has descriptors of its own afterwards, without the parent's end: that is how it
@@ -130,17 +130,24 @@ impl<'a> Start<'a> {
             return Ok(opened);
         }
         file::close_in_copy(self.parent_end.as_fd())?;
+        for (_, covered) in self.known()?.prepared.covered() {
+            if !self.take_instead_of(covered)? {
+                return Ok(false);
+            }
+        }
+        file::read(self.child_end.as_fd(), &mut [0]).map(|count| count != 0)
+    }
+
+    /// Waits for what the parent has put in the place of this one. False: it has died.
+    fn take_instead_of(&self, covered: BorrowedFd<'_>) -> SysResult<bool> {
         let channel = self.child_end.as_fd();
-        let Some(rootfs) = self.known()?.prepared.replaced_rootfs() else {
-            return file::read(channel, &mut [0]).map(|count| count != 0);
-        };
         loop {
             let fd = channel.as_raw_fd();
             socket::poll(&mut [pollfd { fd, events: libc::POLLIN, revents: 0 }], None)?;
             match socket::receive(channel, &mut [0]) {
                 Err(Errno::EAGAIN) => {}
                 Ok((1.., Some(new))) => {
-                    return descriptors::replace(rootfs, new.as_fd()).map(|()| true);
+                    return descriptors::replace(covered, new.as_fd()).map(|()| true);
                 }
                 other => return other.map(|_| false),
             }

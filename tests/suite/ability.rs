@@ -195,8 +195,12 @@ pub fn subordinate_files() -> Ability {
 /// Overlays, mounted in a user namespace.
 pub fn overlay() -> Ability {
     if kernel_is_before(5, 11) {
-        return Err(format!("no overlay in a user namespace before Linux 5.11 {EXCUSE}"));
+        return Err(format!("no overlay in a user namespace (needs Linux 5.11) {EXCUSE}"));
     }
+    overlay_of_roots()
+}
+
+fn overlay_of_roots() -> Ability {
     let known = fs::read_to_string("/proc/filesystems").unwrap_or_default();
     match known.lines().any(|line| line.ends_with("\toverlay")) {
         true => Ok(()),
@@ -206,8 +210,11 @@ pub fn overlay() -> Ability {
 
 /// `--ephemeral`: for a user from Linux 6.6 on, for root before, whose marks are `trusted.` attributes.
 pub fn ephemeral() -> Ability {
-    overlay()?;
-    if sys::uid() == 0 { Ok(()) } else { attributes_on_tmpfs() }
+    if sys::uid() == 0 {
+        overlay_of_roots()
+    } else {
+        overlay().and_then(|()| attributes_on_tmpfs())
+    }
 }
 
 /// `user.` attributes on a tmpfs (Linux 6.6).

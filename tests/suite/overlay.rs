@@ -30,10 +30,10 @@ fn run(rootfs: &Rootfs, options: &[&str], script: &str) -> Output {
 
 #[test]
 fn ephemeral_changes_are_gone_at_the_end() {
-    require!(overlay);
     let rootfs = rootfs();
     let before = rootfs.listing();
     if ability::ephemeral().is_err() {
+        require!(overlay);
         // Linux 6.6: before, a directory of the rootfs could not be removed.
         let output = run(&rootfs, &["--ephemeral"], "").fails_with(125, "EOPNOTSUPP");
         assert!(output.stderr.contains("--overlay-dir"), "{output}");
@@ -136,6 +136,9 @@ fn layers() -> (Rootfs, Rootfs) {
     layers
 }
 
+/// What is in both.
+const ALL: [&str; 4] = ["both", "bottom", "probe", "top"];
+
 fn overlay_of(layers: &(Rootfs, Rootfs), more: &str) -> String {
     let (top, bottom) = (layers.0.path().display(), layers.1.path().display());
     format!("/o/x:lower={top},lower={bottom}{more}")
@@ -143,21 +146,51 @@ fn overlay_of(layers: &(Rootfs, Rootfs), more: &str) -> String {
 
 #[test]
 fn an_overlay_of_the_plan_shows_its_layers_and_leaves_them() {
-    require!(overlay);
-    require!(attributes_on_tmpfs);
+    require!(ephemeral);
     let layers = layers();
     fs::set_permissions(layers.0.path(), fs::Permissions::from_mode(0o750)).unwrap();
     let before = (layers.0.listing(), layers.1.listing());
     let option = overlay_of(&layers, "");
     let script = "cd /o/x; stat -c '%a %u' .; cat both; ls; echo new > both; rm top; cat both; ls";
-    let all = ["both", "bottom", "probe", "top"];
     let rest = ["both", "bottom", "probe"];
-    let lines = [&["750 0", "top"][..], &all, &["new"], &rest].concat();
+    let lines = [&["750 0", "top"][..], &ALL, &["new"], &rest].concat();
     run(&rootfs(), &["--overlay", &option], script).ok().prints(&lines);
     assert_eq!((layers.0.listing(), layers.1.listing()), before);
-    let option = overlay_of(&layers, ",ro");
-    let output = run(&rootfs(), &["--overlay", &option], "echo x > /o/x/both").code(1);
-    assert!(output.stderr.contains("Read-only"), "{output}");
+    // Several of them, with the rootfs under one of its own: each is the right one.
+    let other = format!("/other:lower={}", layers.1.path().display());
+    let all = ["--ephemeral", "--overlay", &option, "--overlay", &other];
+    let script = "echo new > /o/x/both; rm -r /dir; cat /o/x/both /other/both; ls /dir";
+    run(&rootfs(), &all, script).code(1).prints(&["new", "bottom"]);
+    assert_eq!((layers.0.listing(), layers.1.listing()), before);
+}
+
+/// No layer for changes is needed, so nor are attributes for its marks.
+#[test]
+fn a_read_only_overlay_of_the_plan_takes_one_layer_or_many() {
+    require!(overlay);
+    let layers = layers();
+    fs::set_permissions(layers.0.path(), fs::Permissions::from_mode(0o750)).unwrap();
+    let two = overlay_of(&layers, ",ro");
+    let one = format!("/o/x:lower={},ro", layers.0.path().display());
+    for (option, files) in [(one, &["both", "probe", "top"][..]), (two, &ALL)] {
+        let script = "cd /o/x; stat -c '%a %u' .; ls; echo x > both";
+        let output = run(&rootfs(), &["--overlay", &option], script).code(1);
+        assert_eq!(output.lines(), [&["750 0"], files].concat(), "{output}");
+        assert!(output.stderr.contains("Read-only"), "{output}");
+    }
+}
+
+/// What a user lacks before Linux 6.6 is named, with what helps.
+#[test]
+fn an_overlay_of_the_plan_that_cannot_drop_its_changes_is_refused() {
+    if ability::ephemeral().is_ok() {
+        println!("N/A {}: overlays can drop their changes here", ability::own_name!());
+        return;
+    }
+    require!(overlay);
+    let output = run(&rootfs(), &["--overlay", &overlay_of(&layers(), "")], "");
+    assert!(output.stderr.contains("upper="), "{output}");
+    output.fails_with(125, "EOPNOTSUPP");
 }
 
 #[test]
@@ -176,8 +209,7 @@ fn an_overlay_of_the_plan_may_keep_its_changes() {
 
 #[test]
 fn nothing_but_the_overlay_is_left_mounted() {
-    require!(overlay);
-    require!(attributes_on_tmpfs);
+    require!(ephemeral);
     let layers = layers();
     let count = |options: &[&str]| {
         let output = run(&rootfs(), options, "cat /proc/self/mountinfo").ok();

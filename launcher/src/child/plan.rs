@@ -49,9 +49,9 @@ fn place(
             let options = options.iter().map(|(key, value)| (*key, value.as_c_str()));
             put_file_system(c"tmpfs", options, *flags, root, target)
         }
-        What::Overlay { flags, .. } => {
+        What::Overlay { .. } => {
             let onto = open_or_make_dir(root, target, 0o755).at(Stage::MakeTarget)?;
-            let attach = |overlay: &Overlay| overlay.attach(onto.as_fd(), root, *flags);
+            let attach = |overlay: &Overlay| overlay.attach(onto.as_fd(), root);
             step.overlay.as_ref().map_or(Ok(()), attach).at(Stage::AttachMount)
         }
         What::Mqueue => put_file_system(c"mqueue", [], NOSUID | NODEV | NOEXEC, root, target),

@@ -142,7 +142,7 @@ impl Container<'_> {
         let dev = prepared.sources.dev.as_ref().filter(|_| is_shifted);
         let mut binds = prepared.shown_with_owners().filter(|_| is_shifted).peekable();
         if !is_rootfs && dev.is_none() && binds.peek().is_none() {
-            return Ok(cover_rootfs(prepared)?);
+            return Ok(cover(prepared)?);
         }
         let userns = maps::open_userns(&prepared.ground.caller.proc, self.number)?;
         let userns = userns.as_fd();
@@ -150,13 +150,13 @@ impl Container<'_> {
             self.map_rootfs(userns)?;
             log.step("idmap rootfs");
         }
-        cover_rootfs(prepared)?;
         // After the rootfs, which may yet do without.
         if let Some(dev) = dev {
             mount::map_ids(dev.as_fd(), userns)
                 .map_err(|errno| Error::at("MapDev", "idmap the container's /dev", errno))?;
         }
-        Ok(binds.try_for_each(|source| map_bind(source, userns))?)
+        binds.try_for_each(|source| map_bind(source, userns))?;
+        Ok(cover(prepared)?)
     }
 
     fn map_rootfs(&self, userns: BorrowedFd<'_>) -> Result<(), Blocked> {
@@ -205,23 +205,22 @@ impl Container<'_> {
     }
 }
 
-/// Before Linux 6.6, where the child could not.
-fn cover_rootfs(prepared: &Prepared<'_>) -> Result<(), Error> {
-    let Some(overlay) = prepared.overlay.as_ref().filter(|overlay| overlay.is_launchers) else {
-        return Ok(());
-    };
-    overlay.replace(prepared.ground.rootfs.dir()).map_err(|errno| {
-        let shown = prepared.spec.rootfs.to_string_lossy();
-        let error =
-            Error::at("CoverRoot", format_args!("cover rootfs {shown} with a tmpfs"), errno);
-        match errno {
-            Errno::EINVAL => error.advise(
-                "before Linux 5.19 no overlay lies on an idmapped rootfs; --userns identity, or \
-                 --overlay-dir",
-            ),
-            _ => error.advise_maybe(advice::of(Stage::MountOverlay, errno)),
-        }
-    })
+/// Mounts overlays before Linux 6.6, where the child could not.
+fn cover(prepared: &Prepared<'_>) -> Result<(), Error> {
+    for (overlay, first) in prepared.covered() {
+        overlay.replace(first).map_err(|errno| {
+            let shown = overlay.show(&prepared.spec.rootfs);
+            let error = Error::at("CoverRoot", format_args!("cover {shown} with a tmpfs"), errno);
+            match errno {
+                Errno::EINVAL => error.advise(
+                    "before Linux 5.19 no overlay lies on idmapped layers; --userns identity, or \
+                     --overlay-dir or upper=",
+                ),
+                _ => error.advise_maybe(advice::of(Stage::MountOverlay, errno)),
+            }
+        })?;
+    }
+    Ok(())
 }
 
 /// Has a bind show the owners that the files of the rootfs show.

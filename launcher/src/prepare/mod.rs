@@ -237,10 +237,12 @@ impl Prepared<'_> {
         of_plan.chain(self.overlay.iter().flat_map(Overlay::sources))
     }
 
-    /// What the child has to take in the place of the rootfs that it holds.
-    pub fn replaced_rootfs(&self) -> Option<BorrowedFd<'_>> {
-        self.overlay.as_ref().filter(|overlay| overlay.is_launchers)?;
-        self.ground.rootfs.tree()
+    /// The overlays that the launcher mounts, and by which descriptors: the child holds others by them.
+    pub fn covered(&self) -> impl Iterator<Item = (&Overlay, BorrowedFd<'_>)> {
+        let rootfs = self.overlay.as_ref().filter(|overlay| overlay.is_launchers);
+        let rootfs = rootfs.and_then(|overlay| Some((overlay, self.ground.rootfs.tree()?)));
+        let of_plan = self.plan.iter().filter_map(|step| step.overlay.as_ref());
+        rootfs.into_iter().chain(of_plan.filter_map(|overlay| Some((overlay, overlay.place()?))))
     }
 
     /// Attaches the rootfs over `/`, and changes into it.

@@ -3,8 +3,8 @@
 //!
 //! The child mounts it, in its own user namespace: so overlayfs acts with the container's ids, and
 //! keeps its marks in `user.` attributes (Linux 5.11; on a tmpfs 6.6, without which a directory of
-//! the lower layer cannot be removed: EIO). Before 6.6 the launcher mounts the one that drops its
-//! changes, if it is root: its marks are `trusted.` attributes, which are only the host's root's.
+//! the lower layer cannot be removed: EIO). Before 6.6 the launcher mounts those that do not keep
+//! them, if it is root: their marks are `trusted.` attributes, which are only the host's root's.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -15,7 +15,7 @@ use crate::namespaces;
 use crate::spec::Changes;
 use crate::sys::file::{self, At, Stat};
 use crate::sys::lock;
-use crate::sys::mount::attr::NODEV;
+use crate::sys::mount::attr::{NODEV, RDONLY};
 use crate::sys::process::{self, Forked};
 use crate::sys::{Errno, Result as SysResult, descriptors, mount};
 
@@ -27,6 +27,8 @@ pub struct Overlay {
     lowerdir: CString,
     /// The directory that keeps the changes, held against other containers.
     kept: Option<(Source, OwnedFd)>,
+    /// MOUNT_ATTR_*.
+    flags: u64,
     /// The launcher mounts it, not the child.
     pub is_launchers: bool,
 }
@@ -72,18 +74,15 @@ impl Overlay {
                 Some(open_kept("--overlay-dir", path, Some(rootfs), caller, by_path)?)
             }
         };
-        let is_launchers = kept.is_none()
-            && caller.can_mount
-            && Marks::User.try_on_tmpfs().is_err()
-            && Marks::Trusted.try_on_tmpfs().is_ok();
-        let lowerdir = c"lower".to_owned();
-        Ok(Some(Overlay { lower: Vec::new(), lowerdir, kept, is_launchers }))
+        let (lower, lowerdir) = (Vec::new(), c"lower".to_owned());
+        Ok(Some(Overlay::new(lower, lowerdir, kept, NODEV, caller)))
     }
 
     /// Opens the layers of one in the plan.
     pub fn of_plan(
         lower: &[CString],
         upper: Option<&CStr>,
+        flags: u64,
         caller: &Caller,
         by_path: bool,
     ) -> Result<Overlay, Error> {
@@ -96,11 +95,35 @@ impl Overlay {
             }
         };
         let lower = lower.iter().enumerate().map(open).collect::<Result<Vec<_>, Error>>()?;
-        let names = lower.iter().map(|(name, _)| name.to_bytes()).collect::<Vec<_>>();
+        let mut names = lower.iter().map(|(name, _)| name.to_bytes()).collect::<Vec<_>>();
+        if lower.len() == 1 && upper.is_none() && flags & RDONLY != 0 {
+            // Without an upper layer the kernel wants two: an empty one.
+            names.push(b"changes");
+        }
         let lowerdir = CString::new(names.join(&b':')).unwrap_or_default();
         let kept =
             upper.map(|path| open_kept("upper=", path, None, caller, by_path)).transpose()?;
-        Ok(Overlay { lower, lowerdir, kept, is_launchers: false })
+        Ok(Overlay::new(lower, lowerdir, kept, flags, caller))
+    }
+
+    fn new(
+        lower: Vec<(CString, Source)>,
+        lowerdir: CString,
+        kept: Option<(Source, OwnedFd)>,
+        flags: u64,
+        caller: &Caller,
+    ) -> Overlay {
+        let mut overlay = Overlay { lower, lowerdir, kept, flags, is_launchers: false };
+        overlay.is_launchers = overlay.kept.is_none()
+            && caller.can_mount
+            && Marks::User.try_on_tmpfs().is_err()
+            && Marks::Trusted.try_on_tmpfs().is_ok();
+        overlay
+    }
+
+    /// Nothing will be changed. (A rootfs that is to be read-only takes mount points first.)
+    fn has_no_upper(&self) -> bool {
+        self.kept.is_none() && self.flags & RDONLY != 0
     }
 
     /// The host's directories in it.
@@ -111,45 +134,67 @@ impl Overlay {
 
     /// Attaches the rootfs over `/` with the overlay on it, and changes into that.
     pub fn attach_over(&self, rootfs: BorrowedFd<'_>) -> SysResult<()> {
-        let overlay = self.mount_over(rootfs, Marks::User)?;
+        let overlay = self.mount_at_root(rootfs, Marks::User)?;
         mount::attach(overlay.as_fd(), At::Cwd, c"/")?;
         file::enter_dir(overlay.as_fd())
     }
 
-    /// Puts a detached overlay in the place of the rootfs, a detached tree: by another process, whose
-    /// mount namespace, with all that is needed on the way, ends with it. The descriptors are ours.
-    pub fn replace(&self, rootfs: BorrowedFd<'_>) -> SysResult<()> {
+    /// Its first layer, by name.
+    pub fn show(&self, rootfs: &CStr) -> String {
+        match self.lower.first() {
+            None => format!("rootfs {}", rootfs.to_string_lossy()),
+            Some((_, source)) => source.host_path.to_string_lossy().into(),
+        }
+    }
+
+    /// Where the launcher puts one of the plan that it mounts: by the descriptor of the first layer.
+    pub fn place(&self) -> Option<BorrowedFd<'_>> {
+        self.lower.first().filter(|_| self.is_launchers)?.1.clone()
+    }
+
+    /// Puts a detached overlay in the place of the rootfs, a detached tree, or of its first layer: by
+    /// another process, whose mount namespace, with all that is needed on the way, ends with it. The
+    /// descriptors are ours.
+    pub fn replace(&self, first: BorrowedFd<'_>) -> SysResult<()> {
         const FILES: u64 = libc::CLONE_FILES as u64;
         match process::clone(FILES | namespaces::MNT, libc::SIGCHLD)? {
             Forked::Parent(pid) => process::wait_for_errno(pid),
             Forked::Child => {
                 let replaced = mount::make_private()
-                    .and_then(|()| self.mount_over(rootfs, Marks::Trusted))
-                    .and_then(|overlay| descriptors::replace(rootfs, overlay.as_fd()));
+                    .and_then(|()| self.mount_at_root(first, Marks::Trusted))
+                    .and_then(|overlay| descriptors::replace(first, overlay.as_fd()));
                 process::exit(replaced.err().map_or(0, |errno| errno.into_raw() as u8))
             }
         }
     }
 
-    fn mount_over(&self, rootfs: BorrowedFd<'_>, marks: Marks) -> SysResult<OwnedFd> {
-        let put_rootfs = |_: BorrowedFd<'_>| {
-            make_dir(c"lower")?;
-            mount::attach(rootfs, At::Cwd, c"lower")?;
-            file::stat_fd(rootfs)
-        };
-        self.mount(At::Cwd, c"/", put_rootfs, NODEV, marks)
+    /// Of one over the rootfs, or of one of the plan.
+    fn mount_at_root(&self, rootfs: BorrowedFd<'_>, marks: Marks) -> SysResult<OwnedFd> {
+        self.mount(At::Cwd, c"/", marks, |base| match self.lower.is_empty() {
+            true => {
+                make_dir(c"lower")?;
+                mount::attach(rootfs, At::Cwd, c"lower")?;
+                file::stat_fd(rootfs)
+            }
+            false => self.put_lower(base),
+        })
+    }
+
+    fn put_lower(&self, base: BorrowedFd<'_>) -> SysResult<Stat> {
+        for (name, source) in &self.lower {
+            source.attach(make_dir(name)?.as_fd(), base)?;
+        }
+        let first = self.lower.first().map_or(c".", |(name, _)| name.as_c_str());
+        file::stat_path(first)
     }
 
     /// Attaches one of the plan onto an open directory. The current directory is `root` afterwards.
-    pub fn attach(&self, onto: BorrowedFd<'_>, root: BorrowedFd<'_>, flags: u64) -> SysResult<()> {
-        let put_lower = |base: BorrowedFd<'_>| {
-            for (name, source) in &self.lower {
-                source.attach(make_dir(name)?.as_fd(), base)?;
-            }
-            let first = self.lower.first().map_or(c".", |(name, _)| name.as_c_str());
-            file::stat_path(first)
-        };
-        let overlay = self.mount(At::Dir(onto), c"", put_lower, flags, Marks::User)?;
+    pub fn attach(&self, onto: BorrowedFd<'_>, root: BorrowedFd<'_>) -> SysResult<()> {
+        if let Some(overlay) = self.place() {
+            return mount::attach(overlay, At::Dir(onto), c"");
+        }
+        let put_lower = |base: BorrowedFd<'_>| self.put_lower(base);
+        let overlay = self.mount(At::Dir(onto), c"", Marks::User, put_lower)?;
         mount::attach(overlay.as_fd(), At::Dir(onto), c"")?;
         file::enter_dir(root)
     }
@@ -161,9 +206,8 @@ impl Overlay {
         &self,
         at: At<'_>,
         path: &CStr,
-        put_lower: impl FnOnce(BorrowedFd<'_>) -> SysResult<Stat>,
-        flags: u64,
         marks: Marks,
+        put_lower: impl FnOnce(BorrowedFd<'_>) -> SysResult<Stat>,
     ) -> SysResult<OwnedFd> {
         let base = mount::create(c"tmpfs", [(c"mode", c"700")], NODEV)?;
         mount::attach(base.as_fd(), at, path)?;
@@ -173,32 +217,39 @@ impl Overlay {
         if let Some((source, _)) = &self.kept {
             source.attach(changes.as_fd(), base.as_fd())?;
         }
-        make_dir(c"changes/upper")?;
-        make_dir(c"changes/work")?;
-        let upper = file::open(At::Cwd, c"changes/upper", libc::O_RDONLY | libc::O_DIRECTORY)?;
-        marks.try_on(upper.as_fd())?;
-        // The root of the overlay is as the root of the upper layer is.
-        file::change_mode(upper.as_fd(), lower.mode & 0o7777)?;
-        for (uid, gid) in [(lower.uid, file::KEEP), (file::KEEP, lower.gid)] {
-            match file::change_owner(upper.as_fd(), uid, gid) {
-                // It belongs to nobody in here.
-                Err(Errno::EINVAL) => {}
-                other => other?,
-            }
-        }
-        let options = [
-            (c"lowerdir", self.lowerdir.as_c_str()),
-            (c"upperdir", c"changes/upper"),
-            (c"workdir", c"changes/work"),
-        ];
+        let upper = match self.has_no_upper() {
+            true => None,
+            false => Some(make_upper(&lower, marks)?),
+        };
+        let lowerdir = (c"lowerdir", self.lowerdir.as_c_str());
+        let upper =
+            upper.map(|()| [(c"upperdir", c"changes/upper"), (c"workdir", c"changes/work")]);
         let marks = match marks {
             Marks::User => Some((c"userxattr", c"")),
             Marks::Trusted => None,
         };
-        let overlay = mount::create(c"overlay", options.into_iter().chain(marks), flags)?;
+        let options = [lowerdir].into_iter().chain(upper.into_iter().flatten()).chain(marks);
+        let overlay = mount::create(c"overlay", options, self.flags)?;
         mount::detach_here()?;
         Ok(overlay)
     }
+}
+
+/// Where the changes go: as its root is, so is that of the overlay.
+fn make_upper(lower: &Stat, marks: Marks) -> SysResult<()> {
+    make_dir(c"changes/upper")?;
+    make_dir(c"changes/work")?;
+    let upper = file::open(At::Cwd, c"changes/upper", libc::O_RDONLY | libc::O_DIRECTORY)?;
+    marks.try_on(upper.as_fd())?;
+    file::change_mode(upper.as_fd(), lower.mode & 0o7777)?;
+    for (uid, gid) in [(lower.uid, file::KEEP), (file::KEEP, lower.gid)] {
+        match file::change_owner(upper.as_fd(), uid, gid) {
+            // It belongs to nobody in here.
+            Err(Errno::EINVAL) => {}
+            other => other?,
+        }
+    }
+    Ok(())
 }
 
 /// The directory for the changes, locked.

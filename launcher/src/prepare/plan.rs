@@ -48,8 +48,8 @@ pub fn open<'a>(
             _ => &[],
         };
         let overlay = match &mount.what {
-            What::Overlay { lower, upper, .. } => {
-                Some(Overlay::of_plan(lower, upper.as_deref(), caller, by_path)?)
+            What::Overlay { lower, upper, flags } => {
+                Some(Overlay::of_plan(lower, upper.as_deref(), *flags, caller, by_path)?)
             }
             _ => None,
         };
