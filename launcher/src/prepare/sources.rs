@@ -172,7 +172,10 @@ impl Source {
 impl Sources {
     /// What this container will get, not yet taken.
     pub fn list(share: Shared, notify_socket: Option<&CStr>, proc: &Proc) -> Sources {
-        let device = |name, host_path| (name, Source::new(host_path, false, NOSUID | NOEXEC));
+        // Read-only, which a device does not mind: it is the host's node, whose mode and owner are not for
+        // the container to change.
+        let flags = NOSUID | NOEXEC | RDONLY;
+        let device = |name, host_path| (name, Source::new(host_path, false, flags));
         let tree = |wanted: bool, path, flags| {
             wanted.then(|| Source::of_tree(path, flags | NOSUID | NODEV | NOEXEC, proc))
         };

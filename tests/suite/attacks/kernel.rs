@@ -216,6 +216,26 @@ fn devices_of_the_host_have_no_name_and_can_get_none() {
     }
 }
 
+/// Which needs no write: to a node of the host's in the container's /dev, the mode and the owner are what
+/// an attack would change.
+#[test]
+fn nodes_in_dev_are_not_the_hosts_to_change() {
+    let attack = "chown /dev/full 0";
+    let changed = || {
+        let node = std::fs::metadata("/dev/full").unwrap();
+        (node.ctime(), node.ctime_nsec())
+    };
+    if sys::uid() == 0 {
+        let before = changed();
+        assert_eq!((on_host(attack).as_str(), before != changed()), ("ok", true));
+    }
+    let before = changed();
+    for mode in modes() {
+        inside(&["--userns", mode], attack);
+        assert_eq!(changed(), before, "{mode}");
+    }
+}
+
 /// A node that somebody has left in the rootfs.
 fn dead_in_the_rootfs() {
     let rootfs = Rootfs::new();
