@@ -1,10 +1,11 @@
 //! What of the host is put into the container: --bind and its kin.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
 
-use crate::ability::for_root;
+use crate::ability::{self, for_root};
 use crate::launch::Launch;
 use crate::output::Output;
 use crate::rootfs::Rootfs;
@@ -167,6 +168,48 @@ fn devices_work_where_they_are_meant_to_and_nowhere_else() {
     }
     attempt("--dev-bind", "/dev:/hosts", "/hosts/null", "ok");
     attempt("--bind", "/dev:/hosts:noidmap", "/hosts/null", "EACCES");
+}
+
+/// A device node on the host for as long as it is kept.
+struct Node(PathBuf);
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        fs::remove_file(&self.0).ok();
+    }
+}
+
+/// One that is root's alone is container root's too, whoever that is outside.
+#[test]
+fn a_device_of_roots_keeps_owners_and_mode() {
+    for_root!();
+    let node = Node(format!("/dev/suite-{}", std::process::id()).into());
+    sys::make_null_node(&node.0).unwrap();
+    fs::set_permissions(&node.0, fs::Permissions::from_mode(0o600)).unwrap();
+    chown(&node.0, None, Some(5)).unwrap();
+    let rootfs = Rootfs::new().with_shell();
+    let value = format!("{}:/dev/some", node.0.display());
+    let launch = |mode: &str, script: &str| {
+        let launch =
+            Launch::on(&rootfs).option("--userns").arg(mode).option("--device").arg(&value);
+        launch.command(["sh", "-c", script]).run()
+    };
+    let script = "stat -c '%a %u %g' /dev/some; echo 1 > /dev/some && echo written";
+    launch("identity", script).ok().prints(&["600 0 5", "written"]);
+    launch("single", script).ok().prints(&["600 0 65534", "written"]);
+    // Before Linux 6.3, where no tmpfs is idmapped, it belongs to nobody that a range has.
+    if !ability::kernel_is_before(6, 3) {
+        launch("auto", script).ok().prints(&["600 0 5", "written"]);
+        // What is done to it inside stays there.
+        launch("auto", "chmod 666 /dev/some").ok();
+        assert_eq!(node.0.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    // One of a devpts is none without its file system.
+    let (_master, terminal) = sys::terminal::open().unwrap();
+    let path = fs::read_link(format!("/proc/self/fd/{}", terminal.as_raw_fd())).unwrap();
+    let launch = Launch::on(&rootfs).option("--userns=identity").option("--device");
+    let launch = launch.arg(format!("{}:/dev/line", path.display()));
+    launch.probe("try write /dev/line").run().ok().prints(&["ok"]);
 }
 
 #[test]

@@ -27,7 +27,7 @@ const TTY_GROUP: u32 = 5;
 /// The mounted /dev.
 pub struct Dev<'a> {
     dev: Held<'a>,
-    /// What devpts is mounted on, if the plan has files: nobody sees one in there.
+    /// What devpts is mounted on, if the plan has something in there.
     below_pts: Option<OwnedFd>,
 }
 
@@ -60,14 +60,12 @@ pub fn assemble<'a>(
     }
     reporter.done(Stage::FillDev);
 
-    let has_files = prepared.plan.iter().any(|step| matches!(step.mount.what, What::File { .. }));
-    let below_pts = match has_files {
-        true => {
-            let flags = libc::O_PATH | libc::O_DIRECTORY;
-            Some(file::open(At::Dir(dev.as_fd()), c"pts", flags).at(Stage::MountPts)?)
-        }
-        false => None,
-    };
+    let mut steps = prepared.plan.iter();
+    let below_pts =
+        match steps.any(|s| s.device.is_some() || matches!(s.mount.what, What::File { .. })) {
+            true => Some(dev::open_below_pts(dev.as_fd()).at(Stage::MountPts)?),
+            false => None,
+        };
     // Everything in here is ours, so what lies below can be named.
     file::enter_dir(dev.as_fd()).at(Stage::MountDev)?;
     mount_pts(prepared).at(Stage::MountPts)?;
@@ -86,6 +84,11 @@ pub fn assemble<'a>(
 fn bind_onto_new_file(source: BorrowedFd<'_>, dir: BorrowedFd<'_>, name: &CStr) -> SysResult<()> {
     file::create_empty(dir, name)?;
     mount::attach(source, At::Dir(dir), name)
+}
+
+fn bind(dir: BorrowedFd<'_>, name: &CStr, onto: BorrowedFd<'_>) -> SysResult<()> {
+    let clone = mount::clone_tree(At::Dir(dir), name, false)?;
+    mount::attach(clone.as_fd(), At::Dir(onto), c"")
 }
 
 fn mount_pts(prepared: &Prepared<'_>) -> SysResult<()> {
@@ -150,8 +153,12 @@ impl Dev<'_> {
         let dir = apart.as_ref().map_or(dir, AsFd::as_fd);
         let file = file::create(dir, name, mode)?;
         file::write_all(file.as_fd(), content)?;
-        let clone = mount::clone_tree(At::Dir(dir), name, false)?;
-        mount::attach(clone.as_fd(), At::Dir(onto), c"")
+        bind(dir, name, onto)
+    }
+
+    /// Attaches a device node that the launcher has made onto a file.
+    pub fn attach_device(&self, name: &CStr, onto: BorrowedFd<'_>) -> SysResult<()> {
+        bind(self.below_pts.as_ref().ok_or(Errno::EBADF)?.as_fd(), name, onto)
     }
 
     /// Opens a terminal of the container's own devpts: one of the host's would belong to nobody

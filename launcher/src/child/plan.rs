@@ -42,7 +42,11 @@ fn place(
                     false => open_or_make_file(root, target, 0),
                 };
                 let onto = onto.at(Stage::MakeTarget)?;
-                source.attach(onto.as_fd(), root).at(Stage::AttachMount)
+                match &step.device {
+                    Some(name) => dev.attach_device(name, onto.as_fd()),
+                    None => source.attach(onto.as_fd(), root),
+                }
+                .at(Stage::AttachMount)
             }
         },
         What::Tmpfs { options, flags } => {

@@ -53,6 +53,11 @@ pub fn make() -> SysResult<OwnedFd> {
     made.map(|()| dev)
 }
 
+/// What devpts is to be mounted on: nobody sees a file that is in there.
+pub fn open_below_pts(dev: BorrowedFd<'_>) -> SysResult<OwnedFd> {
+    file::open(At::Dir(dev), c"pts", libc::O_PATH | libc::O_DIRECTORY)
+}
+
 /// Makes links, and directories to mount on.
 pub fn fill(dev: BorrowedFd<'_>) -> SysResult<()> {
     for (name, target) in LINKS {

@@ -34,7 +34,7 @@ mod subid;
 mod submounts;
 
 use std::ffi::CString;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use init::contract::{Terms, Written};
 use init::stage::Stage;
@@ -158,7 +158,10 @@ pub fn prepare<'a>(
                 .advise_maybe(advice::of(Stage::CloneDevice, errno))
         })?;
     }
-    let plan = plan::open(spec, caller, inherited, rootfs.is_by_path(), log)?;
+    let mut plan = plan::open(spec, caller, inherited, rootfs.is_by_path(), log)?;
+    if let Some(dev) = &sources.dev {
+        plan::make_devices(&mut plan, dev.as_fd())?;
+    }
     let overlay =
         Overlay::over_rootfs(ground.changes(spec), rootfs.stat(), caller, rootfs.is_by_path())?;
     let program = program::open(spec.init.as_deref())?;

@@ -1,9 +1,10 @@
 //! The mount plan with its sources opened.
 
 use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 
-use super::{Caller, Inherited, Overlay, Source};
+use super::{Caller, Inherited, Overlay, Source, dev};
 use crate::error::Error;
 use crate::log::Log;
 use crate::spec::Spec;
@@ -16,6 +17,8 @@ pub struct Step<'a> {
     pub mount: &'a Mount,
     /// Of a bind; none where an optional source is missing.
     pub source: Option<Source>,
+    /// A device node of the container's own, in its /dev by this name, stands for the source.
+    pub device: Option<CString>,
     /// Of an overlay.
     pub overlay: Option<Overlay>,
     /// Of a file.
@@ -53,9 +56,29 @@ pub fn open<'a>(
             }
             _ => None,
         };
-        Ok(Step { mount, source, overlay, content })
+        Ok(Step { mount, source, device: None, overlay, content })
     };
     spec.mounts.iter().map(&mut open).collect()
+}
+
+/// Makes device nodes in the container's /dev like those that it is to have, so that they belong there
+/// to whom they belong on the host. The file systems of the host's own have no idmapped mounts.
+pub fn make_devices(plan: &mut [Step<'_>], dev: BorrowedFd<'_>) -> Result<(), Error> {
+    for (number, step) in plan.iter_mut().enumerate() {
+        let (What::Bind(Bind { device: true, .. }), Some(source)) =
+            (&step.mount.what, &step.source)
+        else {
+            continue;
+        };
+        let name = CString::new(number.to_string()).unwrap_or_default();
+        let made = dev::open_below_pts(dev).and_then(|dir| source.copy_device(dir.as_fd(), &name));
+        let made = made.map_err(|errno| {
+            let shown = source.host_path.to_string_lossy();
+            Error::at("CloneSource", format_args!("make a device node like {shown}"), errno)
+        })?;
+        step.device = made.then_some(name);
+    }
+    Ok(())
 }
 
 fn open_source(

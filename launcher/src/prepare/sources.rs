@@ -145,6 +145,21 @@ impl Source {
         self.seen.as_ref().is_some_and(|seen| seen.stat.is_device())
     }
 
+    /// Makes a device node like it, with the same owners and mode: in the container's /dev, whose owners
+    /// are those of the rootfs's files. False: there is none like it.
+    pub fn copy_device(&self, dir: BorrowedFd<'_>, name: &CStr) -> SysResult<bool> {
+        let Some(Opened { fd, stat, .. }) = &self.seen else { return Ok(false) };
+        if !mount::is_plain_device(fd.as_fd())? {
+            return Ok(false);
+        }
+        let umask = file::set_umask(0)?;
+        let made = file::make_node(dir, name, stat.mode, stat.rdev);
+        file::set_umask(umask)?;
+        made?;
+        let node = file::open(At::Dir(dir), name, libc::O_PATH | libc::O_NOFOLLOW)?;
+        file::change_owner(node.as_fd(), stat.uid, stat.gid).map(|()| true)
+    }
+
     /// Attaches the clone onto an open file. The current directory is `root` afterwards. What fails is
     /// not there, or ENOTRECOVERABLE.
     pub fn attach(&self, onto: BorrowedFd<'_>, root: BorrowedFd<'_>) -> SysResult<()> {

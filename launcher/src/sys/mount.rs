@@ -156,10 +156,21 @@ const F_FLAGS: usize = 10;
 
 /// Whether a mount, or its file system, is read-only.
 pub fn is_read_only(mount: BorrowedFd<'_>) -> Result<bool> {
-    let mut stat = [0u64; 15];
+    Ok(fstatfs(mount)?[F_FLAGS] & libc::MS_RDONLY != 0)
+}
+
+/// Whether a device node is nothing but its number: that of a devpts or a binderfs, say, belongs to
+/// that file system; one on a nodev mount is dead.
+pub fn is_plain_device(node: BorrowedFd<'_>) -> Result<bool> {
+    let stat = fstatfs(node)?;
+    Ok(IN_MEMORY.contains(&stat[0]) && stat[F_FLAGS] & libc::MS_NODEV == 0)
+}
+
+fn fstatfs(file: BorrowedFd<'_>) -> Result<[u64; 15]> {
+    let mut stat = [0; 15];
     // SAFETY: the kernel fills one struct statfs.
-    unsafe { syscall!(Sysno::fstatfs, mount.as_raw_fd(), stat.as_mut_ptr()) }?;
-    Ok(stat[F_FLAGS] & libc::MS_RDONLY != 0)
+    unsafe { syscall!(Sysno::fstatfs, file.as_raw_fd(), stat.as_mut_ptr()) }?;
+    Ok(stat)
 }
 
 fn statfs(path: &CStr) -> Result<[u64; 15]> {
@@ -169,10 +180,12 @@ fn statfs(path: &CStr) -> Result<[u64; 15]> {
     Ok(stat)
 }
 
+/// TMPFS_MAGIC, which is devtmpfs's too, and RAMFS_MAGIC of linux/magic.h.
+const IN_MEMORY: [u64; 2] = [0x0102_1994, 0x8584_58f6];
+
 /// Whether a path is on a tmpfs or a ramfs.
 pub fn is_in_memory(path: &CStr) -> Result<bool> {
-    // TMPFS_MAGIC and RAMFS_MAGIC of linux/magic.h.
-    statfs(path).map(|stat| matches!(stat[0], 0x0102_1994 | 0x8584_58f6))
+    statfs(path).map(|stat| IN_MEMORY.contains(&stat[0]))
 }
 
 /// mount(2), the older way to add flags: to the one mount at `path`, keeping its others.
