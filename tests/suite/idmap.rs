@@ -106,6 +106,19 @@ fn without_the_tools_auto_is_single_and_subid_says_what_is_missing() {
     assert_eq!(map_of(auto, "uid_map"), seen(&[format!("0 {} 1", sys::uid())]));
 }
 
+/// The ids are to be the same whatever else runs.
+#[test]
+fn tools_that_cannot_be_run_just_now_are_an_error() {
+    for_user!();
+    require!(subordinate_ids);
+    for errno in [libc::EAGAIN, libc::ENOMEM] {
+        // The container itself is made by clone3.
+        let short = Before::Refuse(vec![libc::SYS_clone as u32], errno);
+        let launch = Launch::new().before(short).probe("exit 0");
+        launch.run().fails_with(125, "/newuidmap: E");
+    }
+}
+
 #[test]
 fn user_has_no_range_and_no_identity() {
     for_user!();

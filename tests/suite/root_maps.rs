@@ -158,6 +158,22 @@ fn with_subordinate_lines(launch: Launch, lines: &str) -> Launch {
 }
 
 #[test]
+fn root_without_all_it_needs_for_a_range_is_told() {
+    for_root!();
+    const SETGID: u32 = 6;
+    const SETUID: u32 = 7;
+    const SYS_ADMIN: u32 = 21;
+    for (lost, mode) in [(SETGID, "single"), (SETUID, "single"), (SYS_ADMIN, "identity")] {
+        let launch = || Launch::new().before(Before::DropBounding(lost));
+        let output = launch().probe("exit 0").run().code(0);
+        let said = "warning: container root is the host's root, with /proc masked: this process has no CAP_S";
+        assert!(output.stderr.contains(said), "{output}");
+        assert_eq!(output.stderr.lines().count(), 1, "{output}");
+        launch().option("--userns").arg(mode).probe("exit 0").run().ok();
+    }
+}
+
+#[test]
 fn roots_subid_is_by_its_lines_and_says_when_there_are_none() {
     for_root!();
     require!(subordinate_files);

@@ -75,6 +75,7 @@ pub mod nr {
     pub const SETRESUID: usize = 208;
     pub const SETRESGID: usize = 210;
     pub const FCNTL: usize = 221;
+    pub const EXIT: usize = 1;
     pub const EXIT_GROUP: usize = 248;
     pub const OPENAT: usize = 322;
     pub const MKDIRAT: usize = 323;

@@ -6,12 +6,16 @@ use init::word::Word;
 
 use super::{Result, decode, decode_unit, start, syscall, syscall2};
 
-/// exit_group(2); and where a filter refuses even that, a fault, which none can.
+/// exit_group(2), or exit(2), which is as much for one thread; and where a filter refuses both, a
+/// fault, which none can.
 pub fn exit(code: u8) -> ! {
-    // SAFETY: it takes no memory.
-    unsafe { syscall!(EXIT_GROUP, code) };
+    // SAFETY: they take no memory.
+    unsafe {
+        syscall!(EXIT_GROUP, code);
+        syscall!(EXIT, code);
+    }
     // SAFETY: nothing comes after it. The kernel ends us by its signal, which we do not handle, also
-    // where it is blocked or we are PID 1 (kernel/signal.c, force_sig_info_to_task).
+    // where it is blocked or we are an untraced PID 1 (kernel/signal.c, force_sig_info_to_task).
     unsafe {
         #[cfg(target_arch = "x86_64")]
         core::arch::asm!("ud2", options(noreturn));

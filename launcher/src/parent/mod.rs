@@ -21,6 +21,7 @@ mod usage;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
+use init::report::{self, Report};
 use init::stage::Stage;
 
 use crate::advice;
@@ -32,7 +33,7 @@ use crate::prepare::{Order, Prepared, Source};
 use crate::spawn::{Start, Task, Waiting};
 use crate::spec::Spec;
 use crate::sys::file;
-use crate::sys::{Errno, mount};
+use crate::sys::{Errno, mount, socket};
 pub use cgroup::Cgroups;
 use deadline::Deadline;
 use network::Connection;
@@ -94,7 +95,10 @@ pub fn admit<'a>(
     let channel = start.parent_end.as_fd();
     let mut container =
         Container { prepared, channel, pid, number, namespaces, late, network: None };
-    container.prepare_ids(log)?;
+    container.prepare_ids(log).map_err(|blocked| match blocked {
+        Blocked::Failed(error) => Blocked::Failed(container.childs_reason().unwrap_or(error)),
+        other => other,
+    })?;
     container.network = network::connect(prepared, number, log)?;
     start.open_gate().map_err(|errno| Error::at("OpenGate", "let the child go", errno))?;
     child.release();
@@ -107,10 +111,30 @@ fn late_namespaces(spec: &Spec, lacks: Lacks) -> Vec<&'static str> {
 }
 
 impl Container<'_> {
+    /// Why the child has ended meanwhile, if it has: then nothing can be done for it, and that is no
+    /// reason of its own.
+    fn childs_reason(&self) -> Option<Error> {
+        let mut bytes = [0; report::SIZE];
+        while let Ok((count @ 1.., _)) = socket::receive(self.channel, &mut bytes) {
+            if let Some(Report::Failed { stage, errno, object }) =
+                Report::from_bytes(&bytes[..count])
+            {
+                let errno = Errno::new(i32::from(errno));
+                return Some(advice::stage_failed(stage, errno, object, self.prepared));
+            }
+        }
+        None
+    }
+
     fn prepare_ids(&self, log: &mut Log) -> Result<(), Blocked> {
         let prepared = self.prepared;
         maps::write(&prepared.ids, &prepared.ground.caller.proc, self.number).map_err(|error| {
-            match prepared.ids.or_single {
+            // What is short may be there the next time, and the ids are to be the same each time.
+            let is_short = matches!(
+                error.errno,
+                Some(Errno::EAGAIN | Errno::ENOMEM | Errno::EMFILE | Errno::ENFILE)
+            );
+            match prepared.ids.or_single && !is_short {
                 true => Blocked::Refused(error),
                 false => Blocked::Failed(error),
             }

@@ -59,9 +59,7 @@ pub enum RootfsIds {
 /// Decides.
 pub fn plan(userns: &Userns, caller: &Caller, rootfs: &Rootfs) -> Result<IdPlan, Error> {
     match userns {
-        Userns::Auto if caller.can_map && caller.can_mount => auto_for_root(caller, rootfs),
-        Userns::Auto if caller.can_map => Ok(identity(caller)),
-        Userns::Auto => auto_for_user(caller, rootfs),
+        Userns::Auto => auto(caller, rootfs),
         Userns::Single => Ok(single(caller)),
         Userns::Subid => subordinate(caller, rootfs),
         Userns::Range => own_range(caller, rootfs, RootfsIds::MapOrFail),
@@ -99,6 +97,27 @@ pub fn single_instead(caller: &Caller, refusal: &Error) -> IdPlan {
     IdPlan { warning: Some(warning), ..single(caller) }
 }
 
+/// The best that can be had. Nobody becomes the host's root without a word.
+fn auto(caller: &Caller, rootfs: &Rootfs) -> Result<IdPlan, Error> {
+    let (mut plan, lacks) = match (caller.can_map, caller.can_mount) {
+        (true, true) => (auto_for_root(caller, rootfs)?, "ids of a range"),
+        (true, false) => (identity(caller), "CAP_SYS_ADMIN over its mounts"),
+        (false, _) => (auto_for_user(caller, rootfs), "CAP_SETUID or no CAP_SETGID"),
+    };
+    /// The inode of the initial user namespace (include/linux/proc_ns.h, PROC_USER_INIT_INO).
+    const INITIAL: u64 = 0xEFFF_FFFD;
+    // Who has made a user namespace around us has asked for what it gives.
+    let is_initial = || !caller.proc.stat("self/ns/user").is_ok_and(|stat| stat.ino != INITIAL);
+    if plan.mask_proc && plan.warning.is_none() && is_initial() {
+        plan.warning = Some(format!(
+            "container root is the host's root, with /proc masked: this process has no {lacks} \
+             (--userns {} says that this is meant)",
+            plan.mode,
+        ));
+    }
+    Ok(plan)
+}
+
 fn auto_for_root(caller: &Caller, rootfs: &Rootfs) -> Result<IdPlan, Error> {
     if !range::exist(caller) {
         // Root of a user namespace whose ids are a range already: they are harmless outside.
@@ -114,11 +133,11 @@ fn auto_for_root(caller: &Caller, rootfs: &Rootfs) -> Result<IdPlan, Error> {
     }
 }
 
-fn auto_for_user(caller: &Caller, rootfs: &Rootfs) -> Result<IdPlan, Error> {
+fn auto_for_user(caller: &Caller, rootfs: &Rootfs) -> IdPlan {
     // Missing tools or lines are no fault: one id is what most machines give a user.
     match subordinate(caller, rootfs) {
-        Ok(plan) => Ok(IdPlan { or_single: true, ..plan }),
-        Err(_) => Ok(single(caller)),
+        Ok(plan) => IdPlan { or_single: true, ..plan },
+        Err(_) => single(caller),
     }
 }
 

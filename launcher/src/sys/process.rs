@@ -136,11 +136,13 @@ pub fn is_child(pid: i32) -> Result<bool> {
     }
 }
 
-/// exit_group(2): at once, without running anything of the C library's; and where a filter refuses
-/// even that, a signal.
+/// exit_group(2), or exit(2): at once, without running anything of the C library's; and where a filter
+/// refuses both, a signal.
 pub fn exit(code: u8) -> ! {
-    // SAFETY: it takes no memory and does not return.
-    unsafe { syscall!(Sysno::exit_group, code) }.ok();
+    for call in [Sysno::exit_group, Sysno::exit] {
+        // SAFETY: it takes no memory and does not return.
+        unsafe { syscall!(call, code) }.ok();
+    }
     std::process::abort()
 }
 
