@@ -236,7 +236,7 @@ impl Findings {
             self.likes(
                 "idmapped mount of this root",
                 tried,
-                "its file system has none: --userns identity",
+                "its file system, or one mounted below it, has none: --userns identity",
             );
         }
         for (step, tried) in inside::STEPS.iter().zip(trial.steps) {

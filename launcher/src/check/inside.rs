@@ -127,9 +127,13 @@ fn pivot() -> SysResult<()> {
     mount::pivot_here()
 }
 
-/// On a clone of the rootfs's own, which is dropped again.
+/// On a clone of the rootfs's own, which is dropped again. Without what is mounted below it if it is the
+/// host's root, below which there is always what cannot be mapped.
 fn try_idmap(rootfs: &Rootfs, proc: &Proc, number: i32) -> SysResult<()> {
-    let clone = mount::clone_tree(At::Dir(rootfs.dir()), c"", true)?;
+    let ours = rootfs.stat();
+    let hosts = file::stat_path(c"/")?;
+    let is_hosts = (hosts.dev, hosts.ino) == (ours.dev, ours.ino);
+    let clone = mount::clone_tree(At::Dir(rootfs.dir()), c"", !is_hosts)?;
     let userns =
         maps::open_userns(proc, number).map_err(|error| error.errno.unwrap_or(Errno::EIO))?;
     mount::map_ids(clone.as_fd(), userns.as_fd())
