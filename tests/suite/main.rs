@@ -50,6 +50,7 @@ mod init_terminal;
 mod isolation;
 mod kernel_options;
 mod landlock;
+mod leaks;
 mod lifecycle;
 mod many;
 mod memory;

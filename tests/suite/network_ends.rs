@@ -6,12 +6,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::ability::{for_root, own_name, require};
-use crate::cgroups::expect_swept;
 use crate::lab::{HOST_V6, LOCALHOST, SERVER, SERVER_V6, ask, in_lab, ip, ip_prints};
 use crate::launch::Launch;
 use crate::network::{serving, veth};
-use crate::pace::{patience, rounds};
-use crate::rootfs::Rootfs;
+use crate::pace::patience;
 use crate::status::status_of;
 use crate::sys::network::nf_tables;
 
@@ -42,37 +40,6 @@ pub fn expect_nothing_left_after_kill() {
         veth().probe("exit 0").run().ok();
     }
     expect_nothing_left();
-}
-
-#[test]
-fn nothing_is_left_of_starts_that_are_killed() {
-    for_root!();
-    require!(own_networks);
-    require!(limits);
-    in_lab(|_| {
-        let rootfs = Rootfs::new();
-        let launch = || Launch::on(&rootfs).option("--net=veth").option("--publish=8080:80");
-        let rounds = rounds(100, 500) as u32;
-        let (mut launchers, mut links, mut tables) = (Vec::new(), 0, 0);
-        for round in 0..rounds {
-            let running = launch().option("--pids=100").probe("sleep 1000").start();
-            thread::sleep(Duration::from_micros(u64::from(round) * 20_000 / u64::from(rounds)));
-            running.signal(libc::SIGKILL);
-            launchers.push(running.pid());
-            running.finish();
-            links += usize::from(ip_prints("link").contains("veth-l"));
-            tables += usize::from(nf_tables().unwrap().contains("launcher-"));
-        }
-        println!("{rounds} kills; after {links} a link was still there, after {tables} a table");
-        expect_nothing_left_after_kill();
-        // And with a limit the cgroups; it may find some whose last process is not quite gone.
-        expect_swept(&launchers, || Launch::on(&rootfs).option("--pids=100"));
-        // The port is free, and nobody is led elsewhere.
-        let server = TcpListener::bind("127.0.0.1:8080").unwrap();
-        let answering = thread::spawn(move || drop(server.accept()));
-        assert_eq!(ask(LOCALHOST, 8080).unwrap(), "");
-        answering.join().unwrap();
-    });
 }
 
 /// What cannot be had is an error, and not passed over.

@@ -10,7 +10,7 @@ use crate::args::Args;
 use crate::error::Error;
 use crate::words::Word;
 pub use quantity::{CpuList, bytes};
-use quantity::{hundredths, whole};
+use quantity::{quota, whole};
 
 /// Limits, as asked for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -98,8 +98,7 @@ fn parse_cpus(word: &Word) -> Result<u64, Error> {
     /// The kernel takes no quota below a millisecond (kernel/sched/core.c, min_cfs_quota_period).
     const LEAST: u64 = 1000;
     let text = word.show();
-    let quota = hundredths(&text).map(|hundredths| hundredths * CPU_PERIOD / 100);
-    quota.filter(|&quota| quota >= LEAST).ok_or_else(|| {
+    quota(&text).filter(|&quota| quota >= LEAST).ok_or_else(|| {
         Error::misuse(format!("--cpus {text} is not a number of processors from 0.01 on, as 1.5"))
     })
 }
@@ -187,8 +186,12 @@ mod tests {
         let cpus = |text: &str| parse_cpus(&Word(text.into()));
         assert_eq!(cpus("1.5").unwrap(), 150_000);
         assert_eq!(cpus("0.01").unwrap(), 1000);
+        assert_eq!(cpus("0.0149").unwrap(), 1490);
+        assert_eq!(cpus("0.3333333").unwrap(), 33_333);
         assert_eq!(cpus("8").unwrap(), 800_000);
-        for text in ["0", "", ".5", "-1", "1.", "0.001x", "1e3", "99999999999999999999"] {
+        for text in
+            ["0", "0.001", "0.00999", "", ".5", "-1", "1.", "0.001x", "1e3", "99999999999999999999"]
+        {
             assert!(cpus(text).unwrap_err().to_string().contains("--cpus"), "{text}");
         }
     }

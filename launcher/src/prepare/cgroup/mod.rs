@@ -99,6 +99,8 @@ pub fn plan(resources: &Resources, proc: &Proc) -> Result<Option<Plan>, Error> {
         let settings = settings.collect::<Vec<_>>();
         let made = planner.add_v2(&needs, &wishes, settings);
         planner.take(made, !needs.is_empty() || is_to_be_in)?;
+    } else {
+        planner.sweep_v2();
     }
     Ok(Some(planner.plan))
 }
@@ -159,6 +161,14 @@ impl Planner<'_> {
     fn sweep(&mut self, line: &tree::Line) {
         let open = |tree: Tree| tree.open(&tree.resolve(self.parent.as_deref())).ok();
         self.plan.swept.extend(self.host.open_mounted(line).and_then(open));
+    }
+
+    /// There it can be in any that is above.
+    fn sweep_v2(&mut self) {
+        let Some(tree) = self.host.open_mounted(&self.host.of_v2()) else { return };
+        let start = tree.resolve(self.parent.as_deref());
+        let paths = if self.parent.is_some() { vec![start] } else { tree.upwards(&start) };
+        self.plan.swept.extend(paths.iter().filter_map(|path| tree.open(path).ok()));
     }
 
     fn add_v2(

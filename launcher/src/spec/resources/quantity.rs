@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::CPU_PERIOD;
 use crate::error::Error;
 
 /// A size in bytes: a number, with or without a fraction, and K, M, G or T for powers of 1024
@@ -48,14 +49,13 @@ fn split(number: &str) -> Option<(u64, &str)> {
     Some((whole.parse().ok()?, fraction))
 }
 
-/// A number with at most a fraction, in hundredths. What is finer still counts as one.
-pub fn hundredths(text: &str) -> Option<u64> {
+/// Processors, with at most a fraction, in microseconds of every [`CPU_PERIOD`], which is as fine as the
+/// kernel counts.
+pub fn quota(text: &str) -> Option<u64> {
     let (whole, fraction) = split(text)?;
-    let mut digits = fraction.bytes().map(|digit| u64::from(digit - b'0')).chain([0, 0]);
-    let mut next = || digits.next().unwrap_or(0);
-    let found = next() * 10 + next();
-    let finer = fraction.bytes().skip(2).any(|digit| digit != b'0');
-    whole.checked_mul(100)?.checked_add(found + u64::from(finer)).filter(|&n| n < 1 << 32)
+    let digits = fraction.bytes().map(|digit| u64::from(digit - b'0')).chain([0; 5]);
+    let found = digits.take(5).fold(0, |found, digit| found * 10 + digit);
+    whole.checked_mul(CPU_PERIOD)?.checked_add(found).filter(|&quota| quota < 1 << 42)
 }
 
 /// A whole number.
