@@ -1,6 +1,8 @@
 //! A program that runs, and what it has printed so far.
 
+use std::fs;
 use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::thread;
@@ -9,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::output::Output;
 use crate::pace::patience;
 use crate::rootfs::{FORKING, Rootfs};
-use crate::sys;
+use crate::{subject, sys};
 
 /// No test waits longer for anything.
 pub fn limit() -> Duration {
@@ -25,6 +27,8 @@ pub struct Running {
     started: Instant,
     /// Made for this run, and removed after it.
     _rootfs: Option<Rootfs>,
+    /// The image that it runs on.
+    image: Option<PathBuf>,
 }
 
 /// What comes out of a pipe, read by a thread.
@@ -46,7 +50,7 @@ struct State {
 /// The mounts of the machine: no start changes them, while it runs or afterwards. Without the last
 /// field, which is the file system's and the same in all namespaces: others may change that.
 fn mounts() -> String {
-    let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let without_last = |line: &str| Some(line.rsplit_once(' ')?.0.to_owned() + "\n");
     table.lines().filter_map(without_last).collect()
 }
@@ -58,10 +62,30 @@ fn mounts_before() -> &'static str {
     BEFORE.get_or_init(mounts)
 }
 
+/// As losetup -a would show it. A loop device outlives its mount for a moment, and others may run on
+/// the same image.
+#[track_caller]
+fn expect_no_loop_device_of(image: &Path) {
+    let deadline = Instant::now() + limit();
+    while has_loop_device(image) {
+        assert!(Instant::now() < deadline, "a loop device is left of {}", image.display());
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn has_loop_device(image: &Path) -> bool {
+    let path = fs::canonicalize(image).unwrap();
+    let devices = fs::read_dir("/sys/block").unwrap().flatten();
+    let backing =
+        devices.filter_map(|d| fs::read_to_string(d.path().join("loop/backing_file")).ok());
+    backing.into_iter().any(|file| file.trim_end() == path.to_str().unwrap())
+}
+
 impl Running {
     #[track_caller]
     pub fn start(mut command: Command, shown: String, rootfs: Option<Rootfs>) -> Running {
         mounts_before();
+        let image = command.get_args().map(PathBuf::from).find(|word| subject::is_image(word));
         let started = Instant::now();
         let forking = FORKING.read();
         let mut child =
@@ -69,7 +93,7 @@ impl Running {
         drop(forking);
         let stdout = child.stdout.take().map_or_else(Stream::ended, Stream::read);
         let stderr = child.stderr.take().map_or_else(Stream::ended, Stream::read);
-        Running { child, shown, stdout, stderr, started, _rootfs: rootfs }
+        Running { child, shown, stdout, stderr, started, _rootfs: rootfs, image }
     }
 
     /// The pid of the program itself.
@@ -123,6 +147,9 @@ impl Running {
             }
         };
         assert_eq!(mounts(), mounts_before(), "mounts of the machine\n{}", self.report());
+        if let Some(image) = &self.image {
+            expect_no_loop_device_of(image);
+        }
         Output {
             status,
             stdout: self.stdout.text(),
@@ -160,7 +187,7 @@ fn descendants(pid: i32) -> Vec<i32> {
     let mut at = 0;
     while let Some(pid) = found.get(at) {
         let path = format!("/proc/{pid}/task/{pid}/children");
-        let list = std::fs::read_to_string(path).unwrap_or_default();
+        let list = fs::read_to_string(path).unwrap_or_default();
         found.extend(list.split_whitespace().filter_map(|word| word.parse::<i32>().ok()));
         at += 1;
     }

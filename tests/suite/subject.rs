@@ -35,6 +35,11 @@ pub fn image_file(name: &str) -> Option<PathBuf> {
     Some(folder.join(name)).filter(|path| path.is_file())
 }
 
+/// Whether a word is one of those images.
+pub fn is_image(word: &Path) -> bool {
+    env::var_os("TEST_IMAGES").is_some_and(|folder| word.parent() == Some(Path::new(&folder)))
+}
+
 /// What was an image of OCI's, unpacked by `cargo xtask rootfs`.
 pub fn unpacked() -> Option<PathBuf> {
     Some(PathBuf::from(env::var_os("TEST_UNPACKED")?)).filter(|path| path.is_dir())
