@@ -206,6 +206,9 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
         (Stage::MakeMountPoint, Errno::ENOTDIR | Errno::ELOOP | Errno::EEXIST) => {
             "it has to be a directory"
         }
+        (Stage::CloneSource, Errno::EINVAL) => {
+            "norec of a directory with mounts below takes root; or it cannot be bound at all"
+        }
         (Stage::CloneSource, Errno::ESTALE) => "another file has taken its place meanwhile",
         (Stage::MountOverlay | Stage::AttachMount, Errno::EOPNOTSUPP) => {
             "a tmpfs keeps no user attributes before Linux 6.6, which an overlay needs; \

@@ -66,6 +66,26 @@ fn in_the_background_it_stops_rather_than_take_what_is_typed() {
     }
 }
 
+/// A shell's line editor has the terminal by then, and has its own idea of it.
+#[test]
+fn in_the_background_its_terminal_is_as_a_new_one() {
+    require!(terminals);
+    require!(busybox);
+    let rootfs = Rootfs::new().with_shell();
+    let launch = Launch::on(&rootfs).command(["sh", "-c", "stty -a; echo do''ne"]);
+    let (mut person, running) = shell(launch);
+    person.types("$BUSYBOX stty -icanon -echo -icrnl erase ^H; \"$@\" & wait\r");
+    let shown = person.sees("done");
+    let modes = shown.split_whitespace().collect::<Vec<_>>();
+    for mode in ["icanon", "echo", "icrnl", "isig"] {
+        assert!(modes.contains(&mode), "{mode}: {shown}");
+    }
+    assert!(shown.contains("erase = ^H"), "{shown}");
+    person.sees("sh> ");
+    person.types("exit 5\r");
+    running.finish().code(5);
+}
+
 /// Without a terminal of its own a command reads nothing there: in a session of its own it would
 /// not be stopped.
 #[test]

@@ -247,6 +247,9 @@ fn a_directory_for_changes_lies_outside_of_the_rootfs() {
         let place = rootfs.inside(place);
         let output = run(&rootfs, &["--overlay-dir", place.to_str().unwrap()], "");
         output.fails_with(125, "lies in ROOTFS");
+        let option =
+            format!("/o:lower=/usr,lower={0},upper={1}", rootfs.path().display(), place.display());
+        run(&self::rootfs(), &["--overlay", &option], "").fails_with(125, "lies in lower=");
     }
     assert_eq!(rootfs.listing(), before);
 }

@@ -3,10 +3,12 @@
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::symlink;
+use std::os::unix::process::ExitStatusExt;
 
 use crate::launch::Launch;
 use crate::output::Output;
 use crate::rootfs::{Rootfs, temporary_path};
+use crate::sys;
 
 /// Runs a script in this root file system with these options.
 #[track_caller]
@@ -81,6 +83,17 @@ fn a_file_may_come_from_a_descriptor_and_be_executed() {
     let launch = Launch::on(&rootfs).option("--file").arg("7:/x/run:755");
     let output = launch.descriptor(read, 7).command(["/x/run"]).run().ok();
     output.prints(&["ran /x/run", "4"]);
+}
+
+/// Nothing has been started yet, so signals act.
+#[test]
+fn a_pipe_that_gives_nothing_can_be_interrupted() {
+    let source = Rootfs::bare();
+    sys::make_fifo(&source.inside("fifo")).unwrap();
+    let value = format!("{}:/f", source.inside("fifo").display());
+    let running = Launch::new().option("--file").arg(value).probe("exit 0").start();
+    running.signal(libc::SIGTERM);
+    assert_eq!(running.finish().status.signal(), Some(libc::SIGTERM));
 }
 
 #[test]

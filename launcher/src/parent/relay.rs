@@ -62,8 +62,11 @@ impl Relay {
             let (stdin, stdout) = (file::borrow_inherited(0)?, file::borrow_inherited(1)?);
             let modes = terminal::modes(stdin);
             if let Ok(modes) = &modes {
-                // The container's terminal begins as the caller's is now.
-                terminal::set_modes(master.as_fd(), modes)?;
+                // The container's terminal begins as the caller's is now; in the background, where the
+                // caller's is as a shell's line editor has it, as a new one.
+                let new = || Ok(terminal::modes(master.as_fd())?.with_keys_of(modes));
+                let modes = if terminal::is_foreground(stdin) { *modes } else { new()? };
+                terminal::set_modes(master.as_fd(), &modes)?;
             }
             file::set_nonblocking(master.as_fd())?;
             let mut relay = Relay {

@@ -9,10 +9,29 @@ use std::os::unix::ffi::OsStrExt;
 use crate::error::Error;
 use crate::spec::Spec;
 use crate::spec::mounts::{Content, What};
-use crate::sys::{errno_of, file};
+use crate::sys::signal::{self, SignalSet};
+use crate::sys::{Errno, errno_of, file};
 
-/// Reads them, in the order of the plan.
-pub fn read(spec: &Spec) -> Result<Vec<Vec<u8>>, Error> {
+/// What the tmpfs holds that they are copied to.
+const MOST: u64 = 64 << 20;
+
+/// Reads them, in the order of the plan. A pipe may give nothing for ever, and nothing has been made
+/// yet: so meanwhile signals are the caller's.
+pub fn read(spec: &Spec, callers_mask: SignalSet) -> Result<Vec<Vec<u8>>, Error> {
+    if !spec.mounts.iter().any(|mount| matches!(mount.what, What::File { .. })) {
+        return Ok(Vec::new());
+    }
+    let set = |mask| {
+        signal::set_mask(mask)
+            .map_err(|errno| Error::at("BlockSignals", "set the signal mask", errno))
+    };
+    let own_mask = set(callers_mask)?;
+    let contents = read_all(spec)?;
+    set(own_mask)?;
+    Ok(contents)
+}
+
+fn read_all(spec: &Spec) -> Result<Vec<Vec<u8>>, Error> {
     let contents = spec.mounts.iter().filter_map(|mount| match &mount.what {
         What::File { content, .. } => Some(content),
         _ => None,
@@ -22,21 +41,27 @@ pub fn read(spec: &Spec) -> Result<Vec<Vec<u8>>, Error> {
 
 fn read_one(content: &Content) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    let read = match content {
+    let opened = match content {
         Content::Text(text) => return Ok(text.clone()),
-        Content::Path(path) => File::open(std::ffi::OsStr::from_bytes(path.to_bytes()))
-            .and_then(|mut file| file.read_to_end(&mut bytes)),
-        Content::Descriptor(number) => {
-            duplicate(*number).map(File::from).and_then(|mut file| file.read_to_end(&mut bytes))
-        }
+        Content::Path(path) => File::open(std::ffi::OsStr::from_bytes(path.to_bytes())),
+        Content::Descriptor(number) => duplicate(*number).map(File::from),
     };
-    read.map(|_| bytes).map_err(|error| {
+    let read = opened.and_then(|file| match file.take(MOST + 1).read_to_end(&mut bytes)? as u64 {
+        0..=MOST => Ok(()),
+        _ => Err(io::Error::from_raw_os_error(libc::EFBIG)),
+    });
+    read.map(|()| bytes).map_err(|error| {
         let shown = match content {
             Content::Path(path) => path.to_string_lossy().into_owned(),
             Content::Descriptor(number) => format!("descriptor {number}"),
             Content::Text(_) => String::new(),
         };
-        Error::at("ReadFile", format_args!("read {shown} for the container"), errno_of(&error))
+        let errno = errno_of(&error);
+        let error = Error::at("ReadFile", format_args!("read {shown} for the container"), errno);
+        match errno {
+            Errno::EFBIG => error.advise("--file copies up to 64 MiB; --bind takes any file"),
+            _ => error,
+        }
     })
 }
 

@@ -45,7 +45,10 @@ pub fn open(path: &CStr, can_mount: bool) -> Result<OwnedFd, Error> {
     let Some(kind) = KINDS.iter().find(|kind| has(&head[..count], kind.offset, kind.magic)) else {
         let is_archive = ARCHIVES.iter().any(|(at, magic)| has(&head[..count], *at, magic));
         let advice = match is_archive {
-            true => "it is an archive: `cargo xtask rootfs --from` unpacks it",
+            true => {
+                "it is an archive: `cargo xtask rootfs --from` unpacks it (a compressed image: xz -d, \
+                 gzip -d, zstd -d)"
+            }
             false => "it is neither a directory nor a squashfs, erofs or ext4 image",
         };
         return Err(failed(Errno::ENOTDIR).advise(advice));
@@ -58,6 +61,9 @@ pub fn open(path: &CStr, can_mount: bool) -> Result<OwnedFd, Error> {
                 "only root mounts images; unpack it (unsquashfs, fsck.erofs --extract), or mount it \
                  by squashfuse, erofsfuse or fuse2fs",
             ),
+            Errno::EINVAL | Errno::EUCLEAN | Errno::EIO => {
+                error.advise("it is cut short or damaged; the kernel's log (dmesg) says where")
+            }
             Errno::ENODEV => error.advise(format!("the kernel lacks {}", kind.kernel_option)),
             Errno::ENOENT | Errno::ENXIO => {
                 error.advise("the kernel lacks CONFIG_BLK_DEV_LOOP, or /dev its loop devices")

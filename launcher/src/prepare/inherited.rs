@@ -34,7 +34,7 @@ impl Inherited {
             Error::at("RaiseLimit", "raise the limits on files for the set-up", errno)
         })?;
         close_all_on_exec()?;
-        Ok(Inherited { mask, limits, contents: contents::read(spec)? })
+        Ok(Inherited { mask, limits, contents: contents::read(spec, mask)? })
     }
 }
 

@@ -71,7 +71,8 @@ impl Overlay {
             Changes::InPlace => return Ok(None),
             Changes::Dropped => None,
             Changes::Kept(path) => {
-                Some(open_kept("--overlay-dir", path, Some(rootfs), caller, by_path)?)
+                let place = [("ROOTFS", rootfs)];
+                Some(open_kept("--overlay-dir", path, &place, caller, by_path)?)
             }
         };
         let (lower, lowerdir) = (Vec::new(), c"lower".to_owned());
@@ -101,8 +102,10 @@ impl Overlay {
             names.push(b"changes");
         }
         let lowerdir = CString::new(names.join(&b':')).unwrap_or_default();
+        let layers = lower.iter().filter_map(|(_, source)| Some(("lower=", source.stat()?)));
+        let layers = layers.collect::<Vec<_>>();
         let kept =
-            upper.map(|path| open_kept("upper=", path, None, caller, by_path)).transpose()?;
+            upper.map(|path| open_kept("upper=", path, &layers, caller, by_path)).transpose()?;
         Ok(Overlay::new(lower, lowerdir, kept, flags, caller))
     }
 
@@ -256,20 +259,20 @@ fn make_upper(lower: &Stat, marks: Marks) -> SysResult<()> {
 fn open_kept(
     option: &str,
     path: &CStr,
-    not_in: Option<&Stat>,
+    not_in: &[(&str, &Stat)],
     caller: &Caller,
     by_path: bool,
 ) -> Result<(Source, OwnedFd), Error> {
     let shown = path.to_string_lossy();
     let failed = |errno| Error::at("OpenOverlay", format_args!("open {option} {shown}"), errno);
     let lock = file::open(At::Cwd, path, libc::O_RDONLY | libc::O_DIRECTORY).map_err(failed)?;
-    if let Some(rootfs) = not_in
-        && lies_in(lock.as_fd(), rootfs).map_err(failed)?
-    {
-        return Err(Error::refused("OpenOverlay", format!("{option} {shown} lies in ROOTFS"))
-            .advise(
-                "the changes would go into what is to stay as it is; give a directory beside it",
-            ));
+    for (name, place) in not_in {
+        if lies_in(lock.as_fd(), place).map_err(failed)? {
+            return Err(Error::refused("OpenOverlay", format!("{option} {shown} lies in {name}"))
+                .advise(
+                    "the changes would go into what is to stay as it is; give a directory beside it",
+                ));
+        }
     }
     lock::try_lock(lock.as_fd()).map_err(|errno| {
         let error = Error::at("OpenOverlay", format_args!("lock {option} {shown}"), errno);

@@ -141,6 +141,11 @@ impl Source {
         self.seen.as_ref().is_some_and(|seen| seen.stat.is_dir())
     }
 
+    /// Of what was opened.
+    pub fn stat(&self) -> Option<&Stat> {
+        self.seen.as_ref().map(|seen| &seen.stat)
+    }
+
     pub fn is_device(&self) -> bool {
         self.seen.as_ref().is_some_and(|seen| seen.stat.is_device())
     }

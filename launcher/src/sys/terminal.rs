@@ -65,6 +65,14 @@ impl Modes {
         self
     }
 
+    /// With what is of the keyboard and not of who reads: the character that erases, and whether one
+    /// may be several bytes.
+    pub fn with_keys_of(mut self, other: &Modes) -> Modes {
+        self.input |= other.input & libc::IUTF8;
+        self.characters[libc::VERASE] = other.characters[libc::VERASE];
+        self
+    }
+
     /// Whether what is typed is neither echoed nor edited.
     pub fn is_raw(&self) -> bool {
         self.local & (libc::ECHO | libc::ICANON | libc::ISIG) == 0

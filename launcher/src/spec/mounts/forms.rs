@@ -90,11 +90,14 @@ fn tmpfs(fields: Fields<'_>) -> Result<Mount, Error> {
         match (key, value, name) {
             // The kernel knows what is a size; it says EINVAL at once.
             (Some(key), Some(value), _) => {
+                if key == c"mode" {
+                    fields.mode(Some(value), 0)?;
+                }
                 set.push((key, CString::new(value).unwrap_or_default()));
             }
             (None, None, b"ro") => flags |= RDONLY,
             (None, None, b"noexec") => flags |= NOEXEC,
-            _ => return Err(fields.unknown(&word, &["size=", "mode=", "ro", "noexec"])),
+            _ => return Err(fields.unknown(&word, &TMPFS_WORDS)),
         }
     }
     if !set.iter().any(|(key, _)| *key == c"mode") {
@@ -103,6 +106,7 @@ fn tmpfs(fields: Fields<'_>) -> Result<Mount, Error> {
     Ok(Mount::new(target, What::Tmpfs { options: set, flags }))
 }
 
+const TMPFS_WORDS: [&str; 7] = ["size=", "mode=", "nr_inodes=", "uid=", "gid=", "ro", "noexec"];
 const TMPFS_OPTIONS: [&CStr; 5] = [c"size", c"mode", c"nr_inodes", c"uid", c"gid"];
 
 /// `DST:lower=DIR[,lower=DIR…][,upper=DIR][,ro]`.
@@ -161,6 +165,9 @@ fn file(fields: Fields<'_>) -> Result<Mount, Error> {
     };
     let target = fields.target(target.unwrap_or_default())?;
     let mode = fields.mode(mode, 0o644)?;
+    if mode > 0o777 {
+        return Err(fields.wrong("it is nosuid; a mode is at most 777"));
+    }
     Ok(Mount::new(target, What::File { content, mode }))
 }
 
@@ -262,6 +269,8 @@ mod tests {
             ("--proc-options", "hidepid=3", "did you mean hidepid="),
             ("--tmpfs", "/a:sice=1", "did you mean size=?"),
             ("--file", "1:/a:9", "octal"),
+            ("--file", "1:/a:4755", "at most 777"),
+            ("--tmpfs", "/a:mode=9", "octal"),
             ("--overlay", "/a", "lower=DIR is missing"),
             ("--overlay", "/a:lower=", "a path is missing"),
             ("--overlay", "/a:lower=b,upper=c,upper=d", "twice"),
