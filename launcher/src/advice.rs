@@ -167,7 +167,7 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
         }
         (Stage::MakePrivate, Errno::EINVAL) => {
             "/ is no mount point, as in a chroot(2): bind the directory onto itself (mount --bind) \
-             before the chroot"
+             before the chroot, and start with --userns none"
         }
         (Stage::SetUptime, Errno::EINVAL) => "the kernel lacks CONFIG_TIME_NS",
         (Stage::SetUptime, Errno::ERANGE) => "the clocks would be negative, or too far ahead",
@@ -209,6 +209,9 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
         (Stage::CloneSource, Errno::EINVAL) => {
             "norec of a directory with mounts below takes root; or it cannot be bound at all"
         }
+        (Stage::MakeMountPoint | Stage::MakeTarget, Errno::ENOENT) => {
+            "a symbolic link on the way leads to nothing"
+        }
         (Stage::CloneSource, Errno::ESTALE) => "another file has taken its place meanwhile",
         (Stage::MountOverlay | Stage::AttachMount, Errno::EOPNOTSUPP) => {
             "a tmpfs keeps no user attributes before Linux 6.6, which an overlay needs; \
@@ -237,8 +240,8 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
             "init has to be a static program for this machine"
         }
         (Stage::MountProc, Errno::EPERM) => {
-            "the host's /proc is not mounted or has masks over it, as in many containers; \
-             see \"Nesting\" in the README"
+            "the host's /proc is not mounted or has masks over it, as in many containers; root can do \
+             with --userns none, see \"Nesting\" in the README"
         }
         (Stage::MountProc, Errno::ELOOP | Errno::ENOTDIR) => {
             "/proc of the rootfs has to be a directory, not a link"

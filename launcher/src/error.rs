@@ -82,7 +82,9 @@ impl fmt::Display for Error {
 /// What an errno means wherever it comes from.
 pub fn general_advice(errno: Errno) -> Option<&'static str> {
     Some(match errno {
-        Errno::EMFILE => "the hard limit on open files is too low: ulimit -Hn",
+        Errno::EMFILE => {
+            "the hard limit on open files is too low: 64 and one for each mount are enough (ulimit -Hn)"
+        }
         Errno::E2BIG => {
             "words and variables take more than a quarter of the stack's limit: ulimit -s"
         }

@@ -5,6 +5,15 @@
 /// linker puts the name of the loader right behind the headers.
 pub const LENGTH: usize = 4096;
 
+/// `e_machine` of our own programs (elf(5)).
+const MACHINE: u16 = if cfg!(target_arch = "aarch64") {
+    183
+} else if cfg!(target_arch = "riscv64") {
+    243
+} else {
+    62
+};
+
 /// The kind of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Head<'a> {
@@ -29,7 +38,9 @@ impl<'a> Head<'a> {
             return Head::Script { interpreter: interpreter.unwrap_or(&[]) };
         }
         if bytes.starts_with(b"\x7fELF") {
-            return Head::Elf { loader: loader_of(bytes) };
+            // Of a program for another machine the kernel looks for none, and says ENOEXEC.
+            let is_ours = bytes.get(18..20) == Some(&MACHINE.to_le_bytes());
+            return Head::Elf { loader: if is_ours { loader_of(bytes) } else { None } };
         }
         Head::Other
     }
@@ -80,6 +91,7 @@ mod tests {
     fn a_loader_is_found_in_the_program_headers() {
         let mut elf = vec![0; 64 + 2 * 56];
         elf[..4].copy_from_slice(b"\x7fELF");
+        elf[18..20].copy_from_slice(&MACHINE.to_le_bytes());
         elf[32] = 64; // e_phoff
         elf[54] = 56; // e_phentsize
         elf[56] = 2; // e_phnum
@@ -91,6 +103,9 @@ mod tests {
         for length in 4..elf.len() {
             assert_eq!(Head::parse(&elf[..length]), Head::Elf { loader: None }, "{length}");
         }
+        let mut others = elf.clone();
+        others[18] ^= 1;
+        assert_eq!(Head::parse(&others), Head::Elf { loader: None });
         elf[32..40].fill(0xff);
         assert_eq!(Head::parse(&elf), Head::Elf { loader: None });
     }

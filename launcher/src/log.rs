@@ -1,8 +1,12 @@
 //! What the launcher says on stderr besides errors: steps for `--verbose`, and warnings.
 
 use std::fmt;
-use std::io::Write;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+use crate::sys::file;
+use crate::sys::socket::{self, pollfd};
 
 /// The lines of one start.
 pub struct Log {
@@ -51,7 +55,26 @@ impl Log {
 /// One line, in one write. A stderr that is closed or full has nobody to tell.
 pub fn say(line: impl fmt::Display) {
     let line = format!("launcher: {}\n", one_line(&line.to_string()));
-    std::io::stderr().write_all(line.as_bytes()).ok();
+    tell(std::io::stderr().as_fd(), line.as_bytes());
+}
+
+/// Writes to somebody who may have stopped reading: a pipe that is full, a terminal after Ctrl-S. All
+/// signals are blocked, so no SIGTERM would end a write(2) that waits for ever. Who has not read for a
+/// while is not told, and not waited for again.
+pub fn tell(fd: BorrowedFd<'_>, bytes: &[u8]) {
+    const A_WHILE: Duration = Duration::from_secs(1);
+    static READS: AtomicBool = AtomicBool::new(true);
+    // Where anything can be written, so many bytes can (pipe(7)).
+    for part in bytes.chunks(libc::PIPE_BUF) {
+        let mut entry = [pollfd { fd: fd.as_raw_fd(), events: libc::POLLOUT, revents: 0 }];
+        let patience = if READS.load(Ordering::Relaxed) { A_WHILE } else { Duration::ZERO };
+        // A poll(2) that is refused tells nothing.
+        let reads = socket::poll(&mut entry, Some(patience)) != Ok(0);
+        READS.store(reads, Ordering::Relaxed);
+        if !reads || file::write(fd, part).is_err() {
+            return;
+        }
+    }
 }
 
 /// Names may hold anything: a newline would make two lines, an escape would speak to the terminal.

@@ -5,6 +5,9 @@ use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use init::stage::Stage;
+
+use crate::advice;
 use crate::child;
 use crate::error::Error;
 use crate::namespaces::{self, Lacks};
@@ -228,8 +231,13 @@ pub fn spawn(
         // Into a mount namespace of root's go the rootfs and what has to be in sight; the child then
         // copies it.
         Order::Locked => {
-            mount::unshare_namespace().and_then(|()| mount::make_private()).map_err(|errno| {
+            mount::unshare_namespace().map_err(|errno| {
                 Error::at("UnshareMounts", "leave the host's mount namespace", errno)
+            })?;
+            mount::make_private().map_err(|errno| {
+                let stage = Stage::MakePrivate;
+                Error::at(stage.name(), "make the mounts of / private", errno)
+                    .advise_maybe(advice::of(stage, errno))
             })?;
             match prepared.has_between() {
                 true => namespaces::USER,

@@ -131,6 +131,40 @@ fn loader_that_is_missing_is_named() {
     output.fails_with(127, "/dynamic needs the ELF loader /lib64/ld-none.so.9, which the rootfs");
 }
 
+/// Whether its loader is there or not.
+#[test]
+fn program_for_another_machine_is_named() {
+    let rootfs = Rootfs::new();
+    let mut program = program_with_loader("/lib64/ld-none.so.9");
+    program[18] ^= 0x80;
+    rootfs.add_script("foreign", program);
+    let output = Launch::on(&rootfs).command(["/foreign"]).run();
+    output
+        .fails_with(126, "ENOEXEC (Exec format error); /foreign is a program for another machine");
+}
+
+#[test]
+fn loader_that_is_cut_off_is_named() {
+    let rootfs = Rootfs::new();
+    rootfs.add_script("loader", "x");
+    rootfs.add_script("dynamic", program_with_loader("/loader"));
+    let output = Launch::on(&rootfs).command(["/dynamic"]).run();
+    output.fails_with(126, "the ELF loader of /dynamic, /loader, is damaged");
+}
+
+#[test]
+fn bind_source_that_is_not_there_is_explained() {
+    let gone = Rootfs::new();
+    let (rootfs, part) = (Rootfs::new(), gone.inside("none"));
+    let bind = || Launch::on(&rootfs).option("--bind").arg(part.join("below")).probe("exit 0");
+    bind().run().fails_with(125, &format!("; there is no {}", part.display()));
+    // As a shell does in whose directory somebody has removed.
+    let here = Launch::on(&rootfs).option("--here").probe("exit 0").variable("R", gone.inside("x"));
+    here.through_shell("mkdir $R && cd $R && rmdir $R && exec \"$@\"")
+        .run()
+        .fails_with(125, "the current directory has been removed");
+}
+
 #[test]
 fn links_that_end_nowhere_or_never_are_told_apart() {
     let rootfs = Rootfs::new();

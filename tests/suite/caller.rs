@@ -3,10 +3,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
+use std::io::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::thread;
+use std::time::Duration;
 
 use crate::ability::{for_user, require};
 use crate::launch::Launch;
+use crate::pace::patience;
 use crate::rootfs::{Rootfs, temporary_path};
 use crate::subject;
 use crate::sys::before::Before;
@@ -43,7 +47,10 @@ fn low_limits_are_enough_and_come_back() {
 fn limits_that_are_too_low_are_named() {
     let rootfs = Rootfs::new();
     // Some starts need no more than 16.
-    for (resource, limit, advice) in [(NOFILE, 8, "ulimit -Hn"), (FSIZE, 0, "ulimit -Hf")] {
+    let memory = libc::RLIMIT_AS as i32;
+    for (resource, limit, advice) in
+        [(NOFILE, 8, "ulimit -Hn"), (FSIZE, 0, "ulimit -Hf"), (memory, 2048 * KIB, "ulimit -v")]
+    {
         let launch = Launch::on(&rootfs).before(Before::Limit(resource, limit, limit));
         launch.probe("exit 0").run().fails_with(125, advice);
     }
@@ -69,6 +76,22 @@ fn nothing_can_be_said_and_the_exit_code_is_right() {
     run(Launch::bare().option("--bogus"), &file).code(125);
     run(Launch::new().probe("exit 0"), &file).code(125);
     fs::remove_file(path).unwrap();
+}
+
+/// A line that nobody reads is not waited for: all signals are blocked, and none would end it.
+#[test]
+fn standard_error_that_nobody_reads_holds_nobody_up() {
+    let rootfs = Rootfs::new();
+    for (options, code) in [(&["--bogus"][..], 125), (&["--verbose"], 0), (&["--stats"], 0)] {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let stderr = writer.try_clone().unwrap();
+        let filler = thread::spawn(move || while writer.write(&[b'x'; 4096]).is_ok() {});
+        thread::sleep(patience(Duration::from_millis(50)));
+        let launch = Launch::on(&rootfs).descriptor(stderr, 2).probe("exit 0");
+        options.iter().fold(launch, |launch, option| launch.option(*option)).run().code(code);
+        drop(reader);
+        filler.join().unwrap();
+    }
 }
 
 #[test]

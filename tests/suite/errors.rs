@@ -18,10 +18,10 @@ fn refused(words: &[&str], text: &str) {
 
 #[test]
 fn no_rootfs() {
-    refused(&[], "no ROOTFS given");
-    refused(&[""], "no ROOTFS given");
-    refused(&["--verbose"], "no ROOTFS given");
-    refused(&["--"], "no ROOTFS given");
+    refused(&[], "no ROOTFS given, or an empty one");
+    refused(&[""], "no ROOTFS given, or an empty one");
+    refused(&["--verbose"], "no ROOTFS given, or an empty one");
+    refused(&["--"], "no ROOTFS given, or an empty one");
 }
 
 #[test]

@@ -4,10 +4,12 @@ use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 
-use crate::ability::require;
+use crate::ability::{for_root, require};
+use crate::cgroups::init_of;
 use crate::launch::Launch;
 use crate::mounts::modes;
 use crate::rootfs::{Rootfs, temporary_path};
+use crate::sys;
 
 /// podman's default set.
 const CAPABILITIES: &str = "00000000800405fb";
@@ -126,6 +128,19 @@ fn file_of_the_host_cannot_be_named_from_inside() {
     std::fs::remove_file(outside).unwrap();
 }
 
+/// Who has its file open writes nothing to it (CVE-2019-5736), even if the kernel lets executables be
+/// written to.
+#[test]
+fn file_of_init_is_sealed() {
+    // It hides its /proc/PID/exe from others.
+    for_root!();
+    let running = Launch::new().probe("sleep 1000").start();
+    running.wait_for("ready");
+    let file = File::open(format!("/proc/{}/exe", init_of(&running))).unwrap();
+    let all = libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
+    assert_eq!(sys::seals(&file).unwrap(), all);
+}
+
 #[test]
 fn set_user_id_programs_give_nothing() {
     use std::os::unix::fs::PermissionsExt;
@@ -137,5 +152,5 @@ fn set_user_id_programs_give_nothing() {
     let output = launch.run().ok();
     assert_eq!(output.fact("Uid"), "1000 1000 1000 1000");
     assert_eq!(output.fact("CapEff"), NONE);
-    assert_eq!(rootfs.inside("probe").metadata().unwrap().uid(), crate::sys::uid());
+    assert_eq!(rootfs.inside("probe").metadata().unwrap().uid(), sys::uid());
 }

@@ -88,3 +88,4 @@ mod unpacked;
 mod uptime;
 mod user;
 mod waiting;
+mod windows;

@@ -113,7 +113,11 @@ fn status_descriptor_does_not_reach_the_command() {
 #[test]
 fn status_descriptor_that_is_not_open_is_refused() {
     let launch = Launch::new().option("--status-fd=9").probe("exit 0");
-    launch.run().fails(125, "launcher: cannot write to --status-fd 9: EBADF (Bad file number); it is not open in the launcher");
+    launch.run().fails(125, "launcher: cannot write to --status-fd 9: EBADF (Bad file number); it has to be open for writing in the launcher");
+    // As by who mixes up the ends of a pipe.
+    let (reader, _writer) = std::io::pipe().unwrap();
+    let launch = Launch::new().option("--status-fd=9").probe("exit 0").descriptor(reader, 9);
+    launch.run().fails_with(125, "it has to be open for writing");
 }
 
 #[test]

@@ -12,7 +12,9 @@ pub mod smuggler;
 pub mod terminal;
 
 use std::ffi::CString;
+use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::Command;
@@ -154,4 +156,10 @@ pub fn try_attribute(directory: &Path) -> io::Result<()> {
     // SAFETY: both strings end with NUL; a value of no bytes is not read.
     let set = check(unsafe { libc::setxattr(path.as_ptr(), name, std::ptr::null(), 0, 0) });
     std::fs::remove_file(&file).and(set.map(drop))
+}
+
+/// The seals of a memfd; EINVAL for any other file.
+pub fn seals(file: &File) -> io::Result<i32> {
+    // SAFETY: it takes no memory.
+    check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GET_SEALS) })
 }

@@ -57,6 +57,10 @@ fn of_script(script: &CStr, interpreter: &[u8], errno: Errno) -> Option<String> 
 fn of_program(program: &CStr, head: Head<'_>, errno: Errno) -> Option<String> {
     let shown = program.to_string_lossy();
     match (head, errno) {
+        (Head::Elf { loader: Some(loader) }, Errno::EIO | Errno::ELIBBAD) => Some(format!(
+            "the ELF loader of {shown}, {}, is damaged",
+            String::from_utf8_lossy(loader)
+        )),
         (Head::Elf { loader: Some(loader) }, Errno::ENOENT) => Some(format!(
             "{shown} needs the ELF loader {}, which the rootfs does not have",
             String::from_utf8_lossy(loader)

@@ -14,6 +14,7 @@ use init::exit::Ending;
 use super::{Outcome, Usage};
 use crate::error::Error;
 use crate::json::quote;
+use crate::log;
 use crate::prepare::Proc;
 use crate::sys::file;
 
@@ -26,8 +27,9 @@ impl Status {
     /// The descriptor that the caller left open for it.
     pub fn open(number: Option<i32>) -> Result<Status, Error> {
         let borrow = |fd| {
-            file::borrow_inherited(fd).map_err(|errno| {
+            file::borrow_for_writing(fd).map_err(|errno| {
                 Error::at("StatusFd", format_args!("write to --status-fd {fd}"), errno)
+                    .advise("it has to be open for writing in the launcher")
             })
         };
         Ok(Status(number.map(borrow).transpose()?))
@@ -78,7 +80,7 @@ impl Status {
     /// A reader that is gone has lost its interest.
     fn write(&self, line: &str) {
         if let Some(fd) = self.0 {
-            file::write(fd, line.as_bytes()).ok();
+            log::tell(fd, line.as_bytes());
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::advice;
 use crate::error::Error;
 use crate::log::Log;
 use crate::prepare::Prepared;
+use crate::spec::Spec;
 use crate::sys::signal::{self, Arrived};
 use crate::sys::socket::{self, pollfd};
 use crate::sys::{Errno, Result as SysResult, memory, process};
@@ -330,9 +331,11 @@ impl Watch<'_> {
                     }
                 },
             )
-            .advise_maybe(
-                self.prepared.spec.init.as_ref().map(|_| "is --init the init of this version?".into()),
-            )),
+            .advise_maybe(match &self.prepared.spec {
+                Spec { init: Some(_), .. } => Some("is --init the init of this version?".into()),
+                spec if spec.limits.resources.is_empty() => None,
+                _ => Some("init counts too: is an --rlimit too low for it?".into()),
+            })),
         }
     }
 }

@@ -126,10 +126,12 @@ fn unknown(what: &str, wanted: &IdOrName, errno: Option<Errno>) -> Error {
         IdOrName::Name(name) => String::from_utf8_lossy(name).into_owned(),
     };
     match errno {
-        Some(errno) => {
-            Error::at("User", format_args!("find --user {shown}: read the container's file"), errno)
-                .advise("give numbers, which need no file")
-        }
+        Some(errno) => Error::at(
+            "User",
+            format_args!("find --user {shown}: read /etc/passwd or /etc/group of the rootfs"),
+            errno,
+        )
+        .advise("give numbers, which need no file"),
         None => Error::refused("User", format!("--user: no {what} {shown}"))
             .advise("give numbers, which need no entry"),
     }

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use super::{Proc, contents};
 use crate::error::Error;
 use crate::spec::Spec;
-use crate::spec::limits::{FSIZE, NOFILE};
+use crate::spec::limits::{AS, FSIZE, NOFILE};
 use crate::sys::process::{self, Limit};
 use crate::sys::signal::{self, SignalSet};
 use crate::sys::{Errno, Result as SysResult, file};
@@ -24,12 +24,19 @@ pub struct Inherited {
 /// at once; init is written to a memfd, and the pid file is one.
 const NEEDED: [(u32, u64); 2] = [(NOFILE, 256), (FSIZE, libc::RLIM_INFINITY)];
 
+/// With less the stack may not grow, which is told by SIGSEGV.
+const MEMORY: u64 = 4 << 20;
+
 impl Inherited {
     /// Notes them, and makes the launcher's own; `mask` was the caller's.
     pub fn replace(spec: &Spec, mask: SignalSet) -> Result<Inherited, Error> {
         // A caller that ignores SIGCHLD would have the kernel reap our child unseen.
         signal::set_default(libc::SIGCHLD)
             .map_err(|errno| Error::at("BlockSignals", "reset SIGCHLD", errno))?;
+        if process::limit(0, AS, None).is_ok_and(|limit| limit.soft < MEMORY) {
+            let text = "the limit on memory is below 4 MiB";
+            return Err(Error::refused("RaiseLimit", text).advise("raise it: ulimit -v"));
+        }
         let limits = raise_limits().map_err(|errno| {
             Error::at("RaiseLimit", "raise the limits on files for the set-up", errno)
         })?;

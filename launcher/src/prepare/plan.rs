@@ -4,7 +4,7 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 
-use super::{Caller, Inherited, Overlay, Source, dev};
+use super::{Caller, Inherited, Overlay, Source, dev, rootfs};
 use crate::error::Error;
 use crate::log::Log;
 use crate::spec::Spec;
@@ -128,7 +128,11 @@ pub fn open_path(
 /// It could not be opened.
 pub fn failed(what: &str, path: &CStr, errno: Errno) -> Error {
     let shown = path.to_string_lossy();
-    Error::at("OpenSource", format_args!("open {what} {shown}"), errno)
+    let error = Error::at("OpenSource", format_args!("open {what} {shown}"), errno);
+    match errno {
+        Errno::ENOENT if path == c"." => error.advise("the current directory has been removed"),
+        _ => error.advise_maybe(rootfs::obstacle(path, errno)),
+    }
 }
 
 /// The child looks from another directory.

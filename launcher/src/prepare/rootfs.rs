@@ -176,11 +176,18 @@ pub fn clone_advice(errno: Errno) -> Option<String> {
 
 /// What can be done about a path that does not lead to a rootfs.
 pub fn advice(path: &CStr, errno: Errno) -> Option<String> {
+    match errno {
+        Errno::ENOENT if first_refused(path, errno)? == path.to_string_lossy() => {
+            Some("there is no such directory; `cargo xtask rootfs` makes one to try".into())
+        }
+        _ => obstacle(path, errno),
+    }
+}
+
+/// What is in the way to a path of the host's.
+pub fn obstacle(path: &CStr, errno: Errno) -> Option<String> {
     let part = first_refused(path, errno)?;
     Some(match errno {
-        Errno::ENOENT if part == path.to_string_lossy() => {
-            "there is no such directory; `cargo xtask rootfs` makes one to try".into()
-        }
         Errno::ENOENT => format!("there is no {part}"),
         Errno::EACCES => format!("this user may not search {part}"),
         Errno::ENOTDIR => format!("{part} is no directory"),

@@ -39,6 +39,7 @@ pub const RESOURCES: [&str; 16] = [
 
 pub const FSIZE: u32 = 1;
 pub const NOFILE: u32 = 7;
+pub const AS: u32 = 9;
 
 impl Limits {
     /// Makes sense of what was typed.

@@ -133,7 +133,7 @@ impl Spec {
     pub fn new(typed: &Typed) -> Result<Spec, Error> {
         let args = &typed.args;
         if args.rootfs.0.is_empty() {
-            return Err(Error::misuse("no ROOTFS given"));
+            return Err(Error::misuse("no ROOTFS given, or an empty one"));
         }
         if args.command.first().is_some_and(|first| first.0.is_empty()) {
             return Err(Error::misuse("COMMAND is an empty word"));

@@ -303,6 +303,16 @@ pub fn borrow_inherited(number: RawFd) -> Result<BorrowedFd<'static>> {
     Ok(unsafe { BorrowedFd::borrow_raw(number) })
 }
 
+/// The same, to write to: EBADF as well if it is open for reading only.
+pub fn borrow_for_writing(number: RawFd) -> Result<BorrowedFd<'static>> {
+    // SAFETY: it takes no memory.
+    let flags = unsafe { syscall!(Sysno::fcntl, number, libc::F_GETFL) }? as i32;
+    if flags & libc::O_ACCMODE == libc::O_RDONLY {
+        return Err(Errno::EBADF);
+    }
+    borrow_inherited(number)
+}
+
 /// Standard input, output or error, which [`fill_standard_descriptors`] has seen to.
 pub fn standard(number: RawFd) -> BorrowedFd<'static> {
     assert!((0..=2).contains(&number));

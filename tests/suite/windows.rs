@@ -1,0 +1,72 @@
+//! The moments of a start in which something could be lost, each held open by strace: it has a process
+//! stop in its first call of a kind, and the test does what must not come then.
+
+use crate::ability;
+use crate::ability::require;
+use crate::launch::Launch;
+use crate::lifecycle::{expect_gone, mark};
+use crate::rootfs::Rootfs;
+use crate::running::Running;
+use crate::sys;
+
+/// strace stands beside the launcher, which is the test's own child.
+fn stop_in(launch: Launch, call: &str) -> Running {
+    const SCRIPT: &str = "exec strace -D -f -qq -o /proc/self/fd/1 -e trace=\"$CALL\" \
+                          -e inject=\"$CALL:signal=SIGSTOP:when=1\" \"$@\"";
+    launch.variable("CALL", call).through_shell(SCRIPT).start()
+}
+
+/// The process that has stopped: `1234 --- stopped by SIGSTOP ---`.
+fn stopped(running: &Running) -> i32 {
+    let text = running.wait_for("--- stopped by SIGSTOP ---");
+    let line = text.lines().find(|line| line.contains("stopped by")).unwrap();
+    line.split(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn signal_that_comes_at_a_step_of_the_start_reaches_the_command() {
+    require!(tracing);
+    let rootfs = Rootfs::new();
+    // Before there is a child; before it may go on; in the child, at its end.
+    for call in ["socketpair", "memfd_create", "sethostname"] {
+        let running = stop_in(Launch::on(&rootfs).probe("trap 15"), call);
+        let stopped = stopped(&running);
+        running.signal(libc::SIGTERM);
+        sys::kill(stopped, libc::SIGCONT).unwrap();
+        let output = running.finish();
+        // The command has it, maybe before it was ready to catch it; the launcher never ends by it.
+        let caught = output.status.code() == Some(0) && output.stdout.contains("signal 15 ");
+        assert!(caught || output.status.code() == Some(143), "{call}\n{output}");
+    }
+}
+
+/// The kernel makes one network after the other (net/core/net_namespace.c), so that can take long.
+#[test]
+fn child_that_makes_its_network_ends_with_the_launcher() {
+    require!(tracing);
+    if ability::kernel_is_before(6, 3) || ability::pivot_root().is_err() {
+        println!("N/A: here the child is born into it");
+        return;
+    }
+    let (rootfs, mark) = (Rootfs::new(), mark());
+    let launch = Launch::on(&rootfs).option("--userns=single");
+    let running = stop_in(launch.probe(&format!("sleep 1000 {mark}")), "unshare");
+    stopped(&running);
+    running.signal(libc::SIGKILL);
+    // Nobody continues it.
+    expect_gone(&mark);
+}
+
+/// The change takes PR_SET_PDEATHSIG away, until the child asks for it again.
+#[test]
+fn child_whose_launcher_dies_while_it_changes_its_ids_goes_no_further() {
+    require!(tracing);
+    let (rootfs, mark) = (Rootfs::new(), mark());
+    let launch = Launch::on(&rootfs).probe(&format!("sleep 1000 {mark}"));
+    let running = stop_in(launch.option("--userns=auto"), "setresuid");
+    let child = stopped(&running);
+    running.signal(libc::SIGKILL);
+    // Who has kept its ids has kept it, and is gone.
+    sys::kill(child, libc::SIGCONT).ok();
+    expect_gone(&mark);
+}
