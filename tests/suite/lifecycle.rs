@@ -1,5 +1,6 @@
 //! Ends of all kinds, after which nothing is left.
 
+use std::collections::HashMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -41,16 +42,31 @@ fn is_dying(pid: i32) -> bool {
         || pending.fold(0, |a, b| a | b) & killed != 0
 }
 
+/// Whether it wants to run and has had no turn since the last look: one that has not begun knows nothing
+/// of its launcher's end yet.
+fn is_waiting_for_its_turn(pid: i32, last: &mut HashMap<i32, String>) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let wants = stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('R'));
+    // How long it ran, and waited, in nanoseconds (Documentation/scheduler/sched-stats.rst).
+    let times = fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
+    let ran = times.split(' ').next().unwrap_or_default().to_owned();
+    wants && !ran.is_empty() && last.insert(pid, ran.clone()) == Some(ran)
+}
+
 /// Expects that after 200 ms no marked process runs, and that soon none is left at all.
 #[track_caller]
 pub fn expect_gone(mark: &str) {
     let (began, mut watch) = (Instant::now(), Stopwatch::start());
+    let mut times = HashMap::new();
     loop {
         let left = marked(mark);
         if left.is_empty() {
             return;
         }
         let alive = left.iter().filter(|&&pid| !is_dying(pid)).collect::<Vec<_>>();
+        if alive.iter().all(|&&pid| is_waiting_for_its_turn(pid, &mut times)) {
+            watch.stand_still();
+        }
         let (took, limit) = (watch.passed(), patience(Duration::from_millis(200)));
         assert!(took < limit || alive.is_empty(), "still there: {alive:?}");
         let limit = patience(Duration::from_secs(10));

@@ -34,6 +34,11 @@ impl Stopwatch {
         Stopwatch { last: Instant::now(), passed: Duration::ZERO }
     }
 
+    /// What has passed since it was last asked does not count.
+    pub fn stand_still(&mut self) {
+        self.last = Instant::now();
+    }
+
     /// To be asked every few milliseconds.
     pub fn passed(&mut self) -> Duration {
         let now = Instant::now();
