@@ -1,6 +1,9 @@
 //! The moments of a start in which something could be lost, each held open by strace: it has a process
 //! stop in its first call of a kind, and the test does what must not come then.
 
+use std::thread;
+use std::time::Duration;
+
 use crate::ability;
 use crate::ability::require;
 use crate::launch::Launch;
@@ -63,9 +66,13 @@ fn child_whose_launcher_dies_while_it_changes_its_ids_goes_no_further() {
     require!(tracing);
     let (rootfs, mark) = (Rootfs::new(), mark());
     let launch = Launch::on(&rootfs).probe(&format!("sleep 1000 {mark}"));
-    let running = stop_in(launch.option("--userns=auto"), "setresuid");
+    let mut running = stop_in(launch.option("--userns=auto"), "setresuid");
     let child = stopped(&running);
     running.signal(libc::SIGKILL);
+    // Not before the kernel has sent what PR_SET_PDEATHSIG asks for.
+    while running.try_wait().is_none() {
+        thread::sleep(Duration::from_millis(1));
+    }
     // Who has kept its ids has kept it, and is gone.
     sys::kill(child, libc::SIGCONT).ok();
     expect_gone(&mark);

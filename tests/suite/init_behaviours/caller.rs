@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{equal, expect, prints};
 use crate::init_subject::Init;
-use crate::pace::patience;
+use crate::pace::{Stopwatch, patience};
 use crate::sys::before::Before;
 
 pub fn ignored_sigchld(init: &Init) -> Result<(), String> {
@@ -48,8 +48,8 @@ pub fn pins_no_descriptor(init: &Init) -> Result<(), String> {
 /// Soon, and nothing else.
 pub fn keeps_standard_descriptors(pid: i32) -> Result<(), String> {
     let mut open = Vec::new();
-    let deadline = Instant::now() + patience(Duration::from_millis(300));
-    while Instant::now() < deadline {
+    let mut watch = Stopwatch::start();
+    while watch.passed() < patience(Duration::from_secs(2)) {
         open = fs::read_dir(format!("/proc/{}/fd", pid))
             .unwrap()
             .map(|entry| entry.unwrap().file_name())
