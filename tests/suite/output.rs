@@ -70,11 +70,16 @@ impl Output {
         }
     }
 
-    /// Standard error, without the launcher's warning about a root file system that cannot be
-    /// mapped: where that is so, it comes with every start.
+    /// Standard error, without the launcher's warnings about a root file system that cannot be
+    /// mapped: where that is so they come with every start, the second with one that has
+    /// CAP_SYS_ADMIN, because container root is then the host's.
     pub fn complaints(&self) -> Vec<&str> {
-        let is_known =
-            |line: &&str| line.starts_with("launcher: warning: ") && line.contains("be idmapped");
+        let warning =
+            |line: &str, of: &str| line.starts_with("launcher: warning: ") && line.contains(of);
+        let is_unmapped = self.stderr.lines().any(|line| warning(line, "be idmapped"));
+        let is_known = |line: &&str| {
+            warning(line, "be idmapped") || is_unmapped && warning(line, "gets round the masks")
+        };
         self.stderr.lines().filter(|line| !is_known(line)).collect()
     }
 }
