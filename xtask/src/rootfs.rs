@@ -5,7 +5,7 @@
 //! `.source` in the root file system records where it is from, and that it is finished: an
 //! interrupted run is begun again, a finished one costs milliseconds.
 
-mod busybox;
+pub mod busybox;
 pub mod source;
 #[cfg(target_os = "linux")]
 mod unpack;
@@ -156,7 +156,7 @@ fn state(place: &Path) -> Result<State, Error> {
 }
 
 /// Not followed: inside, an absolute link leads to another file than here.
-fn has_shell(place: &Path) -> bool {
+pub fn has_shell(place: &Path) -> bool {
     place.join("bin/sh").symlink_metadata().is_ok()
 }
 

@@ -4,7 +4,7 @@
 //! among the words mean what they mean in the user's shell.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use argh::FromArgs;
@@ -28,16 +28,24 @@ pub struct Run {
     /// one of 5.10, 6.1, 6.12, newest; the words are then ROOTFS and the command
     #[argh(option, arg_name = "file|version")]
     kernel: Option<String>,
+
+    /// a static busybox for x86_64 Linux that completes ROOTFS in the virtual machine, where this host
+    /// cannot complete rootfs/ of the workspace; goes with --kernel
+    #[argh(option, arg_name = "file")]
+    busybox: Option<PathBuf>,
 }
 
 impl Run {
     /// Runs the task; on success the launcher stands in our place.
     pub fn run(self, mut words: Vec<OsString>) -> Result<(), Error> {
         let place = place(std::env::consts::OS, self.kernel)?;
-        let launcher = build::launcher()?;
-        if let Place::Machine(kernel) = place {
-            return boot(&launcher, &kernel, &words);
+        if place == Place::Here && self.busybox.is_some() {
+            return Err(Error::Misuse("--busybox goes with --kernel".into()));
         }
+        if let Place::Machine(kernel) = place {
+            return boot(&kernel, self.busybox.as_deref(), &words);
+        }
+        let launcher = build::launcher()?;
         let example = rootfs::default_place();
         if words.is_empty() {
             words.push(example.clone().into());
@@ -77,22 +85,42 @@ fn place(os: &str, kernel: Option<String>) -> Result<Place, Error> {
 }
 
 /// The launcher as the first process of a machine: nothing but a kernel and ROOTFS is needed.
-fn boot(launcher: &Path, kernel: &str, words: &[OsString]) -> Result<(), Error> {
+fn boot(kernel: &str, busybox: Option<&Path>, words: &[OsString]) -> Result<(), Error> {
     let Some((rootfs, command)) = words.split_first() else {
         return Err(Error::Misuse("--kernel needs `-- ROOTFS [COMMAND…]`".into()));
     };
-    let example = rootfs::default_place();
-    // It is made by running a program of Linux's.
-    if cfg!(target_os = "linux") && is_same_folder(Path::new(rootfs), &example) {
-        rootfs::complete(&example, None, rootfs::Old::Keep)?;
+    let (rootfs, example) = (Path::new(rootfs), rootfs::default_place());
+    if busybox.is_none() && is_same_folder(rootfs, &example) {
+        complete(std::env::consts::OS, &example)?;
     }
+    let launcher = build::launcher()?;
     let initramfs = vm::folder()?.join("run.cpio");
     let mut image = Image::default();
     image.add_folder("dev", 0o755);
-    image.add_copy("launcher", 0o755, launcher);
-    image.add_tree("rootfs", Path::new(rootfs), Owners::Shifted(SHIFT))?;
+    image.add_copy("launcher", 0o755, &launcher);
+    if let Some(busybox) = busybox {
+        rootfs::busybox::pack(&mut image, "rootfs", busybox)?;
+    }
+    image.add_tree("rootfs", rootfs, Owners::Shifted(SHIFT))?;
     image.write(&initramfs)?;
     initramfs::boot(kernel, &initramfs, &first_process(command)?)
+}
+
+/// Only Linux has what it is made with.
+fn complete(os: &str, example: &Path) -> Result<(), Error> {
+    if os == "linux" {
+        return rootfs::complete(example, None, rootfs::Old::Keep);
+    }
+    if rootfs::has_shell(example) {
+        return Ok(());
+    }
+    Err(Error::Missing {
+        what: format!("{} has no programs, and {os} cannot make it complete", example.display()),
+        advice:
+            "name a static busybox for x86_64 Linux: cargo xtask run --kernel FILE --busybox FILE \
+                 -- ROOTFS [COMMAND…]"
+                .into(),
+    })
 }
 
 /// The kernel's words for it.
@@ -133,6 +161,18 @@ mod tests {
             let line = place(os, None).unwrap_err();
             assert!(line.contains(os) && line.contains("cargo xtask run --kernel FILE"), "{line}");
         }
+    }
+
+    #[test]
+    fn example_without_programs_is_told_where_it_cannot_be_completed() {
+        let folder = std::env::temp_dir().join(format!("xtask-example-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("bin")).unwrap();
+        let told = complete("macos", &folder).unwrap_err().to_string();
+        std::fs::write(folder.join("bin/sh"), "").unwrap();
+        let whole = complete("macos", &folder);
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(told.contains("macos cannot") && told.contains("--busybox FILE"), "{told}");
+        whole.unwrap();
     }
 
     #[test]

@@ -119,6 +119,18 @@ impl Image {
         }
     }
 
+    /// The same of a folder and all that was added in it.
+    pub fn give_all_to(&mut self, folder: &Path, id: u32) {
+        for (_, entry) in self.entries.iter_mut().filter(|(path, _)| path.starts_with(folder)) {
+            (entry.header.uid, entry.header.gid) = (id, id);
+        }
+    }
+
+    #[cfg(test)]
+    pub fn owner(&self, path: &Path) -> Option<(u32, u32)> {
+        self.entries.get(path).map(|entry| (entry.header.uid, entry.header.gid))
+    }
+
     /// Writes the archive, and says how large it is.
     pub fn write(&self, to: &Path) -> Result<u64, Error> {
         let mut archive = Archive::default();
