@@ -171,9 +171,16 @@ fn filter_applies_to_the_command_and_not_to_what_starts_it() {
 fn a_profile_that_refuses_everything_ends_in_an_error() {
     let path = temporary_path("profile");
     fs::write(&path, r#"{"defaultAction": "SCMP_ACT_ERRNO"}"#).unwrap();
-    let output = Launch::new().option("--seccomp").arg(&path).probe("exit 0").run().code(126);
-    assert!(output.stderr.contains("EPERM"), "{output}");
+    let output = Launch::new().option("--seccomp").arg(&path).probe("exit 0").run();
     fs::remove_file(path).unwrap();
+    // Before Linux 5.16 such an end is that of all who share its memory (zap_threads in fs/coredump.c),
+    // which init does until the command is executed.
+    if crate::ability::kernel_is_before(5, 16) {
+        output.fails_with(125, "init was ended by signal 4 before the command started");
+        return;
+    }
+    assert!(output.stderr.contains("EPERM"), "{output}");
+    output.code(126);
 }
 
 #[test]

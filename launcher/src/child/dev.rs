@@ -47,15 +47,15 @@ pub fn assemble<'a>(
     reporter.done(Stage::MountDev);
 
     for (index, (name, device)) in sources.bound_devices().enumerate() {
-        if let Some(node) = device.clone() {
-            bind_onto_new_file(node, dev.as_fd(), name).at_object(Stage::FillDev, index)?;
+        if device.is_taken() {
+            device.attach_file(dev.as_fd(), name).at_object(Stage::FillDev, index)?;
         }
     }
     if matches!(dev, Held::Own(_)) {
         dev::fill(dev.as_fd()).at_object(Stage::FillDev, NO_DEVICE)?;
     }
-    if let Some(socket) = sources.notify.as_ref().and_then(Source::clone) {
-        let bound = bind_onto_new_file(socket, dev.as_fd(), NOTIFY_NAME);
+    if let Some(socket) = sources.notify.as_ref().filter(|socket| socket.is_taken()) {
+        let bound = socket.attach_file(dev.as_fd(), NOTIFY_NAME);
         bound.at_object(Stage::FillDev, NO_DEVICE)?;
     }
     reporter.done(Stage::FillDev);
@@ -79,11 +79,6 @@ pub fn assemble<'a>(
     }
     file::enter_dir(root).at(Stage::MountDev)?;
     Ok(Dev { dev, below_pts })
-}
-
-fn bind_onto_new_file(source: BorrowedFd<'_>, dir: BorrowedFd<'_>, name: &CStr) -> SysResult<()> {
-    file::create_empty(dir, name)?;
-    mount::attach(source, At::Dir(dir), name)
 }
 
 fn bind(dir: BorrowedFd<'_>, name: &CStr, onto: BorrowedFd<'_>) -> SysResult<()> {
@@ -179,7 +174,8 @@ impl Dev<'_> {
                 file::change_owner(peer.as_fd(), prepared.account.uid, file::KEEP)?;
             }
             let console = mount::clone_tree(At::Dir(peer.as_fd()), c"", false)?;
-            bind_onto_new_file(console.as_fd(), self.dev.as_fd(), c"console")?;
+            file::create_empty(self.dev.as_fd(), c"console")?;
+            mount::attach(console.as_fd(), At::Dir(self.dev.as_fd()), c"console")?;
             socket::send_with_fd(channel, &Report::Terminal.to_bytes(), master.as_fd())?;
             // The parent gives it the size and the modes of the caller's; the command must not
             // look before that.

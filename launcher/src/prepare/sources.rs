@@ -4,7 +4,7 @@
 //! clone3. To an ordinary user the kernel gives them only inside the new mount namespace, so
 //! there the child takes them, by the same function, before the host's tree goes out of sight.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -22,6 +22,8 @@ pub struct Source {
     /// What the caller saw there: the path may lead elsewhere by the time the child takes it.
     seen: Option<Opened>,
     clone: OnceCell<OwnedFd>,
+    /// Before Linux 5.12: the clone does not have its flags yet.
+    is_loose: Cell<bool>,
 }
 
 /// A source that was opened as the caller.
@@ -62,7 +64,14 @@ impl Source {
     /// By its path, whatever is there.
     fn new(host_path: &CStr, recursive: bool, flags: u64) -> Source {
         let host_path = host_path.to_owned();
-        Source { host_path, recursive, flags, seen: None, clone: OnceCell::new() }
+        Source {
+            host_path,
+            recursive,
+            flags,
+            seen: None,
+            clone: OnceCell::new(),
+            is_loose: Cell::default(),
+        }
     }
 
     /// A mount that was made for this container, and is attached nowhere yet.
@@ -92,7 +101,14 @@ impl Source {
             (Some(_), false) => return Err(Errno::ENOSYS),
         };
         let seen = Some(Opened { fd, stat, by_path });
-        Ok(Source { host_path, recursive, flags, seen, clone: OnceCell::new() })
+        Ok(Source {
+            host_path,
+            recursive,
+            flags,
+            seen,
+            clone: OnceCell::new(),
+            is_loose: Cell::default(),
+        })
     }
 
     /// Clones it, if that has not been done.
@@ -102,9 +118,9 @@ impl Source {
         }
         let clone = self.clone_tree()?;
         match mount::restrict(clone.as_fd(), self.flags) {
-            // Before Linux 5.12: by path, later. A device node keeps the host's flags, and nothing
-            // can be mounted below it; a tree would be open to changes, so it is not taken.
-            Err(Errno::ENOSYS) if self.seen.is_some() || !self.recursive => {}
+            // Before Linux 5.12: by path, later. A tree of which nobody has listed the mounts would be
+            // open to changes, so it is not taken.
+            Err(Errno::ENOSYS) if self.seen.is_some() || !self.recursive => self.is_loose.set(true),
             other => other?,
         }
         self.clone.set(clone).ok(); // it was empty
@@ -163,6 +179,19 @@ impl Source {
         made?;
         let node = file::open(At::Dir(dir), name, libc::O_PATH | libc::O_NOFOLLOW)?;
         file::change_owner(node.as_fd(), stat.uid, stat.gid).map(|()| true)
+    }
+
+    /// Attaches the clone of a file onto a new one of this name. The current directory may be `dir`
+    /// afterwards.
+    pub fn attach_file(&self, dir: BorrowedFd<'_>, name: &CStr) -> SysResult<()> {
+        let clone = self.clone().ok_or(Errno::EBADF)?;
+        file::create_empty(dir, name)?;
+        mount::attach(clone, At::Dir(dir), name)?;
+        if !self.is_loose.get() {
+            return Ok(());
+        }
+        file::enter_dir(dir)?;
+        mount::add_flags(name, self.flags)
     }
 
     /// Attaches the clone onto an open file. The current directory is `root` afterwards. What fails is
