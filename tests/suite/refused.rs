@@ -128,11 +128,17 @@ fn needs_newer_kernel(output: &Output) -> bool {
     output.stderr.ends_with("Linux 6.2; --share time leaves it out\n") && is_named(output)
 }
 
+/// What can only be a mount if it is the host's own.
+const NODES: [&str; 4] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/tty"];
+
 /// All that can be told from inside about how well a container is shut.
 fn portrait(launch: &dyn Fn() -> Launch) -> String {
     let mut mounts = mounts_of(launch());
     // Device nodes are of /dev, or mounts of their own, by what the kernel lets root do; what they are
-    // is listed below. Without mount_setattr such a mount keeps the flags that it has on the host.
+    // is listed below.
+    for [point, flags, _, _] in mounts.iter().filter(|[point, ..]| NODES.contains(&&**point)) {
+        assert!(flags.starts_with("ro,nosuid,") && flags.contains("noexec"), "{point}: {flags}");
+    }
     mounts.retain(|[point, _, _, root]| !point.starts_with("/dev/") || root == "/");
     for [point, flags, kind, root] in &mut mounts {
         if point == "/dev" {
