@@ -75,11 +75,14 @@ pub fn write(profile: &Path, out: &Path, arch: &str) {
         for Abi { audit, name, calls } in abis {
             let calls = calls();
             let spans = spans(&rules, &calls);
-            let number = |name| calls.iter().find(|call| call.0 == name).map(|call| call.1);
-            let makers = ["clone", "unshare", "clone3"].map(|name| number(name).expect(name));
+            let number = |name: &str| calls.iter().find(|call| call.0 == name).map(|call| call.1);
+            let numbers = |names: [&str; 3]| names.map(|name| number(name).expect("its number"));
+            let makers = numbers(["clone", "unshare", "clone3"]);
+            let keys = numbers(["add_key", "request_key", "keyctl"]);
             write!(
                 code,
-                "Abi {{ audit: {audit:#x}, name: {name:?}, spans: &{spans:?}, makers: {makers:?} }},"
+                "Abi {{ audit: {audit:#x}, name: {name:?}, spans: &{spans:?}, makers: {makers:?}, \
+                 keys: {keys:?} }},"
             )
             .expect("a string grows");
         }

@@ -193,7 +193,8 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
             "it is there, but no executable file for this user, or on a noexec mount"
         }
         (Stage::ExecCommand, Errno::EPERM) => {
-            "the file has capabilities (getcap) that the container does not give; setcap -r removes them"
+            "the file has capabilities (getcap) that the container does not give, which setcap -r \
+             removes; or the profile of --seccomp refuses execve"
         }
         (Stage::ExecCommand, Errno::ENOEXEC) => "it is no program for this machine",
         (Stage::MakeMountPoint, Errno::EACCES | Errno::EPERM | Errno::EROFS) => {
@@ -248,7 +249,7 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
         }
         (Stage::InstallFilter, Errno::ENOSYS | Errno::EINVAL) => {
             "the kernel lacks CONFIG_SECCOMP_FILTER; --seccomp none goes without, with --userns none \
-             together with --unmask"
+             together with --unmask; or the file of --seccomp is no filter"
         }
         (Stage::MountMqueue, Errno::ENODEV) => "the kernel lacks CONFIG_POSIX_MQUEUE",
         (Stage::OpenTerminal, Errno::ENOSPC) => {

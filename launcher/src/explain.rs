@@ -116,7 +116,7 @@ fn command(prepared: &Prepared<'_>) -> Vec<String> {
 fn namespaces(prepared: &Prepared<'_>) -> Vec<String> {
     let share = prepared.spec.share;
     let all = [
-        ("user", false),
+        ("user", !prepared.ids.has_userns()),
         ("mnt", false),
         ("pid", false),
         ("net", share.net),
@@ -167,7 +167,11 @@ fn mounts(prepared: &Prepared<'_>) -> Vec<String> {
         format!(
             "/proc  proc{}{}",
             options.collect::<String>(),
-            if prepared.masks_proc() { ", masked: container root is the host's" } else { "" }
+            match (prepared.ids.mask_proc, prepared.masks_proc()) {
+                (false, _) => "",
+                (true, true) => ", masked: container root is the host's",
+                (true, false) => ", without masks: container root is the host's root",
+            }
         ),
         "/dev  tmpfs with null, zero, full, random, urandom, tty; pts, shm and mqueue".into(),
         format!("/dev/shm, /dev/mqueue  {}", own(share.ipc)),

@@ -76,7 +76,12 @@ impl Reader<'_> {
                     reader.take(b':')?;
                     Some((name, reader.value(depth + 1)?))
                 };
-                self.items(b'}', field).map(Value::Object)
+                let fields = self.items(b'}', field)?;
+                // Who reads it takes the first of two, others the last: it would say two things.
+                let mut names = fields.iter().map(|(name, _)| name).collect::<Vec<_>>();
+                names.sort_unstable();
+                let is_clear = names.windows(2).all(|pair| pair[0] != pair[1]);
+                is_clear.then_some(Value::Object(fields))
             }
             _ => self.word(),
         }

@@ -54,6 +54,7 @@ fn attempt(words: &[&str]) -> io::Result<()> {
         "descriptor" => attack::take_descriptor(number(words, 1)?, number(words, 2)?).map(drop),
         "forge" => forge(number(words, 1)?),
         "key" => attack::request_key(&path(1)?),
+        "users-key" => attack::find_users_key(&path(1)?),
         "netlink" => attack::ask_netlink(number(words, 1)?, number(words, 2)?),
         "nested" => nested(&words[1..]),
         "read-key" => sys::read_key(number(words, 1)?),

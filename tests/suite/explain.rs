@@ -1,5 +1,6 @@
 //! `--explain`: what a start would do.
 
+use crate::ability::{self, for_root};
 use crate::idmap::{map_lines, seen};
 use crate::launch::Launch;
 use crate::output::Output;
@@ -67,6 +68,33 @@ fn the_ids_are_those_that_a_start_takes() {
     let found = map_lines(&map.ok()).swap_remove(0);
     let promised = promised.strip_prefix("uid ").unwrap().replace(':', " ");
     assert!(seen(&[&promised])[0].starts_with(&found), "{promised} {found}");
+}
+
+/// Whose root container root is, and which namespaces are the host's.
+#[test]
+fn what_is_the_hosts_is_told() {
+    for_root!();
+    let explain = |options: &[&str]| {
+        let launch = Launch::new().option("--explain");
+        options.iter().fold(launch, |launch, option| launch.option(*option)).run().ok()
+    };
+    for (options, proc) in [
+        (&["--userns=identity"][..], "/proc  proc, masked: container root is the host's"),
+        (
+            &["--userns=identity", "--unmask"],
+            "/proc  proc, without masks: container root is the host's root",
+        ),
+    ] {
+        let output = explain(options);
+        assert!(under(&output, "mounts").contains(&proc), "{output}");
+        let namespaces = under(&output, "namespaces");
+        assert_eq!(namespaces[0], "new: user mnt pid net uts ipc cgroup time", "{output}");
+    }
+    if ability::pivot_root().is_ok() {
+        let output = explain(&["--userns=none"]);
+        let namespaces = &under(&output, "namespaces")[..2];
+        assert_eq!(namespaces, ["new: mnt pid net uts ipc cgroup time", "the host's: user"]);
+    }
 }
 
 #[test]

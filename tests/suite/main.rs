@@ -74,6 +74,7 @@ mod refused;
 mod resources;
 mod root_maps;
 mod seccomp;
+mod seccomp_log;
 mod service;
 mod signals;
 mod soak;

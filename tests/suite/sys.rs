@@ -86,12 +86,31 @@ pub fn remove_shared_memory(id: i32) -> io::Result<()> {
 /// A key in the session keyring of this thread, which what it starts has too.
 pub fn add_session_key(name: &str) -> io::Result<()> {
     const SESSION: i32 = -3;
+    add_key(name, SESSION).map(drop)
+}
+
+/// A key in the keyring of our user, which all of the user's sessions lead to.
+pub fn add_users_key(name: &str) -> io::Result<i32> {
+    add_key(name, USERS_KEYRING)
+}
+
+/// Takes it out again.
+pub fn remove_users_key(key: i32) -> io::Result<()> {
+    const UNLINK: i32 = 9;
+    // SAFETY: takes no memory.
+    let done = unsafe { libc::syscall(libc::SYS_keyctl, UNLINK, key, USERS_KEYRING) };
+    check(done as i32).map(drop)
+}
+
+const USERS_KEYRING: i32 = -4;
+
+fn add_key(name: &str, keyring: i32) -> io::Result<i32> {
     let (kind, name) = (c"user".as_ptr(), CString::new(name)?);
     let (value, size) = (c"x".as_ptr(), 1);
     // SAFETY: the strings end with NUL, and the value has as many bytes.
     let key =
-        unsafe { libc::syscall(libc::SYS_add_key, kind, name.as_ptr(), value, size, SESSION) };
-    check(key as i32).map(drop)
+        unsafe { libc::syscall(libc::SYS_add_key, kind, name.as_ptr(), value, size, keyring) };
+    check(key as i32)
 }
 
 /// kill(2).

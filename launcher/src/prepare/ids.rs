@@ -8,6 +8,7 @@ use super::range::{self, HeldRange};
 use super::rootfs::Rootfs;
 use super::subid::{self, Tools};
 use crate::error::{Error, show_errno};
+use crate::spec::confine::Seccomp;
 use crate::spec::idmap::{IdMap, IdRange, Outside};
 use crate::spec::{Spec, Userns};
 use crate::sys::Errno;
@@ -337,11 +338,12 @@ impl IdPlan {
         self.masks_proc(spec) || spec.confine.disable_userns
     }
 
-    /// Whether the filter has to do that, for want of a user namespace of its own that has a limit. A
-    /// kernel without any has nothing to forbid, and perhaps no seccomp.
+    /// Whether the filter has to do that, for want of a user namespace of its own that has a limit, and
+    /// keyrings. A kernel without any perhaps has no seccomp, either, and may then do without.
     pub fn needs_wall(&self, spec: &Spec, caller: &Caller) -> bool {
         let has_none = || caller.proc.stat("self/ns/user").err() == Some(Errno::ENOENT);
-        self.forbids_userns(spec) && !self.has_userns() && !has_none()
+        let has_filter = spec.confine.seccomp != Seccomp::None;
+        self.forbids_userns(spec) && !self.has_userns() && (has_filter || !has_none())
     }
 
     /// Whether an id is another one outside.

@@ -43,7 +43,7 @@ use crate::advice;
 use crate::error::Error;
 use crate::log::Log;
 use crate::spec::Spec;
-use crate::spec::capability::{self, SYS_ADMIN, SYS_PTRACE};
+use crate::spec::capability::{self, SYS_ADMIN};
 use crate::spec::environment::value_of;
 use crate::spec::mounts::What;
 use crate::spec::network::Network;
@@ -326,15 +326,15 @@ fn clock_offsets(uptime: u32) -> String {
     offset("monotonic", libc::CLOCK_MONOTONIC) + &offset("boottime", libc::CLOCK_BOOTTIME)
 }
 
-/// The kernel lets whoever mounts in a namespace unmount there. And whoever traces PID 1, which has no
-/// filter, makes a user namespace by it where only the filter forbids that.
+/// The kernel lets whoever mounts in a namespace unmount there. And what needs no mount to reach the host
+/// is the host's where there is no user namespace.
 fn warn_of_loose_masks(ids: &IdPlan, spec: &Spec, log: &mut Log) {
-    let enough = 1 << SYS_ADMIN | if ids.has_userns() { 0 } else { 1 << SYS_PTRACE };
+    let enough = 1 << SYS_ADMIN | if ids.has_userns() { 0 } else { capability::OF_THE_HOST };
     let found = spec.confine.capabilities.bounding & enough;
     if ids.masks_proc(spec) && found != 0 {
         let names = capability::names(found).collect::<Vec<_>>().join(" and ");
         log.warn(&format!(
-            "container root is the host's root, and with {names} it gets round the masks over /proc: \
+            "container root is the host's root, and with {names} the masks over /proc do not hold it: \
              it can take the host over (--unmask says that this is meant)"
         ));
     }

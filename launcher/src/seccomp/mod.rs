@@ -28,6 +28,8 @@ struct Abi {
     spans: &'static [u32],
     /// The numbers of clone, unshare and clone3, which make user namespaces.
     makers: [u32; 3],
+    /// Those of add_key, request_key and keyctl.
+    keys: [u32; 3],
 }
 
 // ABIS, the first of which is the launcher's own; OWN_ARCH, its name in OCI profiles; and CALLS:

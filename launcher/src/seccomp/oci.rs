@@ -40,7 +40,12 @@ pub fn filter(text: &[u8], context: &Context<'_>) -> Result<Vec<u8>, String> {
             // A name of its own is how it was written before there was a list.
             let own = entry.field("name").map(|name| as_text(name, "name")).transpose()?;
             for name in texts(entry, "names")?.into_iter().chain(own) {
-                if action != default {
+                if action == default {
+                    continue;
+                }
+                if has_one_twice(&conditions) {
+                    rules.extend(conditions.iter().map(|&one| (name, vec![one], action)));
+                } else {
                     rules.push((name, conditions.clone(), action));
                 }
             }
@@ -54,6 +59,13 @@ pub fn filter(text: &[u8], context: &Context<'_>) -> Result<Vec<u8>, String> {
         }
     }
     Ok(assemble::filter(&abis, &|kind| kinds[kind as usize].clone()))
+}
+
+/// Of an argument that is named twice one condition is enough: to runc and crun each is then a rule of its
+/// own, as they all were before libseccomp 2.2, and profiles count on that.
+fn has_one_twice(conditions: &[Condition]) -> bool {
+    let indices = || conditions.iter().map(|condition| condition.index);
+    indices().enumerate().any(|(at, index)| indices().skip(at + 1).any(|other| other == index))
 }
 
 /// What is there and no list is an error: a slip must not leave a wall out.
@@ -132,7 +144,8 @@ fn action(of: &Value, name: &str, errno: &str) -> Result<u32, String> {
     let given = of.field(errno).map(|value| value.as_number().filter(|&number| number <= MAX));
     let errno = given.unwrap_or(Some(libc::EPERM as u64)).ok_or(format!("{errno} is no errno"))?;
     let errno = errno as u32;
-    Ok(match of.field(name).and_then(Value::as_text).unwrap_or("none") {
+    let action = of.field(name).ok_or_else(|| format!("{name} is missing"))?;
+    Ok(match as_text(action, name)? {
         "SCMP_ACT_ALLOW" => ALLOW,
         "SCMP_ACT_ERRNO" => ERRNO | errno,
         "SCMP_ACT_KILL_PROCESS" => KILL_PROCESS,

@@ -160,15 +160,16 @@ fn every_answer_is_near() {
 
 /// Of the calls that could, by every name that they have.
 #[test]
-fn user_namespaces_can_be_forbidden_whatever_else_a_filter_says() {
+fn user_namespaces_and_keys_can_be_forbidden_whatever_else_a_filter_says() {
     const NEWUSER: u64 = 0x1000_0000;
     const NEWNS: u64 = 0x0002_0000;
-    // On every architecture, by number: clone, unshare, clone3, and getpid.
+    // On every architecture, by number: clone, unshare, clone3, and getpid; add_key, and behind it
+    // request_key and keyctl.
     let numbers = |name: &str| match name {
-        "SCMP_ARCH_X86_64" => [56, 272, 435, 39],
-        "SCMP_ARCH_X86" => [120, 310, 435, 20],
-        "SCMP_ARCH_ARM" => [120, 337, 435, 20],
-        _ => [220, 97, 435, 172],
+        "SCMP_ARCH_X86_64" => ([56, 272, 435, 39], 248),
+        "SCMP_ARCH_X86" => ([120, 310, 435, 20], 286),
+        "SCMP_ARCH_ARM" => ([120, 337, 435, 20], 309),
+        _ => ([220, 97, 435, 172], 217),
     };
     let behind = |filter: Option<&[u8]>| userns::forbidden_for(&EVERY, filter);
     let allowed = behind(None);
@@ -176,14 +177,16 @@ fn user_namespaces_can_be_forbidden_whatever_else_a_filter_says() {
     let refusing = [[0x06, 0, 0, 0], (ERRNO | 18).to_ne_bytes()].concat();
     let refusing = behind(Some(&refusing));
     for Abi { audit, name, .. } in &EVERY {
-        let [clone, unshare, clone3, getpid] = numbers(name);
+        let ([clone, unshare, clone3, getpid], keys) = numbers(name);
         for filter in [&allowed, &default, &refusing] {
             for call in [clone, unshare] {
                 for flags in [NEWUSER, NEWUSER | NEWNS, u64::MAX, 1 << 32 | NEWUSER] {
                     assert_eq!(ask(filter, *audit, call, &[flags]).0, EPERM, "{name} {call}");
                 }
             }
-            assert_eq!(ask(filter, *audit, clone3, &[]).0, ENOSYS, "{name}");
+            for call in [clone3, keys, keys + 1, keys + 2] {
+                assert_eq!(ask(filter, *audit, call, &[]).0, ENOSYS, "{name} {call}");
+            }
         }
         for (filter, answer) in [(&allowed, ALLOW), (&default, ALLOW), (&refusing, ERRNO | 18)] {
             for (call, flags) in [(clone, NEWNS), (unshare, !NEWUSER), (getpid, NEWUSER)] {
@@ -193,7 +196,7 @@ fn user_namespaces_can_be_forbidden_whatever_else_a_filter_says() {
     }
     const X86_64: u32 = 0xc000_003e;
     const RISCV32: u32 = 0x4000_00f3;
-    for (number, answer) in [(56, EPERM), (272, EPERM), (435, ENOSYS)] {
+    for (number, answer) in [(56, EPERM), (272, EPERM), (435, ENOSYS), (250, ENOSYS)] {
         assert_eq!(ask(&allowed, X86_64, X32 | number, &[NEWUSER]).0, answer);
     }
     assert_eq!(ask(&allowed, RISCV32, 220, &[NEWUSER]).0, KILL_PROCESS);

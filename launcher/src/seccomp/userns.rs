@@ -1,6 +1,8 @@
-//! What keeps a command from making a user namespace where the container has none of its own, and so
-//! no limit on them (`--userns none`). In one, the host's root has every capability, and mounts the
-//! host's cgroups.
+//! What stands in for a user namespace of the container's own (`--userns none`).
+//!
+//! It keeps the command from making one, for which there is no limit to set: in one, the host's root has
+//! every capability, and mounts the host's cgroups. And it leaves no keys, as a kernel without CONFIG_KEYS
+//! does: each user's keyrings belong to a user namespace (user-keyring(7)), and these are the host's.
 
 use super::assemble::{ARCH, ARGUMENTS, IF_ANY, IF_EQUAL, NUMBER, Program};
 use super::{ABIS, ALLOW, Abi, ENOSYS, EPERM, KILL_PROCESS, X32};
@@ -32,6 +34,10 @@ pub(super) fn forbidden_for(abis: &[Abi], filter: Option<&[u8]>) -> Vec<u8> {
         let flags = program.load(ARGUMENTS, u32::MAX, flags);
         for number in [clone, unshare] {
             asked = program.branch(IF_EQUAL, number, flags, asked);
+        }
+        for number in abi.keys {
+            let unknown = program.answer(ENOSYS);
+            asked = program.branch(IF_EQUAL, number, unknown, asked);
         }
         // x32 has the same numbers for these, above a bit.
         let asked = program.load(NUMBER, !X32, asked);

@@ -119,6 +119,22 @@ pub fn request_key(name: &CStr) -> io::Result<()> {
     check(key as c_int).map(drop)
 }
 
+/// A key of the user's own keyring, which is the session's too from here on.
+pub fn find_users_key(name: &CStr) -> io::Result<()> {
+    /// linux/keyctl.h.
+    const LINK: i32 = 8;
+    const SEARCH: i32 = 10;
+    const SESSION: i32 = -3;
+    const USERS: i32 = -4;
+    // SAFETY: takes no memory.
+    let linked = unsafe { libc::syscall(libc::SYS_keyctl, LINK, USERS, SESSION) };
+    check(linked as c_int)?;
+    let (kind, name) = (c"user".as_ptr(), name.as_ptr());
+    // SAFETY: both strings end with NUL.
+    let key = unsafe { libc::syscall(libc::SYS_keyctl, SEARCH, USERS, kind, name, 0) };
+    check(key as c_int).map(drop)
+}
+
 /// What the kernel answers to a message with nothing in it, on a netlink socket of a family.
 pub fn ask_netlink(family: i32, kind: u16) -> io::Result<()> {
     /// struct nlmsghdr, and as many zeros as the longest header of those asked has (ifinfomsg).

@@ -111,6 +111,24 @@ fn conditions_of_a_rule_are_all_needed_and_rules_are_asked_in_order() {
     assert_eq!(answer(&filter, Sysno::socket, &[16, 0, 9]), 0);
 }
 
+/// As runc and crun have it: then each is a rule of its own.
+#[test]
+fn of_conditions_on_one_argument_one_is_enough() {
+    let filter = compile(
+        "SCMP_ACT_ALLOW",
+        r#"{"names": ["socket"], "action": "SCMP_ACT_ERRNO", "args":
+            [{"index": 0, "value": 38, "op": "SCMP_CMP_EQ"},
+             {"index": 2, "value": 7, "op": "SCMP_CMP_EQ"},
+             {"index": 0, "value": 40, "op": "SCMP_CMP_EQ"}]}"#,
+        "",
+    );
+    for (arguments, action) in
+        [([38, 0, 0], EPERM), ([40, 0, 0], EPERM), ([2, 0, 7], EPERM), ([2, 0, 0], ALLOW)]
+    {
+        assert_eq!(answer(&filter, Sysno::socket, &arguments), action, "{arguments:?}");
+    }
+}
+
 #[test]
 fn entries_are_for_capabilities_and_architectures() {
     let entry = |call: &str, condition: &str| {
@@ -177,7 +195,7 @@ fn slips_are_no_permission() {
         (r#""syscalls": [{"names": [3], "action": "SCMP_ACT_KILL"}]"#, "in names is no text"),
         (r#""syscalls": [{"name": 3, "action": "SCMP_ACT_KILL"}]"#, "in name is no text"),
         (r#""syscalls": [{"names": ["read"], "action": "SCMP_ACT_LOG", "args": {}}]"#, "args is"),
-        (r#""syscalls": [{"names": ["read"]}]"#, "the action none"),
+        (r#""syscalls": [{"names": ["read"]}]"#, "action is missing"),
         (r#""syscalls": [{"action": "SCMP_ACT_ALLOW", "includes": {"caps": 1}}]"#, "caps is no"),
         (r#""syscalls": [{"action": "SCMP_ACT_ALLOW", "excludes": {"arches": 1}}]"#, "arches is"),
         (r#""syscalls": [{"excludes": {"caps": [1]}}]"#, "in caps is no text"),
@@ -203,7 +221,10 @@ fn slips_are_no_permission() {
 fn what_is_not_understood_is_refused_by_name() {
     let refused = |text: &str| translate(text.as_bytes(), 0).unwrap_err();
     assert_eq!(refused("{"), "no JSON at byte 1");
-    assert!(refused("{}").contains("defaultAction none"));
+    assert_eq!(refused("{}"), "defaultAction is missing");
+    assert_eq!(refused(r#"{"defaultAction": 1}"#), "what is in defaultAction is no text");
+    let twice = r#"{"defaultAction": "SCMP_ACT_ALLOW", "defaultAction": "SCMP_ACT_KILL"}"#;
+    assert!(refused(twice).starts_with("no JSON"));
     let entry = |entry: &str| {
         refused(&format!(r#"{{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{entry}]}}"#))
     };

@@ -6,7 +6,6 @@ use crate::error::Error;
 use crate::words::{Word, nearest};
 use names::NAMES;
 
-pub const SYS_PTRACE: u8 = 19;
 pub const SYS_ADMIN: u8 = 21;
 pub const SYS_RESOURCE: u8 = 24;
 pub const AUDIT_WRITE: u8 = 29;
@@ -26,6 +25,16 @@ const DEFAULT: u64 = 1 << 0 // CHOWN
     | 1 << 10 // NET_BIND_SERVICE
     | 1 << 18 // SYS_CHROOT
     | 1 << 31; // SETFCAP
+
+/// What each gives the host to who has it in the initial user namespace: any file by its handle, modules,
+/// ports, tracing PID 1 (which has no filter), kexec, the kernel's memory.
+pub const OF_THE_HOST: u64 = 1 << 2 // DAC_READ_SEARCH
+    | 1 << 16 // SYS_MODULE
+    | 1 << 17 // SYS_RAWIO
+    | 1 << 19 // SYS_PTRACE
+    | 1 << 22 // SYS_BOOT
+    | 1 << PERFMON
+    | 1 << BPF;
 
 const ALL: u64 = (1 << NAMES.len()) - 1;
 
