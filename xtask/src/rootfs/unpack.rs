@@ -14,6 +14,7 @@ mod tests;
 mod tree;
 
 use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::source::Wish;
@@ -28,6 +29,7 @@ pub const CONFIG: &str = ".launcher.json";
 
 /// Unpacks an archive: a root file system, or an image.
 pub fn archive(path: &Path, wish: &Wish, place: &Path) -> Result<(), Error> {
+    expect_archive(path)?;
     if let Some(blobs) = Blobs::in_archive(path)? {
         return image(&blobs, wish, place);
     }
@@ -41,6 +43,23 @@ pub fn archive(path: &Path, wish: &Wish, place: &Path) -> Result<(), Error> {
     let file = File::open(path).at("open", path)?;
     layer::unpack(&mut tree, stream::of_file(file).at("read", path)?, path)?;
     finish(tree, place)
+}
+
+/// A download that failed is empty, or something else altogether.
+fn expect_archive(path: &Path) -> Result<(), Error> {
+    let file = File::open(path).at("open", path)?;
+    let mut head = Vec::new();
+    let stream = stream::of_file(file).at("read", path)?;
+    stream.take(512).read_to_end(&mut head).at("read", path)?;
+    // The checksum of the first header (tar(5)).
+    let checksum = head.get(148..156).unwrap_or(b"none");
+    if checksum.iter().all(|byte| matches!(byte, b'0'..=b'7' | b' ' | 0)) {
+        return Ok(());
+    }
+    Err(Error::Misuse(format!(
+        "{} is no tar archive, plain or compressed; launcher takes a squashfs, erofs or ext4 image as it is",
+        path.display()
+    )))
 }
 
 /// Unpacks the image of a layout's folder.

@@ -354,3 +354,15 @@ fn a_layout_does_not_lead_out_either() {
     assert!(error.contains("version"), "{error}");
     assert!(!Path::new(&made).join("a").exists());
 }
+
+#[test]
+fn what_is_no_archive_is_refused() {
+    let scratch = Scratch::new("no-archive");
+    for (name, bytes) in [("empty", &b""[..]), ("image", b"hsqs\xff\xfe"), ("text", &[b'x'; 1024])]
+    {
+        let path = scratch.0.join(name);
+        fs::write(&path, bytes).unwrap();
+        let refused = archive(&path, &Wish::default(), &scratch.0.join("place"));
+        assert!(matches!(refused, Err(Error::Misuse(_))), "{name}");
+    }
+}
