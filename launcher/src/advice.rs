@@ -218,6 +218,9 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
             "a tmpfs keeps no user attributes before Linux 6.6, which an overlay needs; \
              --overlay-dir or upper= with a directory on ext4, xfs or btrfs does"
         }
+        (Stage::MountOverlay | Stage::AttachMount, Errno::EACCES) => {
+            "container root has to be able to write to --overlay-dir or upper=, and to search the layers"
+        }
         (Stage::MountOverlay, Errno::ENODEV) => "the kernel lacks CONFIG_OVERLAY_FS, or its module",
         (Stage::MountOverlay, Errno::EPERM) => {
             "before Linux 5.11 no overlay can be mounted in a user namespace"
