@@ -33,6 +33,14 @@ fn sockets_of_the_manager_are_the_commands() {
 }
 
 #[test]
+fn sockets_that_are_not_there_are_named() {
+    require!(busybox);
+    let launch = Launch::new().variable("LISTEN_FDS", "9").probe("exit 0");
+    let output = launch.through_shell(ANNOUNCE).run();
+    output.fails_with(125, "EBADF (Bad file number); LISTEN_FDS says that there are so many");
+}
+
+#[test]
 fn sockets_that_are_for_another_process_are_not() {
     let launch = Launch::new().descriptor(File::open("/").unwrap(), 3);
     let launch = launch.variable("LISTEN_FDS", "1").variable("LISTEN_PID", "1");

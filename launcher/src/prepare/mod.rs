@@ -119,12 +119,11 @@ pub fn prepare<'a>(
     if let Some(lost) = &activation.lost {
         log.warn(lost);
     }
-    let keep_fds = activation
-        .descriptors
-        .clone()
-        .chain(spec.keep_fds.iter().copied())
-        .map(borrow)
-        .collect::<Result<_, _>>()?;
+    let sockets = activation.descriptors.clone().map(|number| {
+        borrow(number).map_err(|error| error.advise("LISTEN_FDS says that there are so many"))
+    });
+    let keep_fds = sockets.chain(spec.keep_fds.iter().copied().map(borrow));
+    let keep_fds = keep_fds.collect::<Result<_, _>>()?;
     let ids = ids::plan(&spec.userns, caller, rootfs)?;
     log.note(format_args!("ids: {ids}"));
     if let Some(warning) = &ids.warning {
