@@ -133,11 +133,31 @@ fn parse_publish(args: &Args) -> Result<Vec<Publish>, Error> {
     args.publish.iter().map(Publish::parse).collect()
 }
 
+/// Whether the word behind this one of pasta's can be its value (passt(1)).
+fn takes_value(word: &[u8]) -> bool {
+    const SWITCHES: [&[u8]; 5] = [b"-4", b"-6", b"--ipv4-only", b"--ipv6-only", b"--map-gw"];
+    let is_switch = SWITCHES.contains(&word) || word.starts_with(b"--no-") || word.contains(&b'=');
+    word.starts_with(b"-") && !is_switch
+}
+
 impl Pasta {
     fn parse(args: &Args, options: &[u8]) -> Result<Network, Error> {
         refuse_details(args, "--net veth or bridge=NAME; pasta takes options of its own", false)?;
         let words = options.split(|b| *b == b',').filter(|word| !word.is_empty());
-        let options = words.map(|word| Word(word.to_vec()).to_c_string()).collect();
+        let words = words.collect::<Vec<_>>();
+        // pasta takes what is none for a command, and runs that in place of carrying ours.
+        let mut before: &[u8] = b"";
+        for word in &words {
+            if !word.starts_with(b"-") && !takes_value(before) {
+                let word = String::from_utf8_lossy(word);
+                return Err(Error::misuse(format!("--net pasta:{word} is no option of pasta's"))
+                    .advise(
+                        "they begin with -, and a value is a word of its own: pasta:--mtu,1400",
+                    ));
+            }
+            before = word;
+        }
+        let options = words.iter().map(|word| Word(word.to_vec()).to_c_string()).collect();
         Ok(Network::Pasta(Pasta { options, publish: parse_publish(args)? }))
     }
 }

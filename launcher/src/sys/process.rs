@@ -259,6 +259,12 @@ pub fn start_session() -> Result<()> {
     unsafe { syscall!(Sysno::setsid) }.map(drop)
 }
 
+/// What this process is called from now on (PR_SET_NAME); at most 15 bytes of it.
+pub fn set_name(name: &CStr) -> Result<()> {
+    // SAFETY: the kernel reads up to the terminator.
+    unsafe { syscall!(Sysno::prctl, libc::PR_SET_NAME, name.as_ptr(), 0, 0, 0) }.map(drop)
+}
+
 /// Asks for a signal when the parent dies.
 pub fn die_with_parent(signal: i32) -> Result<()> {
     // SAFETY: this option takes a number.

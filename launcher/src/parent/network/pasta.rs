@@ -138,6 +138,8 @@ fn keep(
 ) -> ! {
     // Nothing is to be dropped here: what the copies of the launcher's values own is closed.
     let work = || {
+        // Who kills all launchers by their name does not mean it.
+        process::set_name(c"pasta-keeper")?;
         // Neither the caller's streams nor the channel to the child are to live on by us.
         let null = file::open(At::Cwd, c"/dev/null", libc::O_RDWR)?.into_raw_fd();
         file::duplicate_onto(file::borrow_inherited(null)?, 0)?;
