@@ -81,6 +81,8 @@ fn make_bridge() {
     ip("link add port type veth");
     ip("link set port master br0");
     for link in ["port", "veth0", "br0"] {
+        // Or the kernel gives it one of its own, in its own time.
+        set_sysctl(&format!("net/ipv6/conf/{link}/addr_gen_mode"), "1");
         ip(&format!("link set {link} up"));
     }
     ip("address add 10.8.0.1/24 dev br0");

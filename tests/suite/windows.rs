@@ -29,6 +29,10 @@ fn stopped(running: &Running) -> i32 {
 #[test]
 fn signal_that_comes_at_a_step_of_the_start_reaches_the_command() {
     require!(tracing);
+    if sys::uid() != 0 && ability::pivot_root().is_err() {
+        println!("N/A: a process between makes the same calls, and would be stopped as well");
+        return;
+    }
     let rootfs = Rootfs::new();
     // Before there is a child; before it may go on; in the child, at its end.
     for call in ["socketpair", "memfd_create", "sethostname"] {
