@@ -10,6 +10,7 @@ use std::fmt;
 use std::os::fd::AsFd;
 
 use init::exit;
+use init::stage::Stage;
 
 use crate::advice;
 use crate::error::{Error, show_errno};
@@ -67,11 +68,23 @@ pub fn look(rootfs: &CStr) -> Result<Findings, Error> {
         put().ok();
     }
     findings.check_network(&caller);
-    if let (Some(namespaces), Some(mut ids)) = (findings.check_namespaces(&caller), ids) {
-        if namespaces & namespaces::USER == 0 {
-            ids = ids::plan(&Userns::None, &caller, &rootfs)?;
+    if let (Some(namespaces), Some(ids)) = (findings.check_namespaces(&caller), ids) {
+        let could_start = findings.can_start;
+        let without = namespaces & !namespaces::USER;
+        if without != namespaces {
+            findings.check_inside(namespaces, &ids, &rootfs, &caller);
         }
-        findings.check_inside(namespaces, &ids, &rootfs, &caller);
+        // What the kernel refuses to root of a user namespace, a proc beside a masked one first of all.
+        let is_refused = could_start && !findings.can_start && caller.can_map && caller.can_mount;
+        if is_refused {
+            findings.lines += "with --userns none:\n";
+            findings.options.push("--userns none".into());
+            findings.can_start = true;
+        }
+        if is_refused || without == namespaces {
+            let ids = ids::plan(&Userns::None, &caller, &rootfs)?;
+            findings.check_inside(without, &ids, &rootfs, &caller);
+        }
     }
     Ok(findings)
 }
@@ -240,7 +253,8 @@ impl Findings {
             );
         }
         for (step, tried) in inside::STEPS.iter().zip(trial.steps) {
-            if step.is_needed {
+            // Locked mounts, in place of pivot_root, take a user namespace.
+            if step.is_needed || step.stage == Stage::PivotRoot && !ids.has_userns() {
                 let explain = |errno| explain(errno, advice::of(step.stage, errno));
                 self.needs(step.what, tried.map_err(explain));
             } else {

@@ -5,8 +5,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::sys::file;
 use crate::sys::socket::{self, pollfd};
+use crate::sys::{Errno, Result as SysResult, file};
 
 /// The lines of one start.
 pub struct Log {
@@ -55,13 +55,13 @@ impl Log {
 /// One line, in one write. A stderr that is closed or full has nobody to tell.
 pub fn say(line: impl fmt::Display) {
     let line = format!("launcher: {}\n", one_line(&line.to_string()));
-    tell(std::io::stderr().as_fd(), line.as_bytes());
+    tell(std::io::stderr().as_fd(), line.as_bytes()).ok();
 }
 
 /// Writes to somebody who may have stopped reading: a pipe that is full, a terminal after Ctrl-S. All
 /// signals are blocked, so no SIGTERM would end a write(2) that waits for ever. Who has not read for a
-/// while is not told, and not waited for again.
-pub fn tell(fd: BorrowedFd<'_>, bytes: &[u8]) {
+/// while is not told, and not waited for again: EAGAIN.
+pub fn tell(fd: BorrowedFd<'_>, bytes: &[u8]) -> SysResult<()> {
     const A_WHILE: Duration = Duration::from_secs(1);
     static READS: AtomicBool = AtomicBool::new(true);
     // Where anything can be written, so many bytes can (pipe(7)).
@@ -71,10 +71,12 @@ pub fn tell(fd: BorrowedFd<'_>, bytes: &[u8]) {
         // A poll(2) that is refused tells nothing.
         let reads = socket::poll(&mut entry, Some(patience)) != Ok(0);
         READS.store(reads, Ordering::Relaxed);
-        if !reads || file::write(fd, part).is_err() {
-            return;
+        if !reads {
+            return Err(Errno::EAGAIN);
         }
+        file::write(fd, part)?;
     }
+    Ok(())
 }
 
 /// Names may hold anything: a newline would make two lines, an escape would speak to the terminal.

@@ -1,7 +1,10 @@
 //! `--check`: what can be done here.
 
+use crate::ability;
+use crate::ability::for_root;
 use crate::launch::Launch;
 use crate::rootfs::Rootfs;
+use crate::sys::before::Before;
 
 /// Runs the program as root of a user namespace in which a limit is 0.
 const WITHOUT: [&str; 2] = [
@@ -55,6 +58,27 @@ fn without_user_namespaces_it_says_so_and_fails() {
     let output = Launch::bare().option("--check").through_shell(WITHOUT[1]).run().code(125);
     assert!(output.stdout.contains("no   user namespace: ENOSPC"), "{output}");
     assert!(output.stdout.ends_with("no container can be started\n"), "{output}");
+}
+
+/// As outer containers have it. The machine's root is refused no proc.
+#[test]
+fn under_a_masked_proc_it_says_what_root_can_do() {
+    for_root!();
+    let mask = || Before::mount("/dev/null".as_ref(), "/proc/version".as_ref()).unwrap();
+    let rootfs = Rootfs::new();
+    let start = || Launch::on(&rootfs).probe("exit 0").before(mask());
+    let output = start().run().code(125);
+    assert!(output.stderr.contains("EPERM") && output.stderr.contains("--userns none"), "{output}");
+    let check = Launch::on(&rootfs).option("--check").before(mask()).run();
+    assert!(check.stdout.contains("no   proc: EPERM"), "{check}");
+    let (code, end) = match ability::pivot_root() {
+        Ok(()) => (0, "a container can be started, with --userns none\n"),
+        // None without a user namespace.
+        Err(_) => (125, "no container can be started\n"),
+    };
+    assert!(check.stdout.ends_with(end), "{check}");
+    check.code(code);
+    start().option("--userns=none").run().code(code);
 }
 
 #[test]

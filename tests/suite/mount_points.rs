@@ -101,6 +101,20 @@ fn mount_point_that_links_out_of_the_rootfs_harms_nobody() {
 }
 
 #[test]
+fn link_to_nothing_is_said_to_be_one() {
+    let rootfs = Rootfs::bare();
+    symlink("/nowhere", rootfs.inside("proc")).unwrap();
+    let advice =
+        "/proc: ENOENT (No such file or directory); a symbolic link on the way leads to nothing";
+    Launch::on(&rootfs).probe("exit 0").run().fails_with(125, advice);
+    let rootfs = Rootfs::new();
+    symlink("/nowhere", rootfs.inside("link")).unwrap();
+    let advice =
+        "/link: ENOENT (No such file or directory); a symbolic link on the way leads to nothing";
+    Launch::on(&rootfs).option("--tmpfs=/link").probe("exit 0").run().fails_with(125, advice);
+}
+
+#[test]
 fn dev_may_be_a_link_within_the_rootfs() {
     let rootfs = Rootfs::bare();
     fs::create_dir_all(rootfs.inside("real/dev")).unwrap();

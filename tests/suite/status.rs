@@ -121,6 +121,16 @@ fn status_descriptor_that_is_not_open_is_refused() {
 }
 
 #[test]
+fn status_that_cannot_be_written_is_told() {
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let launch = Launch::new().descriptor(full, 9).option("--status-fd=9").probe("exit 3");
+    let output = launch.run().code(3);
+    // Of `started` and of `exited`.
+    let line = "launcher: warning: cannot write to --status-fd 9: ENOSPC (No space left on device)";
+    assert_eq!(output.complaints(), [line; 2], "{output}");
+}
+
+#[test]
 fn status_nobody_reads_does_no_harm() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);

@@ -97,6 +97,17 @@ fn unknown_names_are_refused() {
 }
 
 #[test]
+fn file_that_is_not_there_is_named() {
+    for (user, file) in [
+        ("root", "user root of --user: read the container's /etc/passwd: ENOENT"),
+        ("0:bin", "group bin of --user: read the container's /etc/group: ENOENT"),
+    ] {
+        let launch = Launch::new().option("--user").arg(user).probe("exit 0");
+        launch.run().fails_with(125, file);
+    }
+}
+
+#[test]
 fn id_that_is_not_mapped_is_refused() {
     let (uid, gid) = (sys::uid(), sys::gid());
     let launch = Launch::new().option("--userns=single").option("--user=5").probe("exit 0");

@@ -7,16 +7,16 @@
 //! `"oom_kills":N` and `"timed_out":true` where that was so. The command's own 125, 126 and 127 come with
 //! "exited", the launcher's with "failed".
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 use init::exit::Ending;
 
 use super::{Outcome, Usage};
-use crate::error::Error;
+use crate::error::{Error, show_errno};
 use crate::json::quote;
 use crate::log;
 use crate::prepare::Proc;
-use crate::sys::file;
+use crate::sys::{Errno, file};
 
 /// Where to write, if anywhere.
 pub struct Status(Option<BorrowedFd<'static>>);
@@ -77,10 +77,15 @@ impl Status {
         self.write(&format!("{{\"event\":\"exited\",{how}{kills}{timed_out}}}\n"));
     }
 
-    /// A reader that is gone has lost its interest.
+    /// A reader that is gone has lost its interest; of another failure only stderr can tell.
     fn write(&self, line: &str) {
-        if let Some(fd) = self.0 {
-            log::tell(fd, line.as_bytes());
+        let Some(fd) = self.0 else { return };
+        if let Err(errno) = log::tell(fd, line.as_bytes())
+            && errno != Errno::EPIPE
+        {
+            let fd = fd.as_raw_fd();
+            let errno = show_errno(errno);
+            log::say(format_args!("warning: cannot write to --status-fd {fd}: {errno}"));
         }
     }
 }

@@ -73,8 +73,7 @@ fn resolve(
     });
     let (uid, own_gid, home, name) = match (&user.user, &entry) {
         (_, Some(entry)) => {
-            let bad =
-                || unknown("user in the container's /etc/passwd: bad line for", &user.user, None);
+            let bad = || unknown("user with valid ids", "/etc/passwd", &user.user, None);
             let uid = entry.number(2).ok_or_else(bad)?;
             let gid = entry.number(3).ok_or_else(bad)?;
             (uid, gid, entry.field(5).to_vec(), Some(entry.field(0)))
@@ -82,7 +81,7 @@ fn resolve(
         (IdOrName::Id(0), None) => (0, 0, b"/root".to_vec(), None),
         (IdOrName::Id(uid), None) => (*uid, 0, b"/".to_vec(), None),
         (IdOrName::Name(_), None) => {
-            return Err(unknown("user in the container's /etc/passwd:", &user.user, passwd.err()));
+            return Err(unknown("user", "/etc/passwd", &user.user, passwd.err()));
         }
     };
     let group_text = group.as_deref().unwrap_or(&[]);
@@ -94,13 +93,7 @@ fn resolve(
                 .and_then(|entry| entry.number(2));
             match gid {
                 Some(gid) => (gid, Vec::new()),
-                None => {
-                    return Err(unknown(
-                        "group in the container's /etc/group:",
-                        wanted,
-                        group.err(),
-                    ));
-                }
+                None => return Err(unknown("group", "/etc/group", wanted, group.err())),
             }
         }
         None => (own_gid, name.map_or(Vec::new(), |name| groups_of(name, own_gid, group_text))),
@@ -120,7 +113,7 @@ fn groups_of(user: &[u8], own_gid: u32, group_text: &[u8]) -> Vec<u32> {
     groups
 }
 
-fn unknown(what: &str, wanted: &IdOrName, errno: Option<Errno>) -> Error {
+fn unknown(what: &str, file: &str, wanted: &IdOrName, errno: Option<Errno>) -> Error {
     let shown = match wanted {
         IdOrName::Id(id) => id.to_string(),
         IdOrName::Name(name) => String::from_utf8_lossy(name).into_owned(),
@@ -128,12 +121,14 @@ fn unknown(what: &str, wanted: &IdOrName, errno: Option<Errno>) -> Error {
     match errno {
         Some(errno) => Error::at(
             "User",
-            format_args!("find --user {shown}: read /etc/passwd or /etc/group of the rootfs"),
+            format_args!("find {what} {shown} of --user: read the container's {file}"),
             errno,
         )
         .advise("give numbers, which need no file"),
-        None => Error::refused("User", format!("--user: no {what} {shown}"))
-            .advise("give numbers, which need no entry"),
+        None => {
+            Error::refused("User", format!("--user: no {what} in the container's {file}: {shown}"))
+                .advise("give numbers, which need no entry")
+        }
     }
 }
 
