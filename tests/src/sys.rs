@@ -247,7 +247,13 @@ pub fn chroot(path: &CStr) -> io::Result<()> {
 }
 
 pub fn enter_namespace(path: &CStr) -> io::Result<()> {
-    enter_namespace_of(&File::open(OsStr::from_bytes(path.to_bytes()))?)
+    let file = File::open(OsStr::from_bytes(path.to_bytes()))?;
+    // Debian's Linux 5.10 opens /proc/PID/ns itself where it means to refuse: proc_ns_get_link of
+    // fs/proc/namespaces.c has lost its EACCES, so the link leads nowhere. setns(2) finds that EINVAL.
+    if file.metadata()?.is_dir() {
+        return Err(io::Error::from_raw_os_error(libc::EACCES));
+    }
+    enter_namespace_of(&file)
 }
 
 pub fn enter_namespace_of(file: &File) -> io::Result<()> {

@@ -78,7 +78,8 @@ impl Output {
             |line: &str, of: &str| line.starts_with("launcher: warning: ") && line.contains(of);
         let is_unmapped = self.stderr.lines().any(|line| warning(line, "be idmapped"));
         let is_known = |line: &&str| {
-            warning(line, "be idmapped") || is_unmapped && warning(line, "gets round the masks")
+            warning(line, "be idmapped")
+                || is_unmapped && warning(line, "the masks over /proc do not hold it")
         };
         self.stderr.lines().filter(|line| !is_known(line)).collect()
     }
