@@ -162,16 +162,17 @@ impl Watch<'_> {
     /// kernel itself does for a group that nobody could continue.
     #[inline(never)]
     fn command_stopped(&mut self, signal: i32) {
-        let by_terminal = matches!(signal, SIGTSTP | SIGTTIN | SIGTTOU);
-        let shared = self.terminal.is_shared();
         let meant = self.asked_to_stop;
-        if !(by_terminal && (meant || shared) || signal == SIGSTOP && shared) {
+        if !(meant || self.terminal.is_shared()) {
             return;
         }
         if self.own_pid != 1 {
             self.terminal.take_back(self.command);
             let signal = if signal == SIGSTOP { SIGTSTP } else { signal };
-            if sys::stop_own_group(signal) {
+            // A stop that was sent to us is for us and the command. From a terminal it is for all of
+            // our group, a pipeline's or a script's, whether it has come there or not; kill(2) calls
+            // that 0. (Multiplied: a branch takes more bytes.)
+            if sys::stop(self.own_pid * i32::from(meant), signal) {
                 return; // the SIGCONT that ended it is about to be taken
             }
             self.terminal.give(self.command);

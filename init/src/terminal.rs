@@ -46,7 +46,10 @@ impl Terminal {
         let alone = fd == 0 && own_group == own_pid && sys::foreground_group(1).is_ok();
         let apart = fd == NONE || alone || options.flags.have(Flags::GROUP);
         let mut terminal = Terminal { fd, own_group, apart, session: machine, hand_over: machine };
-        if options.name == Name::DumbInit && !options.flags.have(Flags::SINGLE) {
+        if options.flags.have(Flags::SINGLE) {
+            // The command stays where its caller's signals reach it.
+            terminal.apart = false;
+        } else if options.name == Name::DumbInit {
             // Only its leader can hand a session's terminal on. Where somebody else leads, a
             // group of its own keeps the command with its terminal, and Ctrl-C working.
             terminal.session = fd == NONE || sys::leads_session();

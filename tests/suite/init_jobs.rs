@@ -1,12 +1,15 @@
 //! init in the jobs of an interactive shell: alone, in a pipeline, in the background, in a script.
 
+use std::fs;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::ability::own_name;
+use crate::init_behaviours::init_of;
 use crate::init_subject::{self as subject, Init};
 use crate::init_terminal::Session;
-use crate::pace;
+use crate::running::limit;
+use crate::{pace, sys};
 
 /// bash on a terminal, and what starts it without its files.
 fn shell() -> Option<(Session, String)> {
@@ -139,4 +142,60 @@ fn ctrl_z_at_any_time_of_a_start_does_not_hang() {
     // once but when told twice.
     session.write("exit 0; exit 0\n");
     session.running.finish().code(0);
+}
+
+/// Its children, in order.
+fn children(pid: i32) -> Vec<i32> {
+    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    text.split_whitespace().map(|word| word.parse().unwrap()).collect()
+}
+
+/// It is stopped, or about to be.
+fn stops(pid: i32) -> bool {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let field = |name| text.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim();
+    let pending = u64::from_str_radix(field("ShdPnd:"), 16).unwrap();
+    field("State:").starts_with('T') || pending >> (libc::SIGTSTP - 1) & 1 != 0
+}
+
+#[track_caller]
+fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + limit();
+    while !condition() {
+        assert!(Instant::now() < deadline, "{what}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A stop signal that is sent to init stops it and the command, and nobody else: its caller and the
+/// rest of its group go on. There is no terminal, and the group is one that its parent could continue.
+#[test]
+fn stop_that_is_sent_is_for_init_and_its_command_alone() {
+    for name in pace::sample(subject::NAMES) {
+        let init = subject::ours(name);
+        let script = format!("sleep 1000 & {} -- sleep 1001 & wait", path(&init));
+        let running = subject::ours("init").run(&["sh", "-c", &script]).pid_one().start();
+        let (mut shell, mut both) = (0, Vec::new());
+        wait_until("no shell with two children", || {
+            shell = children(init_of(&running)).first().copied().unwrap_or(0);
+            both = children(shell);
+            both.len() == 2
+        });
+        let [other, init] = *both else { unreachable!() };
+        let mut command = 0;
+        wait_until("no command", || {
+            command = children(init).first().copied().unwrap_or(0);
+            fs::read(format!("/proc/{command}/cmdline"))
+                .is_ok_and(|line| line.starts_with(b"sleep"))
+        });
+        for signal in [libc::SIGTSTP, libc::SIGTTIN] {
+            sys::kill(init, signal).unwrap();
+            wait_until("not stopped", || stops(init) && stops(command));
+            for pid in [init_of(&running), shell, other] {
+                assert!(!stops(pid), "{name}: {signal}: {pid} of {shell} {other}");
+            }
+            sys::kill(init, libc::SIGCONT).unwrap();
+            wait_until("not continued", || !stops(init) && !stops(command));
+        }
+    }
 }

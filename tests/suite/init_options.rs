@@ -128,3 +128,21 @@ fn verbose_and_warn_speak_on_standard_error() {
     let output = init.run(&words).start().finish().code(0);
     assert!(output.stderr.starts_with("init: reaped "), "{output}");
 }
+
+/// dumb-init's `-c`: what its caller sends to the whole group reaches the command at once.
+#[test]
+fn command_can_stay_in_the_group_of_its_caller() {
+    let script = "group() { cut -d' ' -f5 /proc/$1/stat; }; echo $(($(group $$) - $(group $PPID)))";
+    for (name, option, variable) in [
+        ("dumb-init", Some("-c"), "X"),
+        ("dumb-init", None, "DUMB_INIT_SETSID"),
+        ("init", Some("-c"), "X"),
+        ("dumb-init", None, "X"),
+        ("init", None, "X"),
+    ] {
+        let words: Vec<_> = option.into_iter().chain(["--", "/bin/sh", "-c", script]).collect();
+        let output = subject::ours(name).run(&words).variable(variable, "0").start().finish();
+        let stays = option.is_some() || variable != "X";
+        assert_eq!(output.stdout.trim() == "0", stays, "{name} {option:?} {variable}: {output}");
+    }
+}

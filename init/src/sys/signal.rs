@@ -109,13 +109,13 @@ pub fn pending() -> SignalSet {
     set
 }
 
-/// Gives our process group, and with it ourselves, what a terminal's stop signal does by
+/// Gives ourselves, or with a target of 0 our process group, what a terminal's stop signal does by
 /// default. True if we were stopped and went on; the kernel ignores these signals where nobody
 /// could continue us: for PID 1, and in a group without a parent in the same session.
-pub fn stop_own_group(signal: i32) -> bool {
+pub fn stop(target: i32, signal: i32) -> bool {
     // What came before was for the command's last stop.
     wait_signal(only(SIGCONT), 0, &mut SignalInfo::none());
-    kill(0, signal).ok();
+    kill(target, signal).ok();
     set_mask(ALL & !only(signal));
     set_mask(ALL);
     pending() & only(SIGCONT) != 0
