@@ -61,6 +61,7 @@ mod nesting;
 mod network;
 mod network_ends;
 mod network_guards;
+mod network_program;
 mod no_proc;
 mod no_userns;
 mod options;

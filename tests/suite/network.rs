@@ -298,30 +298,3 @@ fn pasta_needs_no_privilege() {
     let output = Launch::new().option("--net=pasta").probe("loopback").run().ok();
     assert!(output.lines().contains(&"interface eth0"), "{output}");
 }
-
-#[test]
-fn where_pasta_is_missing_the_error_names_the_package() {
-    not_on_initial_ramfs!();
-    let launch = Launch::new().option("--net=pasta").variable("PATH", "/nowhere");
-    launch.probe("exit 0").run().fails_with(125, "Debian: apt-get install passt");
-}
-
-#[test]
-fn slirp4netns_takes_its_place() {
-    require!(busybox);
-    not_on_initial_ramfs!();
-    let tools = Rootfs::new().with_shell();
-    let busybox = tools.inside("bin/busybox");
-    let script = format!(
-        "#!{0} sh\n{0} echo \"$@\" > {1}\n{0} echo 1\nexec {0} sleep 1000\n",
-        busybox.display(),
-        tools.inside("words").display()
-    );
-    tools.add_script("slirp4netns", &script);
-    let launch = || Launch::new().option("--net=pasta").variable("PATH", tools.path());
-    launch().probe("exit 0").run().ok();
-    let words = std::fs::read_to_string(tools.inside("words")).unwrap();
-    assert!(words.contains("--configure") && words.trim_end().ends_with(" eth0"), "{words}");
-    let output = launch().option("--publish=1:2").probe("exit 0").run();
-    output.fails_with(125, "--publish and options need pasta");
-}

@@ -84,6 +84,7 @@ impl Rootfs {
 
     /// A file that may be executed.
     pub fn add_script(&self, path: &str, text: impl AsRef<[u8]>) {
+        let _no_fork = FORKING.write();
         self.add_file(path, text);
         fs::set_permissions(self.inside(path), fs::Permissions::from_mode(0o755)).unwrap();
     }

@@ -9,6 +9,7 @@ use crate::spec::time::End;
 pub const TIMED_OUT: u8 = 124;
 
 /// When to do what.
+#[derive(Clone, Copy)]
 pub struct Deadline {
     next: Option<Instant>,
     notice: Duration,

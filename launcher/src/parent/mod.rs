@@ -56,6 +56,8 @@ pub struct Container<'a> {
     late: Vec<&'static str>,
     /// Ends with it.
     network: Option<Connection>,
+    /// Runs from here on.
+    deadline: Deadline,
 }
 
 /// Why a child could not be let through the gate.
@@ -93,13 +95,14 @@ pub fn admit<'a>(
     let late = late_namespaces(prepared.spec, lacks);
     let namespaces = prepared.spec.status_fd.map(|_| Namespaces::of(proc, number, &late));
     let channel = start.parent_end.as_fd();
+    let deadline = Deadline::begin(prepared.spec.end);
     let mut container =
-        Container { prepared, channel, pid, number, namespaces, late, network: None };
+        Container { prepared, channel, pid, number, namespaces, late, network: None, deadline };
     container.prepare_ids(log).map_err(|blocked| match blocked {
         Blocked::Failed(error) => Blocked::Failed(container.childs_reason().unwrap_or(error)),
         other => other,
     })?;
-    container.network = network::connect(prepared, number, log)?;
+    container.network = network::connect(prepared, number, &deadline, log)?;
     start.open_gate().map_err(|errno| Error::at("OpenGate", "let the child go", errno))?;
     child.release();
     Ok(container)
@@ -214,7 +217,7 @@ impl Container<'_> {
     ) -> Result<Outcome, Error> {
         let prepared = self.prepared;
         let began = Instant::now();
-        let mut deadline = Deadline::begin(prepared.spec.end);
+        let mut deadline = self.deadline;
         let ending = supervise::until_end(self, status, pid_file, &mut deadline, log);
         let oom_kills = cgroups.and_then(usage::oom_kills).unwrap_or(0);
         let ending = ending.map_err(|error| match oom_kills {

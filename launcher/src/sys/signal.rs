@@ -31,6 +31,15 @@ pub fn set_default(signal: i32) -> Result<()> {
     unsafe { syscall!(Sysno::rt_sigaction, signal, action.as_ptr(), 0, SET_BYTES) }.map(drop)
 }
 
+/// Whether the caller has this signal ignored.
+pub fn is_ignored(signal: i32) -> Result<bool> {
+    // struct kernel_sigaction begins with the handler.
+    let mut action = [0usize; 4];
+    // SAFETY: the kernel writes one struct, which has that size at most; none is read.
+    unsafe { syscall!(Sysno::rt_sigaction, signal, 0, action.as_mut_ptr(), SET_BYTES) }?;
+    Ok(action[0] == libc::SIG_IGN)
+}
+
 /// The set of one signal.
 pub const fn only(signal: i32) -> SignalSet {
     1 << (signal - 1)

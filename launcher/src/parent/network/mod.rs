@@ -12,10 +12,12 @@ mod link;
 mod nat;
 mod pasta;
 mod publish;
+mod ready;
 mod sysctl;
 mod table;
 pub mod trial;
 
+use super::Deadline;
 use crate::error::Error;
 use crate::log::Log;
 use crate::prepare::Prepared;
@@ -43,6 +45,7 @@ impl Connection {
 pub fn connect(
     prepared: &Prepared<'_>,
     number: i32,
+    deadline: &Deadline,
     log: &mut Log,
 ) -> Result<Option<Connection>, Error> {
     match (&prepared.spec.network, &prepared.carrier) {
@@ -51,7 +54,7 @@ pub fn connect(
             Ok(Some(Connection::Link { link }))
         }
         (Network::Pasta(spec), Some(carrier)) => {
-            let served = pasta::serve(carrier, spec, prepared.ground.caller.uid, number)?;
+            let served = pasta::serve(prepared, carrier, spec, number, deadline)?;
             log.step("start pasta");
             Ok(Some(Connection::Program { _served: served }))
         }

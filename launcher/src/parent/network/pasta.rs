@@ -8,8 +8,9 @@ use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
 
 use super::publish::reserve;
+use super::{Deadline, ready};
 use crate::error::{Error, show_errno};
-use crate::prepare::Carrier;
+use crate::prepare::{Carrier, Prepared, Proc};
 use crate::spec::network::{Pasta, Protocol, Publish};
 use crate::sys::file::{self, At};
 use crate::sys::process::{self, Forked, Words};
@@ -30,7 +31,13 @@ impl Drop for Served {
 }
 
 /// Starts it for the process with this number, and waits until it is ready.
-pub fn serve(carrier: &Carrier, spec: &Pasta, uid: u32, number: i32) -> Result<Served, Error> {
+pub fn serve(
+    prepared: &Prepared<'_>,
+    carrier: &Carrier,
+    spec: &Pasta,
+    number: i32,
+    deadline: &Deadline,
+) -> Result<Served, Error> {
     // pasta does not tell of one port that it could not have.
     drop(reserve(&spec.publish)?);
     let failed = |errno| Error::at("StartPasta", format_args!("start {}", name(carrier)), errno);
@@ -40,25 +47,68 @@ pub fn serve(carrier: &Carrier, spec: &Pasta, uid: u32, number: i32) -> Result<S
     let keeper = match process::clone(0, libc::SIGCHLD).map_err(failed)? {
         Forked::Parent(pid) => pid,
         Forked::Child => {
-            let argv = argv(carrier, spec, uid, number);
+            let argv = argv(carrier, spec, prepared.ground.caller.uid, number);
             keep(carrier, &argv, &life_read, ready_write.as_fd(), said.as_fd())
         }
     };
     drop(ready_write);
     let served = Served { life: Some(life), keeper };
     // A word when it is ready; the end of the stream when it has ended.
-    match file::read(ready_read.as_fd(), &mut [0; 16]) {
-        Ok(1..) => Ok(served),
-        _ => {
-            drop(served);
-            let text = read_all(said.as_fd());
-            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-            Err(Error::refused("StartPasta", format!("{} failed: {text}", name(carrier))).advise(
-                "it needs a default route on the host, and /dev/net/tun open to this user \
-                     (CONFIG_TUN)",
-            ))
+    let mask = prepared.inherited.mask;
+    if !ready::wait(name(carrier), ready_read.as_fd(), mask, deadline)? {
+        drop(served);
+        return Err(has_failed(carrier, &first_words(&read_all(said.as_fd()))));
+    }
+    // One that does something else with its words is ready as well, and so is one that ends now.
+    let wanted = interface(spec);
+    let is_there = has_interface(&prepared.ground.caller.proc, number, wanted).map_err(failed)?;
+    if !is_there || process::try_wait(keeper).map_err(failed)?.is_some() {
+        return Err(has_failed(carrier, &format!("it carries nothing to {wanted} inside")));
+    }
+    Ok(served)
+}
+
+fn has_failed(carrier: &Carrier, text: &str) -> Error {
+    let advice = match text {
+        text if text.contains(" tun") => {
+            Some("/dev/net/tun has to be there and open to this user (CONFIG_TUN; modprobe tun)")
+        }
+        text if text.contains("rout") || text.contains("xternal interface") => {
+            Some("it needs a default route on the host, or -i and an interface")
+        }
+        _ => None,
+    };
+    Error::refused("StartPasta", format!("{} failed: {text}", name(carrier)))
+        .advise_maybe(advice.map(str::to_owned))
+}
+
+/// The first line of what it has said for somebody to read: it also tells of a log that it cannot write
+/// to (no /dev/log), and how it is used.
+fn first_words(text: &str) -> String {
+    let is_noise = |line: &str| line.is_empty() || line.starts_with("Failed to send ");
+    let mut lines = text.lines().map(str::trim).filter(|line| !is_noise(line));
+    let line = lines.next().unwrap_or("it has ended without a word");
+    line.strip_prefix("pasta: ").unwrap_or(line).into()
+}
+
+/// The name that it is to give the interface inside.
+fn interface(spec: &Pasta) -> &str {
+    let mut words = spec.options.iter().map(|word| word.to_str().unwrap_or_default());
+    while let Some(word) = words.next() {
+        match word.split_once('=') {
+            Some(("--ns-ifname", name)) => return name,
+            None if ["-I", "--ns-ifname"].contains(&word) => return words.next().unwrap_or("eth0"),
+            _ => {}
         }
     }
+    "eth0"
+}
+
+/// Whether the process has it in its network.
+fn has_interface(proc: &Proc, number: i32, name: &str) -> SysResult<bool> {
+    let table = proc.read_text(&format!("{number}/net/dev"))?;
+    let mut names = table.lines().filter_map(|line| line.split_once(':'));
+    Ok(names.any(|(found, _)| found.trim() == name))
 }
 
 fn name(carrier: &Carrier) -> &'static str {
@@ -119,8 +169,10 @@ fn add_ports(words: &mut Vec<CString>, spec: &Pasta) {
         // Else it has the name of the host's.
         ("-I", "--ns-ifname", "--ns-ifname eth0"),
     ] {
-        let is =
-            |word: &CString| [short, long].iter().any(|name| word.as_bytes() == name.as_bytes());
+        let is = |word: &CString| {
+            let word = word.to_bytes().split(|b| *b == b'=').next();
+            [short, long].iter().any(|name| word == Some(name.as_bytes()))
+        };
         if !words.iter().chain(&spec.options).any(is) {
             add(words, otherwise);
         }
@@ -162,7 +214,9 @@ fn keep(
         file::duplicate_onto(null, 1)?;
         wait_for_end(life, program).ok();
         signal::send(program, libc::SIGKILL).ok();
-        process::wait(program)
+        process::wait(program)?;
+        // What it has started, if it is a script, and us: the group is the session's, made above.
+        signal::send(0, libc::SIGKILL)
     };
     if let Err(errno) = work() {
         // The launcher tells it: the program is not ready, or has been.
