@@ -165,8 +165,7 @@ impl Findings {
     /// The ways out for `--net`.
     fn check_network(&mut self, caller: &Caller) {
         if caller.can_mount {
-            let needs = "it needs CONFIG_VETH and CONFIG_NF_TABLES_INET with nat, masq, ct and fib";
-            self.likes("--net veth", trial::make_pair_and_table(), needs);
+            self.likes("--net veth", trial::make_pair_and_table(), trial::NEEDS);
         }
         match network::find(&Pasta::default()) {
             Ok(Carrier::Pasta(_)) => self.yes("--net pasta"),

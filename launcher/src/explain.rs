@@ -1,32 +1,49 @@
 //! `--explain`: what a start would do, and why, without doing it.
 //!
-//! The host has been looked at as for a start, so what cannot be had here is an error as it would
-//! be there; only what the kernel says inside the namespaces is not known yet.
+//! The host is looked at as for a start, and the start is rehearsed: what cannot be had here is told, and
+//! the exit code is that of the start.
 
 mod init;
 mod network;
+mod rehearsal;
 
 use std::ffi::CString;
 use std::os::fd::AsRawFd;
 
+use crate::error::Error;
 use crate::json::quote;
 use crate::log::one_line;
 use crate::prepare::cgroup::Plan;
-use crate::prepare::ids::RootfsIds;
 use crate::prepare::{Order, Prepared, Step};
 use crate::spec::capability;
 use crate::spec::confine::{Label, Seccomp};
 use crate::spec::landlock::Landlock;
 use crate::spec::mounts::{Mount, What};
-use crate::spec::{Changes, Explain, limits};
+use crate::spec::{Changes, Explain, Spec, limits};
 use crate::sys::mount::attr;
+use crate::sys::signal::SignalSet;
 
 /// A heading, and what stands under it.
 type Entry = (&'static str, Vec<String>);
 
-/// The text, or the JSON.
-pub fn describe(prepared: &Prepared<'_>, cgroup: Option<&Plan>, form: Explain) -> String {
-    let entries = [
+/// The text or the JSON, and what a start would end with.
+pub fn explain(spec: &Spec, mask: SignalSet, form: Explain) -> (String, Option<Error>) {
+    let mut missing = Vec::new();
+    let mut entries = rehearsal::look(spec, mask, &mut missing).unwrap_or_else(|error| {
+        missing.push(error);
+        Vec::new()
+    });
+    let lines = missing.iter().map(ToString::to_string).collect();
+    entries.push(("cannot be had", lines));
+    let text = match form {
+        Explain::Text => as_text(&entries),
+        Explain::Json => as_json(&entries),
+    };
+    (text, missing.into_iter().next())
+}
+
+fn describe(prepared: &Prepared<'_>, cgroup: Option<&Plan>) -> Vec<Entry> {
+    vec![
         ("rootfs", rootfs(prepared)),
         ("command", command(prepared)),
         ("init", init::init(prepared)),
@@ -40,11 +57,7 @@ pub fn describe(prepared: &Prepared<'_>, cgroup: Option<&Plan>, form: Explain) -
         ("limits", limits(prepared)),
         ("resources", resources(prepared, cgroup)),
         ("from the host", shared(prepared)),
-    ];
-    match form {
-        Explain::Text => as_text(&entries),
-        Explain::Json => as_json(&entries),
-    }
+    ]
 }
 
 fn as_text(entries: &[Entry]) -> String {
@@ -145,12 +158,6 @@ fn namespaces(prepared: &Prepared<'_>) -> Vec<String> {
 fn ids(prepared: &Prepared<'_>) -> Vec<String> {
     let ids = &prepared.ids;
     let mut lines = vec![ids.to_string()];
-    if ids.rootfs_ids == RootfsIds::MapOrIdentity {
-        lines.push("if the rootfs cannot be idmapped: identity, with a warning".into());
-    }
-    if ids.or_single {
-        lines.push("if the setuid tools refuse: single, with a warning".into());
-    }
     if let Some(warning) = &ids.warning {
         lines.push(format!("warning: {warning}"));
     }
@@ -249,7 +256,8 @@ fn privileges(prepared: &Prepared<'_>) -> Vec<String> {
 }
 
 fn seccomp(prepared: &Prepared<'_>) -> String {
-    let log = if prepared.spec.confine.seccomp_log { ", refusals are logged" } else { "" };
+    let logs = prepared.filter.as_ref().is_some_and(|filter| filter.logs);
+    let log = if logs { ", refusals are logged" } else { "" };
     match &prepared.spec.confine.seccomp {
         Seccomp::None => "none".into(),
         Seccomp::Default => {
@@ -308,6 +316,9 @@ fn shared(prepared: &Prepared<'_>) -> Vec<String> {
         text.split_once('=').map(|(name, _)| name.to_owned())
     });
     lines.push(format!("environment: {}", names.collect::<Vec<_>>().join(" ")));
+    if prepared.has_hosts_keys() {
+        lines.push("the keyrings of the host's users (keyctl(2)), as there is no filter".into());
+    }
     lines.push("umask, signal mask and ignored signals, and what limits do not name".into());
     lines
 }

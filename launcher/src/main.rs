@@ -36,7 +36,7 @@ use init::exit::{self, Ending};
 
 use error::Error;
 use log::Log;
-use parent::{Blocked, Cgroups, Outcome, PidFile, Status};
+use parent::{Cgroups, Outcome, PidFile, Status};
 use prepare::{Ground, Inherited, cgroup, prepare};
 use spawn::{Start, spawn, spawn_early};
 use spec::Spec;
@@ -92,13 +92,10 @@ fn misused(error: Error, status_fd: Option<&Word>) -> Error {
 fn run_container(spec: &Spec, callers_mask: SignalSet) -> Result<u8, Error> {
     machine::refuse_if_not_ours(spec)?;
     if let Some(form) = spec.explain {
-        let inherited = Inherited::replace(spec, callers_mask)?;
-        let log = &mut Log::new(false);
-        let ground = Ground::look(spec, log)?;
-        let cgroup = cgroup::plan(&spec.resources, &ground.caller.proc)?;
-        let prepared = prepare(spec, &inherited, &ground, log)?;
+        let (text, missing) = explain::explain(spec, callers_mask, form);
         signal::set_mask(callers_mask).ok();
-        return Ok(print(&explain::describe(&prepared, cgroup.as_ref(), form)));
+        let code = print(&text);
+        return missing.map_or(Ok(code), Err);
     }
     let status = Status::open(spec.status_fd)?;
     let outcome = start_and_wait(spec, callers_mask, &status);
@@ -148,11 +145,7 @@ fn start(
             Ok(container) => return container.supervise(cgroups, status, pid_file.as_mut(), log),
             Err(blocked) => blocked,
         };
-        start.change(|prepared| match blocked {
-            Blocked::NotMappable(errno) => prepared.fall_back_to_identity(errno, log),
-            Blocked::Refused(error) => prepared.fall_back_to_single(&error, log),
-            Blocked::Failed(error) => Err(error),
-        })?;
+        start.change(|prepared| blocked.fall_back(prepared, log))?;
     }
 }
 

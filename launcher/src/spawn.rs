@@ -93,6 +93,11 @@ impl<'a> Start<'a> {
         self.task.get().ok_or(Errno::EBADE)
     }
 
+    /// Takes it back, when there is no child any more.
+    pub fn into_prepared(self) -> Option<Prepared<'a>> {
+        self.task.into_inner().map(|task| task.prepared)
+    }
+
     /// Changes it, while there is no child.
     pub fn change(
         &mut self,

@@ -389,7 +389,7 @@ fn check_and_explain_tell_where() {
     let output = Launch::bare().option("--check").run().ok();
     let line = output.lines().into_iter().find(|line| line.starts_with("yes  limits: "));
     assert!(line.is_some_and(|line| line.contains("memory (v") && line.contains("pids (v")));
-    let running = Launch::new().option(SOME).option("--explain").start();
+    let running = Launch::new().option(SOME).option("--explain").probe("exit 0").start();
     let launcher = running.pid();
     let output = running.finish().ok();
     assert!(output.stdout.contains("--pids  pids.max 100\n"), "{output}");

@@ -38,9 +38,9 @@ const OPTIONS: &[(&str, &str, &str, Told)] = &[
     ("--env", "", "=MARK=1", By("MARK")),
     ("--keep-env", "", "", By("CALLERS")),
     ("--workdir", "", "=/marked", By("in /marked")),
-    ("--bind", "", "=/dev/null:/x", By("/x  the host's /dev/null")),
-    ("--mount", "", "=/dev/null:/x", By("/x  the host's /dev/null")),
-    ("--dev-bind", "", "=/dev/null:/x", By("/x  the host's /dev/null")),
+    ("--bind", "", "=/dev/null:/x:noidmap", By("/x  the host's /dev/null")),
+    ("--mount", "", "=/dev/null:/x:noidmap", By("/x  the host's /dev/null")),
+    ("--dev-bind", "", "=/dev/null:/x:noidmap", By("/x  the host's /dev/null")),
     ("--device", "", "=/dev/null:/x", By("/x  the host's /dev/null")),
     ("--tmpfs", "", "=/t", By("/t  tmpfs")),
     ("--overlay", "", "=/o:lower=FOLDER", Here("/o  overlay of ")),
@@ -126,6 +126,7 @@ fn every_option_of_the_help_is_known_here() {
 fn every_option_is_told_of_or_said_not_to_be() {
     let (rootfs, folder) = (Rootfs::new(), temporary_path("folder"));
     std::fs::create_dir(&folder).unwrap();
+    std::fs::create_dir(rootfs.inside("marked")).unwrap();
     let put_in = |text: &str| {
         let text = text.replace("FOLDER", folder.to_str().unwrap());
         let text = text.replace("INIT", subject::init().to_str().unwrap());
@@ -133,7 +134,7 @@ fn every_option_is_told_of_or_said_not_to_be() {
     };
     let explain = |words: &[&str]| {
         let launch = Launch::on(&rootfs).option("--explain").variable("CALLERS", "1");
-        words.iter().fold(launch, |launch, word| launch.option(put_in(word))).run()
+        words.iter().fold(launch, |launch, word| launch.option(put_in(word))).probe("exit 0").run()
     };
     let plain = explain(&[]).ok().stdout;
     for (option, before, value, told) in pace::sample(OPTIONS) {
@@ -165,7 +166,7 @@ fn every_option_is_told_of_or_said_not_to_be() {
         let form = [&["--explain=json"], &words[..]].concat();
         let launch = Launch::on(&rootfs).variable("CALLERS", "1");
         let launch = form.iter().fold(launch, |launch, word| launch.option(put_in(word)));
-        let json = launch.run().code(0).stdout;
+        let json = launch.probe("exit 0").run().code(0).stdout;
         let value = put_in(text);
         let part = value.rsplit("   ").next().unwrap().trim();
         assert!(json.contains(part), "{option}\n{json}");
@@ -178,7 +179,7 @@ fn masks_are_told_of() {
     crate::ability::for_root!();
     let explain = |option: &str| {
         let launch = Launch::new().option("--explain").option("--userns=identity");
-        launch.option(option).run().ok().stdout
+        launch.option(option).probe("exit 0").run().ok().stdout
     };
     for (option, is_masked) in [("--no-tty", true), ("--unmask", false)] {
         let text = explain(option);

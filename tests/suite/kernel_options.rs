@@ -28,6 +28,8 @@ fn namespace_that_is_not_built_in_is_named_with_its_option_and_done_without() {
              kernel has no {name} namespace ({option}); --share {name} leaves it out"
         );
         launch().before(Before::LackNamespace(flag)).run().fails(125, &line);
+        let explained = launch().option("--explain").before(Before::LackNamespace(flag)).run();
+        explained.fails_with(125, &line);
         launch().option("--share").arg(name).before(Before::LackNamespace(flag)).run().ok();
     }
     let without = launch().before(Before::LackNamespace(libc::CLONE_NEWPID)).run();
@@ -60,6 +62,7 @@ fn kernel_without_seccomp_filters_is_told_and_done_without() {
         let line = "; the kernel lacks CONFIG_SECCOMP_FILTER; --seccomp none goes without, with \
                     --userns none together with --unmask";
         launch().before(lack()).run().fails_with(125, line);
+        launch().option("--explain").before(lack()).run().fails_with(125, line);
         launch().before(lack()).option("--seccomp=none").run().ok();
         if sys::uid() == 0 && ability::pivot_root().is_ok() {
             // There a filter has to keep user namespaces out.

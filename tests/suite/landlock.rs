@@ -197,7 +197,9 @@ fn less_than_was_asked_for_is_an_error() {
 fn it_is_told_by_explain_and_check() {
     require!(landlock);
     let launch = with_rules(Launch::new().option("--explain"), &["/etc:rw"]);
-    assert!(launch.run().ok().stdout.contains("\nlandlock       /etc  rw\n"));
+    assert!(launch.probe("exit 0").run().ok().stdout.contains("\nlandlock       /etc  rw\n"));
+    let launch = with_rules(Launch::new().option("--explain"), &["/nosuch"]);
+    launch.probe("exit 0").run().fails_with(125, "find --landlock /nosuch in rootfs");
     let line = format!("yes  landlock, ABI {}", sys::landlock_abi().unwrap());
     let output = Launch::bare().option("--check").run().ok();
     assert!(output.lines().contains(&line.as_str()), "{output}");

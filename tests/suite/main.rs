@@ -30,6 +30,7 @@ mod environment;
 mod errors;
 mod exit_codes;
 mod explain;
+mod explain_missing;
 mod explain_options;
 mod faults;
 mod grace;

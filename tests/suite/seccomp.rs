@@ -149,9 +149,49 @@ fn profile_in_json_takes_the_place_of_the_default() {
     assert_eq!(call(&[&option], libc::SYS_kill, "2 0"), "ok");
     assert_eq!(call(&[&option], libc::SYS_umask, "18"), "EPERM");
     assert_eq!(call(&[&option, "--cap-add=net_raw"], libc::SYS_umask, "18"), "ok");
-    fs::write(&path, r#"{"defaultAction": "SCMP_ACT_NOTIFY"}"#).unwrap();
-    let output = Launch::new().option(option).probe("exit 0").run().code(125);
-    assert!(output.stderr.contains("defaultAction SCMP_ACT_NOTIFY cannot be had"), "{output}");
+    fs::remove_file(path).unwrap();
+}
+
+/// A slip in a profile is told, and in what it refuses it is an error or a warning.
+#[test]
+fn what_is_not_understood_of_a_profile_is_told() {
+    let path = temporary_path("profile");
+    let run = |text: &str| {
+        fs::write(&path, text).unwrap();
+        Launch::new().option("--seccomp").arg(&path).probe("exit 3").run()
+    };
+    let entry = r#"{"names": ["getpid"], "action": "SCMP_ACT_ERRNO", "includes": {"foo": []}}"#;
+    for (text, why) in [
+        (r#"{"defaultAction": "SCMP_ACT_NOTIFY"}"#, "SCMP_ACT_NOTIFY cannot be had"),
+        ("{}", "defaultAction is missing"),
+        (r#"{"defaultAction": 1}"#, "what is in defaultAction is no text"),
+        (
+            r#"{"defaultAction": "SCMP_ACT_ALLOW", "flags": ["FOO"]}"#,
+            "the flag FOO is not understood",
+        ),
+        (
+            r#"{"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_FOO"]}"#,
+            "the architecture SCMP_ARCH_FOO is not understood",
+        ),
+        (
+            &format!(r#"{{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{entry}]}}"#),
+            "foo in includes is not understood",
+        ),
+        (
+            r#"{"defaultAction": "SCMP_ACT_ALLOW", "defaultAction": "SCMP_ACT_KILL"}"#,
+            "a name twice",
+        ),
+    ] {
+        run(text).fails_with(125, why);
+    }
+    let output = run(
+        r#"{"defaultAction": "SCMP_ACT_ALLOW", "flags": ["SECCOMP_FILTER_FLAG_LOG"], "syscalls":
+            [{"names": ["getpidd"], "action": "SCMP_ACT_ERRNO"}]}"#,
+    );
+    output.fails_with(3, "refuses what is no system call here: getpidd");
+    let option = format!("--seccomp={}", path.display());
+    let explained = Launch::new().option("--explain").option(option).probe("exit 0").run().code(0);
+    assert!(explained.stdout.contains(", refusals are logged\n"), "{explained}");
     fs::remove_file(path).unwrap();
 }
 

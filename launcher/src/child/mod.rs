@@ -11,6 +11,7 @@ mod identity;
 mod landlock;
 mod network;
 mod plan;
+mod rehearse;
 mod reporter;
 mod root;
 mod system;
@@ -97,7 +98,7 @@ fn steps(
     system::mount_proc(prepared, root)?;
     reporter.done(Stage::MountProc);
     prepared.ground.rootfs.finish(root).at(Stage::SetReadOnly)?;
-    if prepared.streams.terminal {
+    if prepared.streams.terminal && spec.explain.is_none() {
         dev.open_terminal(prepared, channel)?;
         reporter.done(Stage::OpenTerminal);
     }
@@ -122,6 +123,11 @@ fn steps(
     }
 
     let program = hand_over::executable(&prepared.program)?;
+    if spec.explain.is_some() {
+        rehearse::try_privileges(prepared)?;
+        reporter.is_rehearsed();
+        process::exit(0)
+    }
     file::set_umask(callers_umask).at(Stage::SetUmask)?;
     keep_open(prepared, channel).at(Stage::KeepFds)?;
     Err(hand_over::execute(prepared, program.as_fd(), argv))
@@ -131,7 +137,7 @@ fn steps(
 fn keep_open(prepared: &Prepared<'_>, channel: BorrowedFd<'_>) -> crate::sys::Result<()> {
     let keep = |fd: BorrowedFd<'_>| file::set_close_on_exec(fd.as_raw_fd(), false);
     keep(channel)?;
-    prepared.filter.iter().try_for_each(|filter| keep(filter.as_fd()))?;
+    prepared.filter.iter().try_for_each(|filter| keep(filter.file.as_fd()))?;
     prepared.landlock.iter().try_for_each(|rules| keep(rules.set.as_fd()))?;
     prepared.keep_fds.iter().try_for_each(|&fd| keep(fd))
 }

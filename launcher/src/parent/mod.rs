@@ -32,6 +32,7 @@ use crate::prepare::ids::RootfsIds;
 use crate::prepare::{Order, Prepared, Source};
 use crate::spawn::{Start, Task, Waiting};
 use crate::spec::Spec;
+use crate::spec::time::End;
 use crate::sys::file;
 use crate::sys::{Errno, mount, socket};
 pub use cgroup::Cgroups;
@@ -76,6 +77,17 @@ impl From<Error> for Blocked {
     }
 }
 
+impl Blocked {
+    /// What the next child is to have instead, if there is anything.
+    pub fn fall_back(self, prepared: &mut Prepared<'_>, log: &mut Log) -> Result<(), Error> {
+        match self {
+            Blocked::NotMappable(errno) => prepared.fall_back_to_identity(errno, log),
+            Blocked::Refused(error) => prepared.fall_back_to_single(&error, log),
+            Blocked::Failed(error) => Err(error),
+        }
+    }
+}
+
 /// Gives the child its ids and lets it go. If that fails, no child is left.
 pub fn admit<'a>(
     start: &'a Start<'_>,
@@ -102,7 +114,10 @@ pub fn admit<'a>(
         Blocked::Failed(error) => Blocked::Failed(container.childs_reason().unwrap_or(error)),
         other => other,
     })?;
-    container.network = network::connect(prepared, number, &deadline, log)?;
+    container.network = match prepared.spec.explain {
+        None => network::connect(prepared, number, &deadline, log)?,
+        Some(_) => network::rehearse(&prepared.spec.network).map(|()| None)?,
+    };
     start.open_gate().map_err(|errno| Error::at("OpenGate", "let the child go", errno))?;
     child.release();
     Ok(container)
@@ -144,7 +159,9 @@ impl Container<'_> {
         })?;
         log.step("write id maps");
         self.map_mounts(log)?;
-        give_pipes(prepared);
+        if prepared.spec.explain.is_none() {
+            give_pipes(prepared);
+        }
         limits::apply(&prepared.spec.limits, self.pid, &prepared.ground.caller.proc, self.number)?;
         if prepared.ground.order == Order::Locked {
             outer::assemble(prepared)?;
@@ -205,6 +222,12 @@ impl Container<'_> {
                 )
             })?),
         }
+    }
+
+    /// Has what goes no further than to init go there, and hears what is in its way.
+    pub fn rehearse(self, log: &Log) -> Result<(), Error> {
+        let mut deadline = Deadline::begin(End { after_ms: None, ..self.prepared.spec.end });
+        supervise::until_end(self, &Status::open(None)?, None, &mut deadline, log).map(drop)
     }
 
     /// Serves the container until its end.

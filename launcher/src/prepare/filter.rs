@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
 
 use crate::error::Error;
+use crate::log::Log;
 use crate::seccomp::{default, oci, userns};
 use crate::spec::confine::{Confinement, Seccomp};
 use crate::sys::file::{self, At};
@@ -13,14 +14,31 @@ use crate::sys::{Errno, Result as SysResult, memfd, system};
 const INSTRUCTION: usize = 8;
 const MAX: usize = 4096;
 
-/// Makes or reads the one that was asked for; nobody has read from the file. Where user namespaces
-/// are to be forbidden by it, there is one in any case.
-pub fn open(confine: &Confinement, forbid_userns: bool) -> Result<Option<OwnedFd>, Error> {
+/// The filter, and what is to be done with it.
+pub struct Filter {
+    /// Nobody has read from it.
+    pub file: OwnedFd,
+    /// Refusals are told to the kernel's log.
+    pub logs: bool,
+}
+
+/// Makes or reads the one that was asked for. Where user namespaces are to be forbidden by it, there is
+/// one in any case.
+pub fn open(
+    confine: &Confinement,
+    forbid_userns: bool,
+    log: &mut Log,
+) -> Result<Option<Filter>, Error> {
     let capabilities = confine.capabilities.bounding;
+    let mut logs = confine.seccomp_log;
     let program = match &confine.seccomp {
         Seccomp::None => None,
         Seccomp::Default => Some(default::filter(capabilities)),
-        Seccomp::File(path) => Some(from_file(path, capabilities)?),
+        Seccomp::File(path) => {
+            let (program, asks) = from_file(path, capabilities, log)?;
+            logs |= asks;
+            Some(program)
+        }
     };
     let program = match program {
         program if forbid_userns => userns::forbidden(program.as_deref()),
@@ -33,9 +51,10 @@ pub fn open(confine: &Confinement, forbid_userns: bool) -> Result<Option<OwnedFd
             "the seccomp filter is too long: the kernel takes 4096 instructions",
         ));
     }
-    hold(&program).map(Some).map_err(|errno| {
+    let file = hold(&program).map_err(|errno| {
         Error::at("PrepareFilter", "put the seccomp filter where init can read it", errno)
-    })
+    })?;
+    Ok(Some(Filter { file, logs }))
 }
 
 /// A file to read it from.
@@ -52,8 +71,8 @@ fn hold(program: &[u8]) -> SysResult<OwnedFd> {
     }
 }
 
-/// A profile in JSON, or a program that seccomp_export_bpf(3) has written.
-fn from_file(path: &CStr, capabilities: u64) -> Result<Vec<u8>, Error> {
+/// A profile in JSON, or a program that seccomp_export_bpf(3) has written; and whether it asks for a log.
+fn from_file(path: &CStr, capabilities: u64, log: &mut Log) -> Result<(Vec<u8>, bool), Error> {
     let shown = path.to_string_lossy();
     let text = read(path).map_err(|errno| {
         Error::at("PrepareFilter", format_args!("read --seccomp {shown}"), errno)
@@ -63,18 +82,24 @@ fn from_file(path: &CStr, capabilities: u64) -> Result<Vec<u8>, Error> {
     };
     // A program begins with an instruction that has a zero byte.
     let is_json = text.trim_ascii_start().starts_with(b"{");
-    let program = if is_json {
+    let (program, logs) = if is_json {
         let context = oci::Context { capabilities, kernel: &system::name().0 };
-        oci::filter(&text, &context).map_err(|why| refused(&why))?
+        let oci::Translated { filter, logs, unknown } =
+            oci::filter(&text, &context).map_err(|why| refused(&why))?;
+        if !unknown.is_empty() {
+            let unknown = unknown.join(" ");
+            log.warn(&format!("--seccomp {shown} refuses what is no system call here: {unknown}"));
+        }
+        (filter, logs)
     } else {
-        text
+        (text, false)
     };
     match program.len() {
         length if length > MAX * INSTRUCTION => Err(refused("the kernel takes 4096 instructions")),
         length if length == 0 || length % INSTRUCTION != 0 => {
             Err(refused("it is neither a profile in JSON nor a compiled filter"))
         }
-        _ => Ok(program),
+        _ => Ok((program, logs)),
     }
 }
 

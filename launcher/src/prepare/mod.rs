@@ -34,7 +34,7 @@ mod subid;
 mod submounts;
 
 use std::ffi::CString;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use init::contract::{Terms, Written};
 use init::stage::Stage;
@@ -44,6 +44,7 @@ use crate::error::Error;
 use crate::log::Log;
 use crate::spec::Spec;
 use crate::spec::capability::{self, SYS_ADMIN};
+use crate::spec::confine::Seccomp;
 use crate::spec::environment::value_of;
 use crate::spec::mounts::What;
 use crate::spec::network::Network;
@@ -87,11 +88,11 @@ pub struct Prepared<'a> {
     /// init.
     pub program: Program,
     /// The filter of system calls.
-    pub filter: Option<OwnedFd>,
+    pub filter: Option<filter::Filter>,
     /// What the command is held to.
     pub landlock: Option<landlock::Rules>,
     /// For /proc/self/attr/exec.
-    label: Option<CString>,
+    pub label: Option<CString>,
     pub environment: Words,
     /// What is run.
     pub process: Process,
@@ -164,13 +165,13 @@ pub fn prepare<'a>(
     let overlay =
         Overlay::over_rootfs(ground.changes(spec), rootfs.stat(), caller, rootfs.is_by_path())?;
     let program = program::open(spec.init.as_deref())?;
-    let filter = filter::open(&spec.confine, ids.needs_wall(spec, caller))?;
+    let filter = filter::open(&spec.confine, ids.needs_wall(spec, caller), log)?;
     let landlock = landlock::open(spec.confine.landlock.as_ref())?;
     let label = label::look_up(spec.confine.label.as_ref())?;
     log.step("prepare init and devices");
 
     let streams = streams::look(spec.tty)?;
-    Ok(Prepared {
+    let prepared = Prepared {
         spec,
         ground,
         inner_uids: ids.uid.to_itself().to_lines(),
@@ -192,7 +193,11 @@ pub fn prepare<'a>(
         clock_offsets: spec.uptime.map(clock_offsets),
         streams,
         inherited,
-    })
+    };
+    if prepared.has_hosts_keys() && !spec.confine.unmask {
+        log.warn("without a filter the command has the keyrings of the host's users (keyctl(2))");
+    }
+    Ok(prepared)
 }
 
 impl Prepared<'_> {
@@ -229,6 +234,13 @@ impl Prepared<'_> {
     /// Whether no user namespace can be made inside.
     pub fn forbids_userns(&self) -> bool {
         self.ids.forbids_userns(self.spec)
+    }
+
+    /// Without a user namespace and the filter that stands in for it, keys are the host's. (The default
+    /// filter refuses them in any case.)
+    pub fn has_hosts_keys(&self) -> bool {
+        let has_wall = self.ids.needs_wall(self.spec, &self.ground.caller);
+        !self.ids.has_userns() && !has_wall && self.spec.confine.seccomp != Seccomp::Default
     }
 
     /// Sources of the host's whose files belong to the same ids inside as those of the rootfs.
@@ -288,7 +300,7 @@ impl Prepared<'_> {
             (self.streams.terminal, Terms::TERMINAL),
             (self.ids.can_set_groups, Terms::SET_GROUPS),
             (!confine.new_privs, Terms::NO_NEW_PRIVS),
-            (confine.seccomp_log, Terms::LOG_REFUSALS),
+            (self.filter.as_ref().is_some_and(|filter| filter.logs), Terms::LOG_REFUSALS),
         ];
         let terms = Terms([
             flags.iter().filter(|(wanted, _)| *wanted).map(|(_, flag)| flag).sum(),
@@ -300,7 +312,7 @@ impl Prepared<'_> {
             self.spec.grace_ms.into(),
             // Root has them anyway.
             if self.account.uid == 0 { 0 } else { confine.capabilities.ambient },
-            self.filter.as_ref().map_or(0, |file| file.as_raw_fd() as u64),
+            self.filter.as_ref().map_or(0, |filter| filter.file.as_raw_fd() as u64),
             self.label.as_ref().map_or(0, |label| label.count_bytes() as u64),
             self.landlock.as_ref().map_or(0, |rules| rules.set.as_raw_fd() as u64),
         ]);

@@ -129,6 +129,11 @@ impl Overlay {
         self.kept.is_none() && self.flags & RDONLY != 0
     }
 
+    /// Changes stay.
+    pub fn is_kept(&self) -> bool {
+        self.kept.is_some()
+    }
+
     /// The host's directories in it.
     pub fn sources(&self) -> impl Iterator<Item = &Source> {
         let kept = self.kept.iter().map(|(source, _)| source);

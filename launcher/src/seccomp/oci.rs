@@ -19,6 +19,14 @@ type Rule<'a> = (&'a str, Vec<Condition>, u32);
 const DEFAULT: u32 = 0;
 const UNKNOWN: u32 = 1;
 
+/// SECCOMP_RET_LOG.
+const LOG: u32 = 0x7ffc_0000;
+
+/// Those of libseccomp, behind SCMP_ARCH_.
+const ARCHITECTURES: &str = "NATIVE X86 X86_64 X32 ARM AARCH64 LOONGARCH64 M68K MIPS MIPS64 MIPS64N32 MIPSEL \
+                             MIPSEL64 MIPSEL64N32 PARISC PARISC64 PPC PPC64 PPC64LE RISCV64 S390 S390X SH \
+                             SHEB";
+
 /// What a profile's entries may ask for.
 pub struct Context<'a> {
     /// The command's.
@@ -27,11 +35,24 @@ pub struct Context<'a> {
     pub kernel: &'a str,
 }
 
+/// A profile, translated.
+pub struct Translated {
+    /// As the kernel takes it.
+    pub filter: Vec<u8>,
+    /// Refusals are told to the kernel's log.
+    pub logs: bool,
+    /// Names that nobody knows here, of calls that were to be kept away: a slip, or another
+    /// architecture's.
+    pub unknown: Vec<String>,
+}
+
 /// The filter of a profile, or what is wrong with it.
-pub fn filter(text: &[u8], context: &Context<'_>) -> Result<Vec<u8>, String> {
-    let profile = Value::parse(text).map_err(|at| format!("no JSON at byte {at}"))?;
+pub fn filter(text: &[u8], context: &Context<'_>) -> Result<Translated, String> {
+    let profile = Value::parse(text)
+        .map_err(|at| format!("no JSON at byte {at}, or a name twice in the object before it"))?;
     let default = action(&profile, "defaultAction", "defaultErrnoRet")?;
-    let mut rules = Vec::new();
+    let logs = logs(&profile)?;
+    let (mut rules, mut unknown) = (Vec::new(), Vec::new());
     for entry in list(&profile, "syscalls")? {
         if applies(entry, context)? {
             let action = action(entry, "action", "errnoRet")?;
@@ -42,6 +63,9 @@ pub fn filter(text: &[u8], context: &Context<'_>) -> Result<Vec<u8>, String> {
             for name in texts(entry, "names")?.into_iter().chain(own) {
                 if action == default {
                     continue;
+                }
+                if passes(default) && !passes(action) && !is_known(name) {
+                    unknown.push(name.to_owned());
                 }
                 if has_one_twice(&conditions) {
                     rules.extend(conditions.iter().map(|&one| (name, vec![one], action)));
@@ -58,7 +82,31 @@ pub fn filter(text: &[u8], context: &Context<'_>) -> Result<Vec<u8>, String> {
             abis.push((abi, merge(spans(index, &rules, &mut kinds), UNKNOWN)));
         }
     }
-    Ok(assemble::filter(&abis, &|kind| kinds[kind as usize].clone()))
+    let filter = assemble::filter(&abis, &|kind| kinds[kind as usize].clone());
+    Ok(Translated { filter, logs, unknown })
+}
+
+/// Whether the kernel goes on with a call that is answered so.
+fn passes(action: u32) -> bool {
+    matches!(action, ALLOW | LOG)
+}
+
+fn is_known(name: &str) -> bool {
+    CALLS.lines().any(|line| line.split(' ').next() == Some(name))
+}
+
+/// `flags`. The others change nothing of what is refused: TSYNC is about threads, which there are none
+/// of, SPEC_ALLOW leaves a hardening out, and WAIT_KILLABLE_RECV is about SCMP_ACT_NOTIFY.
+fn logs(profile: &Value) -> Result<bool, String> {
+    let mut logs = false;
+    for flag in texts(profile, "flags")? {
+        match flag.strip_prefix("SECCOMP_FILTER_FLAG_") {
+            Some("LOG") => logs = true,
+            Some("TSYNC" | "SPEC_ALLOW" | "WAIT_KILLABLE_RECV") => {}
+            _ => return Err(format!("the flag {flag} is not understood")),
+        }
+    }
+    Ok(logs)
 }
 
 /// Of an argument that is named twice one condition is enough: to runc and crun each is then a rule of its
@@ -76,10 +124,17 @@ fn list<'a>(value: &'a Value, name: &str) -> Result<&'a [Value], String> {
     }
 }
 
-/// The same for what conditions of an entry stand in: with none it would count always.
+/// The same for what conditions of an entry stand in: without one it would count more often.
 fn object<'a>(value: &'a Value, name: &str) -> Result<Option<&'a Value>, String> {
     match value.field(name) {
-        None | Some(Value::Object(_)) => Ok(value.field(name)),
+        None => Ok(None),
+        Some(Value::Object(fields)) => {
+            let is_other = |key: &&String| !["arches", "caps", "minKernel"].contains(&key.as_str());
+            match fields.iter().map(|(key, _)| key).find(is_other) {
+                Some(key) => Err(format!("{key} in {name} is not understood")),
+                None => Ok(value.field(name)),
+            }
+        }
         Some(_) => Err(format!("{name} is no object")),
     }
 }
@@ -98,7 +153,15 @@ fn is_asked_for(abi: &Abi, profile: &Value) -> Result<bool, String> {
         |entry: &&Value| entry.field("architecture").and_then(Value::as_text) == Some(ABIS[0].name);
     let own = list(profile, "archMap")?.iter().find(is_own);
     let below = own.map_or(Ok(Vec::new()), |entry| texts(entry, "subArchitectures"))?;
-    Ok(texts(profile, "architectures")?.contains(&abi.name) || below.contains(&abi.name))
+    let named = texts(profile, "architectures")?;
+    let is_known = |name: &&&str| {
+        let name = name.strip_prefix("SCMP_ARCH_");
+        ARCHITECTURES.split(' ').any(|known| Some(known) == name)
+    };
+    match named.iter().chain(&below).find(|name| !is_known(name)) {
+        Some(name) => Err(format!("the architecture {name} is not understood")),
+        None => Ok(named.contains(&abi.name) || below.contains(&abi.name)),
+    }
 }
 
 /// `includes`, of which all have to hold, and `excludes`, of which none may.
@@ -152,7 +215,7 @@ fn action(of: &Value, name: &str, errno: &str) -> Result<u32, String> {
         "SCMP_ACT_KILL" | "SCMP_ACT_KILL_THREAD" => 0,
         "SCMP_ACT_TRAP" => 0x0003_0000,
         "SCMP_ACT_TRACE" => 0x7ff0_0000 | errno,
-        "SCMP_ACT_LOG" => 0x7ffc_0000,
+        "SCMP_ACT_LOG" => LOG,
         // It would need a program outside that answers.
         "SCMP_ACT_NOTIFY" => return Err(format!("the {name} SCMP_ACT_NOTIFY cannot be had")),
         other => return Err(format!("the {name} {other} is not understood")),

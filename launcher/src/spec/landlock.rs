@@ -107,8 +107,14 @@ impl Landlock {
     }
 
     fn add_port(&mut self, port: &[u8], access: u64, fields: Fields<'_>) -> Result<(), Error> {
+        let is_none = port == b"none";
+        let others = self.ports.iter().any(|(_, own)| *own == access);
+        // That port, and no port.
+        if if is_none { others } else { self.network & access != 0 && !others } {
+            return Err(fields.wrong("another rule says the contrary: it is none, or ports"));
+        }
         self.network |= access;
-        if port != b"none" {
+        if !is_none {
             let text = std::str::from_utf8(port).unwrap_or_default();
             let port = text.parse().map_err(|_| fields.wrong("a port is 0 to 65535, or none"))?;
             self.ports.push((port, access));
@@ -150,7 +156,7 @@ impl Landlock {
     pub fn describe(&self) -> Vec<String> {
         let mut lines = self.paths.iter().map(describe_path).collect::<Vec<_>>();
         if !lines.is_empty() {
-            lines.push("no other file can be opened, made, changed or executed".into());
+            lines.push("no other file can be opened, written, executed, made or removed".into());
             lines.extend(self.abi.map(|abi| format!("as far as version {abi} can restrict it")));
         }
         for (access, name) in [(BIND_TCP, "bind"), (CONNECT_TCP, "connect")] {
@@ -228,6 +234,11 @@ mod tests {
             let error = rules(&[word]).unwrap_err();
             assert!(error.contains(part), "{word}: {error}");
         }
+        for words in [["bind:80", "bind:none"], ["connect:none", "connect:1"]] {
+            let error = rules(&words).unwrap_err();
+            assert!(error.contains("the contrary"), "{words:?}: {error}");
+        }
+        assert!(rules(&["bind:none", "bind:none", "connect:1"]).is_ok());
     }
 
     #[test]

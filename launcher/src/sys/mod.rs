@@ -11,6 +11,7 @@ pub mod device;
 #[cfg(not(test))]
 pub mod entry;
 pub mod file;
+pub mod filter;
 pub mod landlock;
 pub mod lock;
 pub mod memfd;

@@ -343,3 +343,9 @@ pub fn forbid_core() -> Result<()> {
     // SAFETY: this option takes a number.
     unsafe { syscall!(Sysno::prctl, libc::PR_SET_DUMPABLE, 0, 0, 0, 0) }.map(drop)
 }
+
+/// Sets no_new_privs.
+pub fn set_no_new_privs() -> Result<()> {
+    // SAFETY: this option takes a number.
+    unsafe { syscall!(Sysno::prctl, libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }.map(drop)
+}

@@ -22,8 +22,10 @@ use crate::error::Error;
 use crate::log::Log;
 use crate::prepare::Prepared;
 use crate::spec::network::Network;
+use host::Host;
 use link::Attached;
 use pasta::Served;
+use publish::reserve;
 
 /// What serves the container's network, while it lives: dropped, it goes.
 pub enum Connection {
@@ -39,6 +41,23 @@ impl Connection {
             Connection::Program { .. } => &[],
         }
     }
+}
+
+/// For `--explain`: looks for what can be in the way, as far as nobody else sees it.
+pub fn rehearse(network: &Network) -> Result<(), Error> {
+    if let Network::Link(link) = network {
+        Host::look(link)?;
+        reserve(network.publish())?;
+        trial::make_pair_and_table().map_err(|errno| {
+            Error::at(
+                "CreateInterfaces",
+                "make a pair of interfaces and a table of nf_tables",
+                errno,
+            )
+            .advise(trial::NEEDS)
+        })?;
+    }
+    Ok(())
 }
 
 /// Makes the network of the child with this number in /proc, if it gets one.

@@ -1,4 +1,4 @@
-//! `--check`: whether a pair of interfaces and a table can be had, found out in a namespace of its own.
+//! `--check` and `--explain`: whether a pair of interfaces and a table can be had, found out in a namespace of its own.
 
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd};
@@ -11,6 +11,8 @@ use crate::spec::network::{Cidr, Protocol, Publish};
 use crate::sys::file::{self, At};
 use crate::sys::process::{self, Forked};
 use crate::sys::{Errno, Result as SysResult};
+
+pub const NEEDS: &str = "it needs CONFIG_VETH and CONFIG_NF_TABLES_INET with nat, masq, ct and fib";
 
 /// Makes the pair and the table of a container with a published port, where nobody sees them.
 pub fn make_pair_and_table() -> SysResult<()> {
