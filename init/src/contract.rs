@@ -1,6 +1,6 @@
 //! What the launcher wants done, as one word of numbers.
 //!
-//! init's argv is then `init -@5,FLAGS,… WORKDIR COMMAND [ARG…]`: private to the two, checked by the
+//! init's argv is then `init -@6,FLAGS,… WORKDIR COMMAND [ARG…]`: private to the two, checked by the
 //! version, which is the first number. What another program may want of init is an option
 //! ([`crate::args`]).
 
@@ -58,7 +58,7 @@ impl Terms {
     pub const FORBID_USERNS: u64 = 4;
     /// Detach the old root that pivot_root left over `/`.
     pub const CUT_ROOT: u64 = 8;
-    /// Standard input is the controlling terminal of the command's session.
+    /// Standard input becomes the terminal of our session, and the command a job there.
     pub const TERMINAL: u64 = 16;
     /// The numbers that follow are the command's supplementary groups.
     pub const SET_GROUPS: u64 = 32;
@@ -114,9 +114,9 @@ mod tests {
             [40, 14, 1000, u64::from(u32::MAX) - 1, 0xa804_25fb, u64::MAX, 2500, 0x2000, 15, 6, 16];
         let terms = Terms(numbers);
         let text = Written(terms, &[1, 20, 300]).to_string();
-        assert!(text.starts_with("-@5,40,14,1000,"), "{text}");
+        assert!(text.starts_with("-@6,40,14,1000,"), "{text}");
         let text = CString::new(text).unwrap();
-        let mut word = Word::new(&text).strip(Word::new(c"-@5")).unwrap();
+        let mut word = Word::new(&text).strip(Word::new(c"-@6")).unwrap();
         let mut got = Terms::default();
         assert_eq!(got.read(&mut word), Some(()));
         assert_eq!(got, terms);

@@ -20,7 +20,7 @@ pub mod stage;
 pub mod word;
 
 /// The version of this contract. `init` refuses to start for a launcher that speaks another one.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// `si_code` of a signal that the launcher passes on for a terminal (Ctrl-C, hang-up): init hands
 /// it to the command's whole process group, as the terminal would have.

@@ -30,7 +30,7 @@ const HELP: &str = "usage: init [OPTIONS] [--] COMMAND [ARG...]
 const REASONS: Words = Words::new(
     b"\x02ENOENT (not found)\0\
 \x08ENOEXEC (not a program for this machine)\0\
-\x0bEAGAIN (a limit on processes is reached)\0\
+\x0bEAGAIN (the limit on processes)\0\
 \x0dEACCES (permission denied, or on a noexec mount)\0\
 \x14ENOTDIR (a component of the path is no directory)\0\
 \x28ELOOP (links or interpreters lead in a circle)\0\0",
@@ -44,7 +44,7 @@ pub fn instead(request: &Result<Request<'_>, Misuse<'_>>, name: Name) -> u8 {
         Ok(Request::License) => "MIT OR Apache-2.0\n",
         Ok(Request::Help) => HELP,
         Ok(Request::Run(_)) => {
-            complain(c"no command given; usage: init [--] COMMAND [ARG...]", NONE, 0);
+            complain(c"no command given; see init --help", NONE, 0);
             return name.misuse_code();
         }
         Err(Misuse::BadOption(word)) => {
@@ -52,7 +52,7 @@ pub fn instead(request: &Result<Request<'_>, Misuse<'_>>, name: Name) -> u8 {
             return name.misuse_code();
         }
         Err(Misuse::WrongVersion) => {
-            complain(c"the launcher is of another version; use its own init", NONE, 0);
+            complain(c"the launcher's version differs; use its own init", NONE, 0);
             return name.misuse_code();
         }
     };
@@ -72,7 +72,7 @@ pub fn failure(failure: &Failure, command: Word<'_>) {
                 && command.behind(b'/').is_some()
                 && sys::exists(command) =>
         {
-            Word::new(c"ENOENT (it is there, its interpreter or loader is not)")
+            Word::new(c"ENOENT (its interpreter or loader is missing)")
         }
         Some(reason) => reason.rest(),
         None => Word::new(c"errno #"),
@@ -102,7 +102,7 @@ pub fn reaped(pid: i32) {
 
 /// The machine's PID 1 may not do what it was told.
 pub fn stuck() {
-    complain(c"cannot end the machine; staying", NONE, 0);
+    complain(c"cannot end the machine", NONE, 0);
 }
 
 fn complain(text: &'static CStr, word: Word<'_>, number: i32) {

@@ -47,6 +47,11 @@ pub enum Report {
     Terminal,
     /// The command is running: execve(2) succeeded.
     Started,
+    /// A signal has stopped the command, which has a terminal; not one that came by the launcher.
+    Stopped {
+        /// Its number.
+        signal: u32,
+    },
     /// A signal has ended the command; a code is told by init's own.
     Ended {
         /// As wait(2) tells it; [`crate::exit::Ending`] reads it.
@@ -62,6 +67,7 @@ const STARTED: u8 = 5;
 const ENDED: u8 = 6;
 const HANDED_OVER: u8 = 7;
 const MOVED: u8 = 8;
+const STOPPED: u8 = 9;
 
 impl Report {
     /// Layout: kind, stage, errno (little endian), a 32-bit detail (little endian).
@@ -77,6 +83,7 @@ impl Report {
             Report::Moved => (MOVED, 0, 0, 0),
             Report::Terminal => (TERMINAL, 0, 0, 0),
             Report::Started => (STARTED, 0, 0, 0),
+            Report::Stopped { signal } => (STOPPED, 0, 0, signal),
             Report::Ended { status } => (ENDED, 0, 0, status),
         };
         let heads = u32::from(kind) | u32::from(second) << 8 | u32::from(errno) << 16;
@@ -100,6 +107,7 @@ impl Report {
             MOVED => Report::Moved,
             TERMINAL => Report::Terminal,
             STARTED => Report::Started,
+            STOPPED => Report::Stopped { signal: detail },
             ENDED => Report::Ended { status: detail },
             _ => return None,
         })
@@ -113,6 +121,7 @@ mod tests {
     #[test]
     fn every_record_round_trips() {
         let mut records = vec![Report::Moved, Report::Terminal, Report::Started];
+        records.push(Report::Stopped { signal: 20 });
         records.push(Report::Ended { status: 0x8b });
         records.push(Report::HandedOver { pid: 1 << 22 });
         for &stage in Stage::ALL {

@@ -82,8 +82,7 @@ extern "C" fn run(argument: usize) -> ! {
 fn set_up(context: &Context<'_>) -> sys::Result<()> {
     let at = |stage| context.stage.set(stage);
 
-    at(Stage::StartSession);
-    context.terminal.settle(context.options.contract.is_some())?;
+    context.terminal.settle();
     let mut mask = context.inherited_mask;
     if let Some(contract) = &context.options.contract {
         confine(contract, at)?;

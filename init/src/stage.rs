@@ -128,8 +128,6 @@ stages! {
     Spawn,
 
     // The command's process, in init's image.
-    /// Start a session, with the terminal when there is one.
-    StartSession,
     /// Drop capabilities from the bounding set.
     DropBounding,
     /// Set the command's groups.

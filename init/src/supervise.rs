@@ -7,6 +7,7 @@
 
 use init::SI_FROM_TERMINAL;
 use init::args::{Flags, OnExit, Options};
+use init::report::Report;
 use init::signals::{
     SIGCHLD, SIGCONT, SIGINT, SIGQUIT, SIGSTOP, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1,
     SIGUSR2,
@@ -125,7 +126,8 @@ impl Watch<'_> {
             return;
         }
         match signal {
-            SIGTSTP | SIGTTIN | SIGTTOU | SIGSTOP => self.asked_to_stop = true,
+            // Of what was typed before the command had the terminal whoever waits for us knows nothing.
+            SIGTSTP | SIGTTIN | SIGTTOU | SIGSTOP => self.asked_to_stop = info.code != SI_KERNEL,
             SIGCONT => {
                 self.asked_to_stop = false;
                 // fg, where we are a job of a shell: it has given us the foreground.
@@ -164,6 +166,16 @@ impl Watch<'_> {
     fn command_stopped(&mut self, signal: i32) {
         let meant = self.asked_to_stop;
         if !(meant || self.terminal.is_shared()) {
+            return;
+        }
+        if let Some(contract) = &self.options.contract {
+            if !meant {
+                // The job is the launcher. Told once: what it does about it ends by a SIGCONT. What is
+                // typed meanwhile is not for us: of two signals, a stop takes the other back.
+                self.asked_to_stop = true;
+                let report = Report::Stopped { signal: signal as u32 };
+                sys::write(contract.terms.report(), &report.to_bytes()).ok();
+            }
             return;
         }
         if self.own_pid != 1 {

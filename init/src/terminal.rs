@@ -34,9 +34,11 @@ impl Terminal {
     #[inline(never)]
     pub fn find(options: &Options<'_>, own_pid: i32, machine: bool) -> Terminal {
         if let Some(contract) = &options.contract {
-            // The launcher's child leads a session that has none.
-            let hand_over = contract.terms.want(Terms::TERMINAL);
-            return Terminal { fd: NONE, own_group: 0, apart: true, session: true, hand_over };
+            // We lead a session that has none. With one the command is a job in there: if it led a
+            // session of its own, the kernel would drop what Ctrl-Z sends.
+            let session = !contract.terms.want(Terms::TERMINAL) || sys::take_terminal().is_err();
+            let fd = if session { NONE } else { 0 };
+            return Terminal { fd, own_group: own_pid, apart: true, session, hand_over: false };
         }
         let fd = (0..3).find(|&fd| sys::foreground_group(fd).is_ok()).unwrap_or(NONE);
         // Nobody asks for it without a terminal.
@@ -65,14 +67,15 @@ impl Terminal {
         terminal
     }
 
-    /// In the command's process: takes its place. Only a session that was asked for can fail.
-    pub fn settle(&self, must: bool) -> sys::Result<()> {
+    /// In the command's process: takes its place.
+    pub fn settle(&self) {
         if self.session {
-            let mut result = sys::start_session();
+            // EPERM: we lead a group, as no new process does.
+            sys::start_session().ok();
             if self.hand_over {
-                result = result.and_then(|()| sys::take_terminal());
+                sys::take_terminal().ok();
             }
-            return if must { result } else { Ok(()) };
+            return;
         }
         if self.apart {
             // EPERM: we lead a session, as nobody's child does.
@@ -84,7 +87,6 @@ impl Terminal {
         if self.is_shared() {
             self.give(sys::own_pid());
         }
-        Ok(())
     }
 
     /// Whether the command has our terminal.

@@ -112,7 +112,6 @@ fn action(stage: Stage, object: usize, prepared: &Prepared<'_>) -> String {
         Stage::CutRoot => "detach the old root".into(),
         Stage::MaskProc => format!("mask {rootfs}/proc"),
         Stage::Spawn => format!("create a process for command {command}"),
-        Stage::StartSession => "start a session for the command".into(),
         Stage::DropBounding => "drop capabilities from the bounding set".into(),
         Stage::SetCommandGroups => format!("give the command the groups {:?}", account.groups),
         Stage::SetCommandGid => format!("give the command the gid {}", account.gid),

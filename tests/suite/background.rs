@@ -13,7 +13,7 @@ use crate::subject;
 use crate::sys::before::Before;
 
 /// A shell with job control, whose `$@` is the launcher and its words.
-fn shell(launch: Launch) -> (Person, Running) {
+pub fn shell(launch: Launch) -> (Person, Running) {
     let mut person = Person::new();
     let busybox = subject::rootfs().join("bin/busybox");
     let launch = launch.variable("BUSYBOX", busybox).variable("PS1", "sh> ");
@@ -23,7 +23,7 @@ fn shell(launch: Launch) -> (Person, Running) {
 }
 
 /// Waits until the shell's child of that name is stopped.
-fn wait_until_stopped(shell: &Running, name: &str) {
+pub fn wait_until_stopped(shell: &Running, name: &str) {
     let deadline = Instant::now() + limit();
     let children = format!("/proc/{0}/task/{0}/children", shell.pid());
     let is_stopped = |pid: &str| {
@@ -34,6 +34,12 @@ fn wait_until_stopped(shell: &Running, name: &str) {
         assert!(Instant::now() < deadline, "{name} was not stopped");
         std::thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// The shell's child.
+pub fn only_child(shell: &Running) -> i32 {
+    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", shell.pid()));
+    children.unwrap().trim().parse().unwrap()
 }
 
 /// What is typed is the shell's; the launcher, which would have read it, stops (as by SIGTTIN).
@@ -133,8 +139,7 @@ fn a_terminal_that_is_closed_ends_the_container_under_a_shell() {
     let (mut person, running) = shell(Launch::on(&rootfs).option("--grace=1").probe("sleep 1000"));
     person.types("\"$@\"\r");
     person.sees("ready");
-    let launcher = fs::read_to_string(format!("/proc/{0}/task/{0}/children", running.pid()));
-    let launcher = launcher.unwrap().trim().to_owned();
+    let launcher = only_child(&running);
     drop(person);
     running.finish();
     let deadline = Instant::now() + limit();

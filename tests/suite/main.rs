@@ -49,6 +49,7 @@ mod init_storm;
 mod init_subject;
 mod init_terminal;
 mod isolation;
+mod jobs;
 mod kernel_options;
 mod landlock;
 mod leaks;

@@ -18,7 +18,7 @@ fn command_has_a_controlling_terminal_of_the_containers_own() {
     let running = person.start(Launch::new().probe("session"));
     let shown = person.sees("controlling ok");
     running.finish().code(0);
-    for line in ["session 2\r\n", "group 2\r\n", "foreground 2\r\n", "fd 0 terminal /dev/pts/0\r\n"]
+    for line in ["session 1\r\n", "group 2\r\n", "foreground 2\r\n", "fd 0 terminal /dev/pts/0\r\n"]
     {
         assert!(shown.contains(line), "{line:?} in {shown}");
     }

@@ -90,7 +90,7 @@ fn double_dash_lets_a_command_begin_with_a_dash() {
 
 #[test]
 fn launcher_speaks_for_its_command() {
-    let argv = Vector::new(["init", "-@5,32,7,0,0,0,0,2500,0,0,0,0,5", "/a b", "-x", "--"]);
+    let argv = Vector::new(["init", "-@6,32,7,0,0,0,0,2500,0,0,0,0,5", "/a b", "-x", "--"]);
     look(&argv, &["TINI_KILL_PROCESS_GROUP=1"], |options, parsed| {
         assert_eq!(parsed, command(&["-x", "--"]));
         assert_eq!(options.letters(), "", "variables are the command's");
@@ -101,8 +101,8 @@ fn launcher_speaks_for_its_command() {
     });
     assert_eq!(run(&["init", "-@999,1", "/", "sh"]), Parsed::WrongVersion);
     assert_eq!(run(&["init", "-@", "/", "sh"]), Parsed::WrongVersion);
-    assert_eq!(run(&["init", "-@5,1", "/", "sh"]), Parsed::Bad("-@5,1".to_string()));
-    let whole = "-@5,32,7,0,0,0,0,2500,0,0,0,0";
+    assert_eq!(run(&["init", "-@6,1", "/", "sh"]), Parsed::Bad("-@6,1".to_string()));
+    let whole = "-@6,32,7,0,0,0,0,2500,0,0,0,0";
     assert_eq!(run(&["init", whole]), Parsed::Bad(whole.to_string()), "no directory");
 }
 
@@ -230,9 +230,9 @@ fn random_words_are_refused_or_understood_but_never_trip() {
         b"grace",
         b"on-exit",
         b"rewrite",
-        b"@5",
-        b"@5,0,0,0,0,0,0,0,0,0,0,0",
-        b"@5,0,0,0,0,0,0,0,0,0,7,0,20",
+        b"@6",
+        b"@6,0,0,0,0,0,0,0,0,0,0,0",
+        b"@6,0,0,0,0,0,0,0,0,0,7,0,20",
         b"help",
         b"1",
         b"64",
@@ -268,7 +268,7 @@ fn random_words_are_refused_or_understood_but_never_trip() {
             let at = words.len() - rest.len();
             if let Some(word) = words.get(at) {
                 let dashed = at > 0 && word.len() > 1 && word[0] == b'-';
-                contracts += usize::from(words.iter().any(|word| word.starts_with(b"-@5,0")));
+                contracts += usize::from(words.iter().any(|word| word.starts_with(b"-@6,0")));
                 let after_contract = words.iter().any(|word| word.contains(&b'@'));
                 assert!(!dashed || words[at - 1] == b"--" || after_contract, "{words:?}");
             }

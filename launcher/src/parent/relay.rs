@@ -50,9 +50,9 @@ struct End {
 pub enum Served {
     /// Go on.
     Well,
-    /// Input is there for somebody else: we are in the background, where a program that reads
-    /// from a terminal is stopped.
-    InBackground,
+    /// We are in the background, where this signal stops who reads from a terminal or, after `stty
+    /// tostop`, writes to it. All are blocked: the kernel itself would let us.
+    Stop(i32),
 }
 
 impl Relay {
@@ -148,8 +148,13 @@ impl Relay {
                 empty(fd, &mut self.to_container).ok();
             }
         }
-        if output.revents != 0 && empty(self.stdout, &mut self.to_caller).is_err() {
-            self.hang_up();
+        if output.revents != 0 {
+            if self.must_not_write() {
+                return Served::Stop(libc::SIGTTOU);
+            }
+            if empty(self.stdout, &mut self.to_caller).is_err() {
+                self.hang_up();
+            }
         }
         served
     }
@@ -159,7 +164,7 @@ impl Relay {
             // A shell that brings a running job to the foreground does not say so: input tells.
             self.resume().ok();
             if self.callers_modes.is_none() {
-                return Served::InBackground;
+                return Served::Stop(libc::SIGTTIN);
             }
         }
         if fill(self.stdin, &mut self.to_container).is_err() {
@@ -171,10 +176,22 @@ impl Relay {
         Served::Well
     }
 
+    /// Whether somebody types, at a terminal that is not the container's.
+    pub fn is_terminal(&self) -> bool {
+        self.is_terminal
+    }
+
     /// How long nothing may happen before [`Relay::serve`] is called.
     pub fn timeout(&self) -> Option<Duration> {
         let end = self.end.as_ref().filter(|_| self.master.is_some())?;
         Some(end.next.saturating_duration_since(Instant::now()))
+    }
+
+    fn must_not_write(&self) -> bool {
+        let may_be = self.is_terminal && self.callers_modes.is_none();
+        may_be
+            && !terminal::is_foreground(self.stdout)
+            && terminal::modes(self.stdout).is_ok_and(|modes| modes.stops_writers())
     }
 
     fn type_end(&mut self) {
@@ -204,23 +221,33 @@ impl Relay {
         }
     }
 
-    /// After the end: what the container has still written.
-    pub fn drain(&mut self) {
+    /// Shows what the container has written; no more than its terminal can hold, as somebody in there may
+    /// write on and on.
+    pub fn drain(&mut self) -> Served {
+        // What was read before, the line discipline's buffer (N_TTY_BUF_SIZE), and twice the 8 KiB that
+        // wait for that (pty_common_install in drivers/tty/pty.c).
+        let mut left = 32 * 1024;
         while let Some(master) = &self.master {
             while !self.to_caller.is_empty() {
+                if self.must_not_write() {
+                    return Served::Stop(libc::SIGTTOU);
+                }
                 if empty(self.stdout, &mut self.to_caller).is_err() {
-                    return;
+                    return Served::Well;
                 }
             }
-            if fill(master.as_fd(), &mut self.to_caller).is_err() || self.to_caller.is_empty() {
-                return;
+            let is_there = left > 0 && fill(master.as_fd(), &mut self.to_caller).is_ok();
+            if !is_there || self.to_caller.is_empty() {
+                break;
             }
+            left -= self.to_caller.len().min(left);
         }
+        Served::Well
     }
 
     /// The caller's terminal is gone. The kernel tells the processes inside, as it would have
     /// outside: SIGHUP, and then the end of the input.
-    fn hang_up(&mut self) {
+    pub fn hang_up(&mut self) {
         self.master = None;
         self.to_caller.clear();
         self.to_container.clear();

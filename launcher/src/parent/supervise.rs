@@ -2,6 +2,8 @@
 //!
 //! In: every signal is blocked and the gate is open. The loop ends when init has been reaped.
 
+mod job;
+
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
@@ -109,8 +111,10 @@ impl Watch<'_> {
             }
         };
         // What the command wrote last is in the terminal.
-        if let Some(relay) = &mut self.relay {
-            relay.drain();
+        while let Some(relay) = &mut self.relay
+            && let Served::Stop(signal) = relay.drain()
+        {
+            self.stop_for(signal);
         }
         Ok(init)
     }
@@ -135,8 +139,8 @@ impl Watch<'_> {
             if relay.has_hung_up() {
                 self.deadline.hung_up();
             }
-            if served == Served::InBackground {
-                self.stop();
+            if let Served::Stop(signal) = served {
+                self.stop_for(signal);
             }
         }
         while let Ok(Some(arrived)) = signal::take(self.signals.as_fd()) {
@@ -180,8 +184,8 @@ impl Watch<'_> {
 
     fn take_report(&mut self, report: Report, fd: Option<OwnedFd>) -> Result<(), Error> {
         // The command may trace init, and so have its end of the channel and say what is not so. While it
-        // runs there is nothing to be said but how it has ended.
-        if self.started && !matches!(report, Report::Ended { .. }) {
+        // runs there is nothing to be said but that it has stopped, and how it has ended.
+        if self.started && !matches!(report, Report::Stopped { .. } | Report::Ended { .. }) {
             return Ok(());
         }
         match report {
@@ -249,6 +253,7 @@ impl Watch<'_> {
                     self.status.started(self.container.pid, namespaces, addresses);
                 }
             }
+            Report::Stopped { signal } => self.command_stopped(signal as i32),
             Report::Ended { status } => self.ending = Some(Ending::from_wait_status(status)),
         }
         Ok(())
@@ -288,26 +293,10 @@ impl Watch<'_> {
         }
         match arrived.signal {
             // The shell that started us waits for us to stop.
-            libc::SIGTSTP => self.stop(),
+            libc::SIGTSTP => self.stop(arrived.code == SI_KERNEL),
             // Somebody stopped us by SIGSTOP, and the shell has had the terminal since.
             libc::SIGCONT => self.resume(),
             _ => {}
-        }
-    }
-
-    /// Stops the launcher until somebody continues it, with the terminal as it was.
-    fn stop(&mut self) {
-        if let Some(relay) = &mut self.relay {
-            relay.suspend();
-        }
-        signal::send(signal::own_pid(), libc::SIGSTOP).ok();
-        self.resume();
-    }
-
-    fn resume(&mut self) {
-        if let Some(relay) = &mut self.relay {
-            // A terminal that cannot be had now is asked for at the next SIGCONT.
-            relay.resume().ok();
         }
     }
 

@@ -99,6 +99,20 @@ pub fn send(pid: i32, signal: i32) -> Result<()> {
     unsafe { syscall!(Sysno::kill, pid, signal) }.map(drop)
 }
 
+/// Gives us, by our pid or with all of our process group (0), a terminal's stop signal, while all are
+/// blocked. True if that stopped us and we went on, the SIGCONT being there to take; the kernel drops it
+/// in a group without a parent in the same session, and where the caller has it ignored.
+pub fn stop(pid: i32, signal: i32) -> bool {
+    // The kernel takes back a SIGCONT that came before.
+    send(pid, signal).ok();
+    set_mask(ALL & !only(signal)).ok();
+    set_mask(ALL).ok();
+    let mut pending: SignalSet = 0;
+    // SAFETY: the kernel writes a set of the size that is given.
+    let told = unsafe { syscall!(Sysno::rt_sigpending, &raw mut pending, SET_BYTES) };
+    told.is_ok() && pending & only(libc::SIGCONT) != 0
+}
+
 /// The head of the kernel's siginfo_t, as rt_sigqueueinfo(2) takes it on 64-bit machines.
 #[repr(C)]
 struct QueuedInfo {

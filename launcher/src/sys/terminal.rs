@@ -78,6 +78,11 @@ impl Modes {
         self.local & (libc::ECHO | libc::ICANON | libc::ISIG) == 0
     }
 
+    /// Whether who writes from the background is stopped.
+    pub fn stops_writers(&self) -> bool {
+        self.local & libc::TOSTOP != 0
+    }
+
     /// The key that ends the input.
     pub fn end_of_input(&self) -> u8 {
         self.characters[libc::VEOF]
