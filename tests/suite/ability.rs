@@ -116,6 +116,14 @@ pub fn busybox() -> Ability {
     if path.is_file() { Ok(()) } else { Err(format!("no {}", path.display())) }
 }
 
+/// AppArmor, and who compiles and loads its profiles.
+pub fn apparmor() -> Ability {
+    if !Path::new("/sys/kernel/security/apparmor/.replace").exists() {
+        return Err(format!("no AppArmor in this kernel {EXCUSE}"));
+    }
+    subject::tool("apparmor_parser").map(drop).ok_or("no apparmor_parser on PATH".into())
+}
+
 /// bubblewrap, another launcher.
 pub fn bwrap() -> Ability {
     subject::tool("bwrap").map(drop).ok_or("no bwrap on PATH".into())

@@ -51,6 +51,7 @@ mod init_terminal;
 mod isolation;
 mod jobs;
 mod kernel_options;
+mod labels;
 mod landlock;
 mod leaks;
 mod lifecycle;

@@ -14,26 +14,31 @@ pub fn look_up(label: Option<&Label>) -> Result<Option<CString>, Error> {
         Some(Label::AppArmor(profile)) => {
             let text = [b"exec ", profile.to_bytes()].concat();
             ("--apparmor", CString::new(text).unwrap_or_default(), || {
-                begins_with(c"/sys/module/apparmor/parameters/enabled", b'Y')
+                begins_with(c"/sys/module/apparmor/parameters/enabled", b"Y")
             })
         }
         Some(Label::Selinux(label)) => ("--selinux-label", label.clone(), || {
             file::stat_path(c"/sys/fs/selinux/enforce").is_ok()
         }),
     };
-    if is_there() {
-        return Ok(Some(text));
+    if !is_there() {
+        let text = format!("{module}: this kernel has no such security module");
+        return Err(Error::refused("PrepareLabel", text)
+            .advise("leave it out; /sys/kernel/security/lsm lists those that there are"));
     }
-    Err(Error::refused(
-        "PrepareLabel",
-        format!("{module}: this kernel has no such security module"),
-    )
-    .advise("leave it out; /sys/kernel/security/lsm lists those that there are"))
+    if module == "--selinux-label" && begins_with(KERNELS_CONTEXT, b"kernel\0") {
+        let text = format!("{module}: SELinux has no policy, and would take any label for its own");
+        return Err(Error::refused("PrepareLabel", text).advise("load one (load_policy(8))"));
+    }
+    Ok(Some(text))
 }
 
-fn begins_with(path: &CStr, byte: u8) -> bool {
-    let mut first = [0];
+/// One word until a policy is loaded (security_sid_to_context_core in security/selinux/ss/services.c).
+const KERNELS_CONTEXT: &CStr = c"/sys/fs/selinux/initial_contexts/kernel";
+
+fn begins_with<const N: usize>(path: &CStr, bytes: &[u8; N]) -> bool {
+    let mut first = [0; N];
     file::open(At::Cwd, path, libc::O_RDONLY)
         .and_then(|file| file::read(file.as_fd(), &mut first))
-        .is_ok_and(|count| count == 1 && first[0] == byte)
+        .is_ok_and(|count| count == N && first == *bytes)
 }

@@ -35,6 +35,7 @@ const TOOLS: &[Tool] = &[
 /// What a virtual machine needs beside those, and a Debian host has. The libraries are named for
 /// machines that have neither.
 const GUEST_TOOLS: &[(&str, &[&str])] = &[
+    ("apparmor_parser", &["apparmor"]),
     ("bash", &["bash", "libtinfo6"]),
     ("strace", &["strace", "libunwind8"]),
     ("unshare", &["util-linux"]),
@@ -50,7 +51,8 @@ pub fn pack(image: &mut Image, folder: &str) -> Result<(), Error> {
             None => {
                 let unpacked = packages.iter().map(|package| debian::unpacked(package));
                 let folders = unpacked.collect::<Result<Vec<_>, _>>()?;
-                folders[0].join("usr/bin").join(name)
+                let places = ["usr/bin", "sbin"].map(|place| folders[0].join(place).join(name));
+                places.into_iter().find(|place| place.exists()).unwrap_or_default()
             }
         };
         image.add_program(&format!("{folder}/{name}"), mode, &file)
