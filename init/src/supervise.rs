@@ -181,11 +181,10 @@ impl Watch<'_> {
         if self.own_pid != 1 {
             self.terminal.take_back(self.command);
             let signal = if signal == SIGSTOP { SIGTSTP } else { signal };
-            // A stop that was sent to us is for us and the command. From a terminal it is for all of
-            // our group, a pipeline's or a script's, whether it has come there or not; kill(2) calls
-            // that 0. (Multiplied: a branch takes more bytes.)
-            if sys::stop(self.own_pid * i32::from(meant), signal) {
-                return; // the SIGCONT that ended it is about to be taken
+            // A terminal's stop is for all of our group, a pipeline's or a script's, whether it has
+            // come there or not; kill(2) calls that 0. (Multiplied: a branch takes more bytes.)
+            if sys::stop(self.own_pid * i32::from(!self.terminal.is_shared()), signal) {
+                return; // the SIGCONT that came is about to be taken
             }
             self.terminal.give(self.command);
         }

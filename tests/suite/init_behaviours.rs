@@ -4,6 +4,7 @@
 pub mod caller;
 mod children;
 mod ends;
+mod moments;
 mod signals;
 
 use std::fs;
@@ -46,6 +47,11 @@ const BEHAVIOURS: &[Behaviour] = &[
     Behaviour("pins no directory of its caller's", "de", caller::pins_no_directory),
     Behaviour("LISTEN_PID is the command's", "ce", caller::listen_pid),
     Behaviour("no wake-ups when idle", "dce", children::idle),
+    Behaviour("SIGTERM 0 to 5 ms after its start is not lost", "tce", moments::early_end),
+    Behaviour("a blocked SIGTERM from before PID 1 runs arrives", "tce", moments::pending_end),
+    Behaviour("the code is the command's when an orphan ends with it", "tdce", moments::two_ends),
+    Behaviour("Ctrl-Z and fg as a job of a shell", "e", moments::job),
+    Behaviour("an interactive shell in it controls its jobs", "tde", moments::shell),
 ];
 
 /// What is wrong, unless it is so.

@@ -28,26 +28,22 @@ fn path(init: &Init) -> String {
     init.path().to_string_lossy().into_owned()
 }
 
-/// Stops with its command, and goes on with it.
-#[test]
-fn init_is_a_job_of_the_shell_that_started_it() {
-    for name in subject::NAMES {
-        let Some((mut session, _)) = shell() else { return };
-        let init = subject::ours(name);
-        session.write(&format!("{} sleep 1000\n", path(&init)));
-        session.wait_for_command("sleep 1000");
-        session.write("\x1a");
-        session.wait_for("topped");
-        session.wait_for("prompt> ");
-        session.write("fg\n");
-        session.wait_for_command("sleep 1000");
-        session.write("\x03");
-        session.wait_for("prompt> ");
-        session.write("echo code $?\n");
-        session.wait_for("code 130");
-        session.write("exit 0\n");
-        session.running.finish().code(0);
-    }
+/// As a job of the shell that started it, it stops with its command, and goes on with it.
+pub fn stops_and_goes_on(init: &Init) {
+    let Some((mut session, _)) = shell() else { return };
+    session.write(&format!("{} sleep 1000\n", init.words()));
+    session.wait_for_command("sleep 1000");
+    session.write("\x1a");
+    session.wait_for("topped");
+    session.wait_for("prompt> ");
+    session.write("fg\n");
+    session.wait_for_command("sleep 1000");
+    session.write("\x03");
+    session.wait_for("prompt> ");
+    session.write("echo code $?\n");
+    session.wait_for("code 130");
+    session.write("exit 0\n");
+    session.running.finish().code(0);
 }
 
 /// What reads a line of the terminal, wherever in a pipeline it is.

@@ -72,6 +72,12 @@ impl Init {
         &self.program
     }
 
+    /// What starts it, as a shell takes it.
+    pub fn words(&self) -> String {
+        let words = [self.program.to_str().unwrap()].into_iter();
+        words.chain(self.options.iter().copied()).collect::<Vec<_>>().join(" ")
+    }
+
     /// It, with these words for itself, and the probe with words that are separated by blanks.
     pub fn probe(&self, words: &str) -> Run {
         let probe = subject::probe().to_string_lossy().into_owned();

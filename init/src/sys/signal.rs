@@ -113,10 +113,13 @@ pub fn pending() -> SignalSet {
 /// default. True if we were stopped and went on; the kernel ignores these signals where nobody
 /// could continue us: for PID 1, and in a group without a parent in the same session.
 pub fn stop(target: i32, signal: i32) -> bool {
-    // What came before was for the command's last stop.
-    wait_signal(only(SIGCONT), 0, &mut SignalInfo::none());
-    kill(target, signal).ok();
-    set_mask(ALL & !only(signal));
-    set_mask(ALL);
-    pending() & only(SIGCONT) != 0
+    // A SIGCONT that waits is younger than the stop: the kernel drops what waits when either comes. To
+    // stop now would drop it, and nobody sends another.
+    let continued = || pending() & only(SIGCONT) != 0;
+    if !continued() {
+        kill(target, signal).ok();
+        set_mask(ALL & !only(signal));
+        set_mask(ALL);
+    }
+    continued()
 }
