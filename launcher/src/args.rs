@@ -11,7 +11,7 @@ use crate::words::Word;
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     help_triggers("-h", "--help"),
-    note = "Exit status: that of COMMAND, 128+N if signal N ended it; 125 if the launcher failed, 126 if COMMAND cannot be executed, 127 if it is not found.",
+    note = "Exit status: that of COMMAND, 128+N if signal N ended it, 124 if --timeout did; 125 if the launcher failed, 126 if COMMAND cannot be executed, 127 if it is not found.",
     example = "launcher ./rootfs /bin/sh",
     example = "launcher --hostname build --env CI=1 --workdir /src ./rootfs make -j4"
 )]
@@ -49,7 +49,8 @@ pub struct Args {
     #[argh(option, arg_name = "node")]
     pub device: Vec<Word>,
 
-    /// mount a tmpfs: DST[:OPTS]; OPTS: size=N, mode=OCTAL, ro, noexec
+    /// mount a tmpfs: DST[:OPTS]; OPTS: size=N, mode=OCTAL, nr_inodes=N, uid=N,
+    /// gid=N, ro, noexec
     #[argh(option, arg_name = "dst")]
     pub tmpfs: Vec<Word>,
 

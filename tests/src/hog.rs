@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use crate::{Outcome, number, sys, word};
 
-/// `hog WHAT …`: `memory MEGABYTES`, `cpu SECONDS PROCESSES`, `forks SECONDS`, `files PATH SECONDS`.
+/// `hog WHAT …`: `memory MEGABYTES`, `huge PAGES`, `cpu SECONDS PROCESSES`, `forks SECONDS`, `files PATH SECONDS`.
 pub fn run(words: &[&str]) -> Outcome {
     match word(words, 0)? {
         "memory" => take_memory(number(words, 1)?),
+        "huge" => take_huge_pages(number(words, 1)?),
         "cpu" => spin(number(words, 1)?, number(words, 2)?),
         "forks" => fork(number(words, 1)?),
         "files" => write(word(words, 1)?, number(words, 2)?),
@@ -26,6 +27,13 @@ fn take_memory(megabytes: usize) -> Outcome {
         blocks.push(std::hint::black_box(block));
     }
     println!("has {megabytes} MB");
+    Ok(0)
+}
+
+/// Of 2 MiB each.
+fn take_huge_pages(count: usize) -> Outcome {
+    sys::huge::take(count)?;
+    println!("has {count} huge pages");
     Ok(0)
 }
 

@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 pub mod attack;
+pub mod huge;
 
 use std::ffi::{CStr, OsStr, c_char, c_int, c_ulong};
 use std::fs::File;

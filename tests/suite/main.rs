@@ -55,6 +55,7 @@ mod labels;
 mod landlock;
 mod leaks;
 mod lifecycle;
+mod limits_act;
 mod many;
 mod memory;
 mod mount_points;

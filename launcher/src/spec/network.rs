@@ -65,7 +65,7 @@ impl Network {
     /// Reads `--net` and the options that go with it.
     pub fn parse(args: &Args, share: Shared) -> Result<Network, Error> {
         let Some(word) = &args.net else {
-            refuse_details(args, "--net veth, bridge=NAME or pasta", true)?;
+            refuse_details(args, true)?;
             return Ok(if share.net { Network::Host } else { Network::None });
         };
         if share.net && word.0 != b"host" {
@@ -95,7 +95,7 @@ impl Network {
             (b"pasta", Some((b':', options))) => return Pasta::parse(args, options),
             _ => return Err(unknown_value("--net", word, &MODES)),
         };
-        refuse_details(args, "--net veth, bridge=NAME or pasta", true)?;
+        refuse_details(args, true)?;
         Ok(network)
     }
 
@@ -114,7 +114,7 @@ impl Network {
 }
 
 /// Options that say more about a network that is not there are a mistake.
-fn refuse_details(args: &Args, needs: &str, with_publish: bool) -> Result<(), Error> {
+fn refuse_details(args: &Args, with_publish: bool) -> Result<(), Error> {
     let given = [
         ("--network", !args.network.is_empty()),
         ("--host-ip", !args.host_ip.is_empty()),
@@ -124,9 +124,24 @@ fn refuse_details(args: &Args, needs: &str, with_publish: bool) -> Result<(), Er
         ("--publish", with_publish && !args.publish.is_empty()),
     ];
     match given.iter().find(|(_, is_given)| *is_given) {
-        Some((name, _)) => Err(Error::misuse(format!("{name} needs {needs}"))),
+        Some(("--publish", _)) => {
+            Err(Error::misuse("--publish needs --net veth, bridge=NAME or pasta"))
+        }
+        Some((name, _)) => Err(Error::misuse(format!(
+            "{name} needs --net veth or bridge=NAME; pasta takes options of its own"
+        ))),
         None => Ok(()),
     }
+}
+
+/// Whether a host is reached by such an address from more than one place: of fe80::/10 each interface has
+/// one of its own.
+fn is_for_hosts(address: IpAddr) -> bool {
+    let is_local = match address {
+        IpAddr::V4(v4) => v4.octets()[0] == 0,
+        IpAddr::V6(v6) => v6.is_unicast_link_local() || v6.is_unspecified(),
+    };
+    !is_local && !address.is_loopback() && !address.is_multicast()
 }
 
 fn parse_publish(args: &Args) -> Result<Vec<Publish>, Error> {
@@ -142,7 +157,7 @@ fn takes_value(word: &[u8]) -> bool {
 
 impl Pasta {
     fn parse(args: &Args, options: &[u8]) -> Result<Network, Error> {
-        refuse_details(args, "--net veth or bridge=NAME; pasta takes options of its own", false)?;
+        refuse_details(args, false)?;
         let words = options.split(|b| *b == b',').filter(|word| !word.is_empty());
         let words = words.collect::<Vec<_>>();
         // pasta takes what is none for a command, and runs that in place of carrying ours.
@@ -177,7 +192,7 @@ impl Link {
             }
         }
         for word in &args.network {
-            let net = Cidr::parse(&word.show()).filter(|net| !net.address.is_multicast());
+            let net = Cidr::parse(&word.show()).filter(|net| is_for_hosts(net.address));
             link.networks.push(net.map(Cidr::network).ok_or_else(|| {
                 let text = word.show();
                 Error::misuse(format!("--network {text} is no network, such as 10.1.2.0/24"))

@@ -78,7 +78,10 @@ impl<'a> Cgroups<'a> {
         let Some(made) = self.made.last_mut() else { return Ok(()) };
         made.give_controllers(log)?;
         made.limit()?;
-        made.make_inner().map_err(|errno| made.explain(failed(errno)))?;
+        made.make_inner().map_err(|errno| {
+            let action = format_args!("make a cgroup within these limits in {path}");
+            made.explain(Error::at("MakeCgroup", action, errno))
+        })?;
         made.inner.as_ref().map_or(Ok(()), |inner| made.set_all(inner, true))
     }
 

@@ -1,0 +1,107 @@
+//! Limits that act: slowly, by shares, on huge pages; and a child that cannot be born where they hold.
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::ability::{for_root, own_name, require};
+use crate::cgroups::{cgroup_of, init_of};
+use crate::launch::Launch;
+use crate::output::Output;
+use crate::pace::patience;
+
+/// Whether to run what takes long, or takes something from the machine.
+fn is_long(name: &str) -> bool {
+    let is_long = std::env::var_os("SUITE_LONG").is_some();
+    if !is_long {
+        println!("N/A {name} without SUITE_LONG");
+    }
+    is_long
+}
+
+#[test]
+fn child_that_cannot_be_born_in_its_cgroup_is_moved_there() {
+    require!(cgroup2);
+    require!(tracing);
+    const SCRIPT: &str = "exec strace -D -f -qq -o /dev/null -e trace=clone3 \
+                          -e inject=\"clone3:error=$ERRNO:when=1\" \"$@\"";
+    for errno in ["ENOSYS", "EOPNOTSUPP", "EBUSY", "EACCES", "EPERM", "E2BIG"] {
+        let launch = Launch::new().option("--pids=100").probe("show /proc/self/cgroup");
+        let output = launch.variable("ERRNO", errno).through_shell(SCRIPT).run().ok();
+        // Its namespace is made after the move.
+        assert_eq!(output.lines(), ["0::/"], "{errno}\n{output}");
+    }
+}
+
+#[test]
+fn memory_above_high_is_noticed() {
+    require!(cgroup2);
+    let running = Launch::new().option("--memory-high=8M").probe("hog memory 1000").start();
+    let deadline = Instant::now() + patience(Duration::from_secs(10));
+    let init = loop {
+        let pid = running.pid();
+        let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        if list.is_ok_and(|list| !list.trim().is_empty()) {
+            break init_of(&running);
+        }
+    };
+    let events = cgroup_of(init, "").parent().unwrap().join("memory.events");
+    loop {
+        let text = fs::read_to_string(&events).unwrap_or_default();
+        let high = text.lines().find_map(|line| line.strip_prefix("high ")?.parse::<u64>().ok());
+        if high.is_some_and(|count| count > 0) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{}: {text}", events.display());
+        thread::sleep(Duration::from_millis(5));
+    }
+    running.signal(libc::SIGKILL);
+    running.finish();
+}
+
+/// Seconds in user mode.
+fn user_time(output: &Output) -> f64 {
+    let text = output.stderr.split("user ").nth(1).unwrap_or_else(|| panic!("{output}"));
+    text.split(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn who_weighs_more_gets_more_of_a_processor() {
+    require!(limits);
+    if !is_long(own_name!()) {
+        return;
+    }
+    let seconds = patience(Duration::from_secs(4)).as_secs();
+    let start = |weight: u32| {
+        let launch = Launch::new().option("--cpuset-cpus=0").option("--stats");
+        let launch = launch.option(format!("--cpu-weight={weight}"));
+        launch.probe(&format!("hog cpu {seconds} 1")).start()
+    };
+    let both = [800, 100].map(start);
+    let [more, less] = both.map(|running| user_time(&running.finish().code(0)));
+    println!("in {seconds} s a weight of 800 got {more} s of a processor, one of 100 {less} s");
+    assert!(more > 2.0 * less, "{more} {less}");
+}
+
+#[test]
+fn huge_pages_are_as_many_as_were_given() {
+    for_root!();
+    require!(limits);
+    if !is_long(own_name!()) {
+        return;
+    }
+    const COUNT: &str = "/proc/sys/vm/nr_hugepages";
+    let before = fs::read_to_string(COUNT).unwrap();
+    let more = before.trim().parse::<u32>().unwrap() + 4;
+    fs::write(COUNT, more.to_string()).unwrap();
+    let hog = |count: u32| {
+        Launch::new().option("--hugetlb=2M=4M").probe(&format!("hog huge {count}")).run()
+    };
+    let outputs = [hog(2), hog(3)];
+    fs::write(COUNT, before).unwrap();
+    let [within, beyond] = outputs;
+    within.ok().prints(&["has 2 huge pages"]);
+    // Not by mmap(2), but when the page is to be had.
+    let code = 128 + libc::SIGBUS;
+    assert_eq!(beyond.status.code(), Some(code), "{beyond}");
+}
