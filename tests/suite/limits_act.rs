@@ -9,6 +9,7 @@ use crate::cgroups::{cgroup_of, init_of};
 use crate::launch::Launch;
 use crate::output::Output;
 use crate::pace::patience;
+use crate::sys;
 
 /// Whether to run what takes long, or takes something from the machine.
 fn is_long(name: &str) -> bool {
@@ -25,8 +26,11 @@ fn child_that_cannot_be_born_in_its_cgroup_is_moved_there() {
     require!(tracing);
     const SCRIPT: &str = "exec strace -D -f -qq -o /dev/null -e trace=clone3 \
                           -e inject=\"clone3:error=$ERRNO:when=1\" \"$@\"";
+    // Whoever is traced runs newuidmap without its privilege.
+    let mode = if sys::uid() == 0 { "--userns=auto" } else { "--userns=single" };
     for errno in ["ENOSYS", "EOPNOTSUPP", "EBUSY", "EACCES", "EPERM", "E2BIG"] {
-        let launch = Launch::new().option("--pids=100").probe("show /proc/self/cgroup");
+        let launch =
+            Launch::new().option(mode).option("--pids=100").probe("show /proc/self/cgroup");
         let output = launch.variable("ERRNO", errno).through_shell(SCRIPT).run().ok();
         // Its namespace is made after the move.
         assert_eq!(output.lines(), ["0::/"], "{errno}\n{output}");

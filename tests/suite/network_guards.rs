@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::ability::{for_root, require};
-use crate::lab::{HOST, ask, in_lab, ip, sysctl};
+use crate::lab::{HOST, ask, in_lab, ip, set_sysctl, sysctl};
 use crate::launch::Launch;
 use crate::network::{serving, veth};
 use crate::network_ends::expect_nothing_left_after_kill;
@@ -85,6 +85,26 @@ fn the_host_learns_no_route_from_inside() {
             assert_eq!(sysctl(&format!("net/ipv6/conf/{}/{setting}", ends[0])), value, "{option}");
             drop(running);
             expect_nothing_left_after_kill();
+        }
+    });
+}
+
+#[test]
+fn forwarding_is_turned_on_once_with_a_note_and_never_off() {
+    for_root!();
+    require!(own_networks);
+    in_lab(|_| {
+        let settings = ["net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"];
+        settings.iter().for_each(|name| set_sysctl(name, "0"));
+        let launch = || Launch::new().option("--net=veth=ipv6").option("--verbose");
+        let notes = |stderr: &str| {
+            ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"]
+                .map(|name| stderr.contains(&format!("sysctl {name} is 1 from now on")))
+        };
+        for wanted in [[true; 2], [false; 2]] {
+            let output = launch().probe("exit 0").run().code(0);
+            assert_eq!(notes(&output.stderr), wanted, "{output}");
+            settings.iter().for_each(|name| assert_eq!(sysctl(name), "1", "{name}"));
         }
     });
 }
