@@ -317,7 +317,7 @@ fn shared(prepared: &Prepared<'_>) -> Vec<String> {
     });
     lines.push(format!("environment: {}", names.collect::<Vec<_>>().join(" ")));
     if prepared.has_hosts_keys() {
-        lines.push("the keyrings of the host's users (keyctl(2)), as there is no filter".into());
+        lines.push("the keyrings of the host's users (keyctl(2))".into());
     }
     lines.push("umask, signal mask and ignored signals, and what limits do not name".into());
     lines

@@ -100,6 +100,17 @@ fn what_is_the_hosts_is_told() {
         let output = explain(&["--userns=none"]);
         let namespaces = &under(&output, "namespaces")[..2];
         assert_eq!(namespaces, ["new: mnt pid net uts ipc cgroup time", "the host's: user"]);
+        // What stands in for a user namespace keeps them out, also without a filter of the user's.
+        for (options, has_keys) in [
+            (&["--userns=none", "--seccomp=none"][..], false),
+            (&["--userns=none", "--seccomp=none", "--unmask"], true),
+            (&["--userns=none", "--unmask"], false),
+            (&["--userns=identity", "--seccomp=none", "--unmask"], false),
+        ] {
+            let output = explain(options);
+            let has = output.stdout.contains("the keyrings of the host's users (keyctl(2))");
+            assert_eq!(has, has_keys, "{output}");
+        }
     }
 }
 

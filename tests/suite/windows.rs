@@ -1,11 +1,13 @@
 //! The moments of a start in which something could be lost, each held open by strace: it has a process
 //! stop in its first call of a kind, and the test does what must not come then.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::thread;
 use std::time::Duration;
 
 use crate::ability;
-use crate::ability::require;
+use crate::ability::{for_user, require};
 use crate::launch::Launch;
 use crate::lifecycle::{expect_gone, mark};
 use crate::rootfs::Rootfs;
@@ -80,4 +82,24 @@ fn child_whose_launcher_dies_while_it_changes_its_ids_goes_no_further() {
     // Who has kept its ids has kept it, and is gone.
     sys::kill(child, libc::SIGCONT).ok();
     expect_gone(&mark);
+}
+
+/// While the host's descriptors are open. Of what is not dumpable the files in /proc are root's (proc(5)).
+#[test]
+fn nobody_looks_into_a_child_that_assembles_its_root() {
+    for_user!();
+    require!(tracing);
+    if ability::pivot_root().is_err() {
+        println!("N/A: a process between makes the same calls, and would be stopped as well");
+        return;
+    }
+    let rootfs = Rootfs::new();
+    // No change of ids makes it so: it is the same user's inside.
+    let launch = Launch::on(&rootfs).option("--userns=single").probe("exit 3");
+    let running = stop_in(launch, "sethostname");
+    let child = stopped(&running);
+    let owner = fs::metadata(format!("/proc/{child}/stat")).unwrap().uid();
+    sys::kill(child, libc::SIGCONT).unwrap();
+    running.finish().code(3);
+    assert_eq!(owner, 0);
 }
