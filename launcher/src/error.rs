@@ -114,6 +114,9 @@ pub fn general_advice(errno: Errno) -> Option<&'static str> {
         Errno::EBUSY => "something else is using it",
         Errno::ESTALE => "somebody renames it; try again",
         Errno::EIO => "a device or file system failed: see dmesg",
+        Errno::EUCLEAN | Errno::EBADMSG => {
+            "the file system is damaged, or its image cut short: see dmesg"
+        }
         _ => return None,
     })
 }

@@ -76,6 +76,26 @@ fn an_ordinary_user_is_told_what_helps() {
     }
 }
 
+/// Where the kernel finds out is its own matter, by the kind of image; nobody is told of the command.
+#[test]
+fn an_image_that_is_cut_short_is_said_to_be() {
+    for_root!();
+    require!(images);
+    for image in images() {
+        let whole = fs::read(&image).unwrap();
+        let cut = temporary_path("cut");
+        for length in [whole.len() / 50, whole.len() / 3] {
+            fs::write(&cut, &whole[..length.max(4096)]).unwrap();
+            let output = run(&cut, &[], "true");
+            let told = ["cut short or damaged", "its image cut short"];
+            let is_told = told.iter().any(|text| output.stderr.contains(text));
+            assert!(is_told, "{}, {length}: {output}", image.display());
+            output.code(125);
+        }
+        fs::remove_file(cut).unwrap();
+    }
+}
+
 #[test]
 fn what_is_no_image_is_told_from_what_is_an_archive() {
     let (text, archive) = (temporary_path("text"), temporary_path("archive"));

@@ -32,7 +32,7 @@ fn tmpfs_is_there_with_its_size_mode_and_flags() {
     assert_eq!(lines[2].split_whitespace().nth(1), Some("1024"), "{output}");
     let rootfs = Rootfs::new().with_shell();
     let output = run_on(&rootfs, &["--tmpfs", "/t:size=much"], "");
-    output.fails_with(125, "/t: EINVAL (Invalid argument); the kernel takes no tmpfs with these");
+    output.fails_with(125, "--tmpfs /t:size=much: size is a number of bytes");
     assert!(!rootfs.inside("t").exists(), "nothing half-made");
 }
 
@@ -188,4 +188,20 @@ fn what_the_command_could_clear_is_not_promised() {
     assert_ne!(output.status.code(), Some(0), "{output}");
     run(&["--cap-add=SYS_ADMIN", &bind], "").ok();
     fs::remove_dir(source).unwrap();
+}
+
+#[test]
+fn a_tmpfs_of_a_stranger_is_refused_and_named() {
+    let launch = Launch::new().option("--userns=single");
+    let line = "--tmpfs /t: gid 5 is not one of the container's, which maps";
+    launch.option("--tmpfs=/t:uid=0,gid=5").probe("exit 0").run().fails_with(125, line);
+}
+
+#[test]
+fn a_directory_that_is_there_keeps_its_mode() {
+    let rootfs = Rootfs::new().with_shell();
+    fs::create_dir(rootfs.inside("there")).unwrap();
+    let launch = Launch::on(&rootfs).option("--dir=/there:700").option("--dir=/new:700");
+    let launch = launch.command(["sh", "-c", "stat -c %a /there /new"]);
+    launch.run().ok().prints(&["755", "700"]);
 }

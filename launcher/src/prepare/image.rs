@@ -61,7 +61,7 @@ pub fn open(path: &CStr, can_mount: bool) -> Result<OwnedFd, Error> {
                 "only root mounts images; unpack it (unsquashfs, fsck.erofs --extract), or mount it \
                  by squashfuse, erofsfuse or fuse2fs",
             ),
-            Errno::EINVAL | Errno::EUCLEAN | Errno::EIO => {
+            Errno::EINVAL | Errno::EUCLEAN | Errno::EBADMSG | Errno::EIO => {
                 error.advise("it is cut short or damaged; the kernel's log (dmesg) says where")
             }
             Errno::ENODEV => error.advise(format!("the kernel lacks {}", kind.kernel_option)),

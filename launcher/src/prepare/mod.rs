@@ -158,9 +158,10 @@ pub fn prepare<'a>(
                 .advise_maybe(advice::of(Stage::CloneDevice, errno))
         })?;
     }
+    plan::check_owners(spec, &ids)?;
     let mut plan = plan::open(spec, caller, inherited, rootfs.is_by_path(), log)?;
     if let Some(dev) = &sources.dev {
-        plan::make_devices(&mut plan, dev.as_fd())?;
+        plan::make_devices(&mut plan, dev.as_fd(), &ids, log)?;
     }
     let overlay =
         Overlay::over_rootfs(ground.changes(spec), rootfs.stat(), caller, rootfs.is_by_path())?;

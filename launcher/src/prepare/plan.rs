@@ -4,7 +4,7 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 
-use super::{Caller, Inherited, Overlay, Source, dev, rootfs};
+use super::{Caller, IdPlan, Inherited, Overlay, Source, dev, rootfs};
 use crate::error::Error;
 use crate::log::Log;
 use crate::spec::Spec;
@@ -61,9 +61,39 @@ pub fn open<'a>(
     spec.mounts.iter().map(&mut open).collect()
 }
 
+/// A tmpfs can belong only to whom the container has: the kernel would say EINVAL, and not of what.
+pub fn check_owners(spec: &Spec, ids: &IdPlan) -> Result<(), Error> {
+    for mount in &spec.mounts {
+        let What::Tmpfs { options, .. } = &mount.what else { continue };
+        for (key, value) in options {
+            let map = match key.to_bytes() {
+                b"uid" => &ids.uid,
+                b"gid" => &ids.gid,
+                _ => continue,
+            };
+            let id = value.to_str().ok().and_then(|value| value.parse().ok());
+            if !id.is_some_and(|id| map.has_inside(id)) {
+                let (path, key) = (mount.target.path.to_string_lossy(), key.to_string_lossy());
+                let value = value.to_string_lossy();
+                let text = format!(
+                    "--tmpfs /{path}: {key} {value} is not one of the container's, which maps {map}"
+                );
+                return Err(Error::refused("Mount", text)
+                    .advise("map it with --uid-map and --gid-map, or see --userns"));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Makes device nodes in the container's /dev like those that it is to have, so that they belong there
 /// to whom they belong on the host. The file systems of the host's own have no idmapped mounts.
-pub fn make_devices(plan: &mut [Step<'_>], dev: BorrowedFd<'_>) -> Result<(), Error> {
+pub fn make_devices(
+    plan: &mut [Step<'_>],
+    dev: BorrowedFd<'_>,
+    ids: &IdPlan,
+    log: &mut Log,
+) -> Result<(), Error> {
     for (number, step) in plan.iter_mut().enumerate() {
         let (What::Bind(Bind { device: true, .. }), Some(source)) =
             (&step.mount.what, &step.source)
@@ -76,6 +106,13 @@ pub fn make_devices(plan: &mut [Step<'_>], dev: BorrowedFd<'_>) -> Result<(), Er
             let shown = source.host_path.to_string_lossy();
             Error::at("CloneSource", format_args!("make a device node like {shown}"), errno)
         })?;
+        if made && let Some(stranger) = source.stranger(ids) {
+            let shown = source.host_path.to_string_lossy();
+            log.warn(&format!(
+                "device {shown} belongs to uid {stranger}, who is not one of the container's: only others' \
+                 permissions count inside"
+            ));
+        }
         step.device = made.then_some(name);
     }
     Ok(())

@@ -8,7 +8,7 @@ use std::cell::{Cell, OnceCell};
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use super::{Proc, dev, submounts};
+use super::{IdPlan, Proc, dev, submounts};
 use crate::spec::Shared;
 use crate::sys::file::{self, At, Stat};
 use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID, RDONLY};
@@ -179,6 +179,12 @@ impl Source {
         made?;
         let node = file::open(At::Dir(dir), name, libc::O_PATH | libc::O_NOFOLLOW)?;
         file::change_owner(node.as_fd(), stat.uid, stat.gid).map(|()| true)
+    }
+
+    /// The owner of the device node, if the container does not have them.
+    pub fn stranger(&self, ids: &IdPlan) -> Option<u32> {
+        let uid = self.seen.as_ref()?.stat.uid;
+        (!ids.uid.has_inside(uid)).then_some(uid)
     }
 
     /// Attaches the clone of a file onto a new one of this name. The current directory may be `dir`

@@ -5,6 +5,7 @@
 
 mod fields;
 mod forms;
+mod tmpfs;
 
 use std::ffi::{CStr, CString};
 

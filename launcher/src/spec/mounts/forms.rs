@@ -1,9 +1,9 @@
 //! How each mount option is written.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 
 use super::fields::Fields;
-use super::{Bind, Content, Mount, MountOption, What};
+use super::{Bind, Content, Mount, MountOption, What, tmpfs};
 use crate::error::Error;
 use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID, RDONLY};
 use crate::words::Word;
@@ -16,7 +16,7 @@ pub fn parse(option: &str, value: &Word) -> Result<Mount, Error> {
         // The file systems of device nodes have no idmapped mounts.
         "--dev-bind" => bind(fields, NOSUID, false),
         "--device" => device(fields),
-        "--tmpfs" => tmpfs(fields),
+        "--tmpfs" => tmpfs::parse(fields),
         "--overlay" => overlay(fields),
         "--mqueue" => Ok(Mount::new(fields.only()?, What::Mqueue)),
         "--file" => file(fields),
@@ -76,38 +76,6 @@ fn device(fields: Fields<'_>) -> Result<Mount, Error> {
         Bind { source, device: true, recursive: false, optional: false, flags, idmap: false };
     Ok(Mount::new(target, What::Bind(bind)))
 }
-
-/// `DST[:OPTS]`.
-fn tmpfs(fields: Fields<'_>) -> Result<Mount, Error> {
-    let [target, options] = fields.up_to()?;
-    let target = fields.target(target.unwrap_or_default())?;
-    let mut flags = NOSUID | NODEV;
-    let mut set = Vec::new();
-    for word in fields.options(options) {
-        let equals = word.iter().position(|&b| b == b'=').unwrap_or(word.len());
-        let (name, value) = (&word[..equals], word.get(equals + 1..));
-        let key = TMPFS_OPTIONS.into_iter().find(|key| key.to_bytes() == name);
-        match (key, value, name) {
-            // The kernel knows what is a size; it says EINVAL at once.
-            (Some(key), Some(value), _) => {
-                if key == c"mode" {
-                    fields.mode(Some(value), 0)?;
-                }
-                set.push((key, CString::new(value).unwrap_or_default()));
-            }
-            (None, None, b"ro") => flags |= RDONLY,
-            (None, None, b"noexec") => flags |= NOEXEC,
-            _ => return Err(fields.unknown(&word, &TMPFS_WORDS)),
-        }
-    }
-    if !set.iter().any(|(key, _)| *key == c"mode") {
-        set.push((c"mode", c"755".to_owned()));
-    }
-    Ok(Mount::new(target, What::Tmpfs { options: set, flags }))
-}
-
-const TMPFS_WORDS: [&str; 7] = ["size=", "mode=", "nr_inodes=", "uid=", "gid=", "ro", "noexec"];
-const TMPFS_OPTIONS: [&CStr; 5] = [c"size", c"mode", c"nr_inodes", c"uid", c"gid"];
 
 /// `DST:lower=DIR[,lower=DIR…][,upper=DIR][,ro]`.
 fn overlay(fields: Fields<'_>) -> Result<Mount, Error> {
@@ -236,13 +204,6 @@ mod tests {
         let Mount { target, .. } = parse("--dir", "//a/./b//c/").unwrap();
         assert_eq!(target.path.as_c_str(), c"a/b/c");
         assert_eq!(target.above, [c"a".to_owned(), c"a/b".to_owned()]);
-    }
-
-    #[test]
-    fn tmpfs_options_are_the_kernels() {
-        let Mount { what, .. } = parse("--tmpfs", "/t:size=1m,mode=1777,noexec").unwrap();
-        let options = vec![(c"size", c"1m".to_owned()), (c"mode", c"1777".to_owned())];
-        assert_eq!(what, What::Tmpfs { options, flags: NOSUID | NODEV | NOEXEC });
     }
 
     #[test]
