@@ -9,10 +9,9 @@ use crate::launch::Launch;
 use crate::pace::patience;
 use crate::rootfs::Rootfs;
 
-/// Of launcher and init together. They have some 150, or some 210: the launcher's heap and the code that
-/// waits, which comes back sixteen pages at a fault and may lie across one of those borders, init's only
-/// page, and their stacks. Without giving anything back it is three times as much.
-const KIB: u64 = 256;
+/// Of launcher and init together. They have some 130: the launcher's heap and one page of code, init's
+/// three, and their stacks. Without giving anything back it is four times as much.
+const KIB: u64 = 176;
 
 /// Of a process and its first child, proportional to how many have a page mapped.
 fn held(launcher: i32) -> u64 {

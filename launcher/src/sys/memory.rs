@@ -104,14 +104,17 @@ unsafe impl GlobalAlloc for Arena {
 }
 
 /// Waits like `poll`, but gives back what is not needed meanwhile: our code, which comes back from the
-/// page cache when it is run, sixteen pages at a fault, and the stack below us. Of 630 KiB that leaves
-/// some 110. The code is ours alone (`Pss` in /proc/PID/smaps) unless other launchers run.
+/// page cache when it is run, and the stack below us. Of 630 KiB that leaves some 110. The code is ours
+/// alone (`Pss` in /proc/PID/smaps) unless other launchers run.
+///
+/// The page of this function stays, for a fault would bring back what is around it, too: sixteen pages,
+/// and since Linux 6.18 all that is one piece in the page cache.
 #[inline(never)]
+#[unsafe(link_section = ".text.rest")] // tables.ld: on one page, behind all others
 pub fn rest(fds: &mut [pollfd], timeout: Option<Duration>) -> Result<usize> {
     unsafe extern "C" {
-        // From the linker: the read-only part of our image.
+        // From the linker: the read-only part of our image begins here.
         static __executable_start: u8;
-        static etext: u8;
     }
     const STACK: usize = 256 * 1024;
     const PAGE: usize = 4096;
@@ -119,7 +122,7 @@ pub fn rest(fds: &mut [pollfd], timeout: Option<Duration>) -> Result<usize> {
     // This frame and that of the call below lie on the two pages around it.
     let top = ((&raw const mark).addr() & !(PAGE - 1)) - PAGE;
     let code = (&raw const __executable_start).addr();
-    let length = (&raw const etext).addr() - code;
+    let length = (rest as *const ()).addr().saturating_sub(code) & !(PAGE - 1);
     // SAFETY: the image is a file's, mapped privately and never written to, so that its pages can be
     // had again; what lies on the stack below the frames that are in use is never read again. Nothing
     // of ours but the stack is in the quarter of a mebibyte below it: the kernel keeps a gap of 128.

@@ -11,9 +11,7 @@ const WORDS: usize = 16;
 /// Goes on on another processor, if we may use one; and may use the same ones as before.
 pub fn leave() -> Result<()> {
     let (all, size) = allowed()?;
-    let mut this = 0u32;
-    // SAFETY: the kernel writes one int; the node is not asked for.
-    unsafe { syscall!(Sysno::getcpu, &raw mut this, 0, 0) }?;
+    let this = current()?;
     let mut others = all;
     if let Some(word) = others.get_mut(this as usize / usize::BITS as usize) {
         *word &= !(1 << (this % usize::BITS));
@@ -27,6 +25,14 @@ pub fn leave() -> Result<()> {
     })
 }
 
+/// The one that we run on.
+fn current() -> Result<u32> {
+    let mut this = 0u32;
+    // SAFETY: the kernel writes one int; the node is not asked for.
+    unsafe { syscall!(Sysno::getcpu, &raw mut this, 0, 0) }?;
+    Ok(this)
+}
+
 /// Those that we may use, and how many bytes the kernel has for them.
 fn allowed() -> Result<([usize; WORDS], usize)> {
     let mut set = [0; WORDS];
@@ -38,6 +44,19 @@ fn allowed() -> Result<([usize; WORDS], usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The kernel may take us back at any time, but not each time.
+    #[test]
+    fn another_processor_goes_on() {
+        let (all, _) = allowed().unwrap();
+        let count: u32 = all.iter().map(|word| word.count_ones()).sum();
+        let left = || {
+            let before = current().unwrap();
+            leave().unwrap();
+            current().unwrap() != before
+        };
+        assert!(count == 1 || (0..100).any(|_| left()), "of {count} processors");
+    }
 
     #[test]
     fn same_processors_may_be_used_afterwards() {
