@@ -159,6 +159,22 @@ fn ctrl_d_ends_the_input() {
     running.finish().code(0);
 }
 
+/// Held back by the container's terminal; the caller's does not know these keys meanwhile.
+#[test]
+fn ctrl_s_holds_the_output_until_ctrl_q() {
+    require!(terminals);
+    let mut person = Person::new();
+    let running = person.start(Launch::new().probe("read-line"));
+    person.sees("ready\r\n");
+    person.types("\x13hello\r");
+    let pause = Duration::from_millis(300);
+    let is_shown = terminal::wait_readable(person.master.as_fd(), pause).unwrap();
+    assert!(!is_shown, "{:?}", person.sees("h"));
+    person.types("\x11");
+    person.sees("line \"hello\\n\"");
+    running.finish().code(0);
+}
+
 #[test]
 fn size_is_the_callers_and_follows_it() {
     require!(terminals);
