@@ -151,16 +151,18 @@ fn kill_tstp_of_the_launcher_stops_the_command_too() {
 #[test]
 fn ctrl_z_without_a_shell_does_nothing() {
     require!(terminals);
-    let mut person = Person::new();
-    let running = person.start(Launch::new().probe("read-line"));
-    person.sees("ready\r\n");
-    for _ in 0..pace::rounds(3, 100) {
-        person.types(CTRL_Z);
-        person.sees("^Z");
+    for option in ["--tty", "--no-tty"] {
+        let mut person = Person::new();
+        let running = person.start(Launch::new().option(option).probe("read-line"));
+        person.sees("ready\r\n");
+        for _ in 0..pace::rounds(3, 100) {
+            person.types(CTRL_Z);
+            person.sees("^Z");
+        }
+        person.types("hello\r");
+        person.sees("line \"hello\\n\"");
+        running.finish().code(0);
     }
-    person.types("hello\r");
-    person.sees("line \"hello\\n\"");
-    running.finish().code(0);
 }
 
 #[test]
