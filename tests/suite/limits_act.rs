@@ -9,6 +9,7 @@ use crate::cgroups::{cgroup_of, init_of};
 use crate::launch::Launch;
 use crate::output::Output;
 use crate::pace::patience;
+use crate::rootfs::Rootfs;
 use crate::sys;
 
 /// Whether to run what takes long, or takes something from the machine.
@@ -40,15 +41,13 @@ fn child_that_cannot_be_born_in_its_cgroup_is_moved_there() {
 #[test]
 fn memory_above_high_is_noticed() {
     require!(cgroup2);
-    let running = Launch::new().option("--memory-high=8M").probe("hog memory 1000").start();
+    require!(busybox);
+    let rootfs = Rootfs::new().with_shell();
+    let command = ["/bin/sh", "-c", "echo ready; exec /probe hog memory 1000"];
+    let running = Launch::on(&rootfs).option("--memory-high=8M").command(command).start();
+    running.wait_for("ready");
     let deadline = Instant::now() + patience(Duration::from_secs(10));
-    let init = loop {
-        let pid = running.pid();
-        let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-        if list.is_ok_and(|list| !list.trim().is_empty()) {
-            break init_of(&running);
-        }
-    };
+    let init = init_of(&running);
     let events = cgroup_of(init, "").parent().unwrap().join("memory.events");
     loop {
         let text = fs::read_to_string(&events).unwrap_or_default();
