@@ -41,7 +41,7 @@ use prepare::{Ground, Inherited, cgroup, prepare};
 use spawn::{Start, spawn, spawn_early};
 use spec::Spec;
 use sys::signal::SignalSet;
-use sys::{file, process, signal};
+use sys::{file, signal};
 use words::{Misuse, Request, Word};
 
 /// Called by the C runtime's entry; the only place that prints an error.
@@ -151,8 +151,7 @@ fn start(
 
 /// Ends as the command did, so that whoever waits for us sees the signal.
 fn die_by(signal: i32) {
-    // The core, if there is one, is the command's and was written already.
-    process::forbid_core().ok();
+    // It leaves no core, since the command runs: that was the command's to leave.
     signal::set_default(signal).ok();
     signal::send(signal::own_pid(), signal).ok();
     signal::set_mask(0).ok();

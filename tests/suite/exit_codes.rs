@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use crate::ability::require;
 use crate::launch::Launch;
 use crate::pace;
-use crate::rootfs::Rootfs;
+use crate::rootfs::{Rootfs, temporary_path};
 use crate::sys::before::Before;
 
 #[test]
@@ -36,13 +36,26 @@ fn core_dump_gives_128_plus_the_signal() {
 #[test]
 fn die_by_signal_ends_the_launcher_as_the_command_ended() {
     let rootfs = Rootfs::new();
-    let launch = |words: &str| Launch::on(&rootfs).option("--die-by-signal").probe(words);
+    // With a limit on cores, if it can be had, that would let the launcher leave one where it is.
+    let folder = temporary_path("cores");
+    std::fs::create_dir(&folder).unwrap();
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).unwrap();
+    let cannot = line.split_whitespace().nth(1) == Some("0");
+    let launch = |words: &str| {
+        let launch = Launch::on(&rootfs).option("--die-by-signal").probe(words).directory(&folder);
+        match cannot {
+            true => launch,
+            false => launch.before(Before::Limit(libc::RLIMIT_CORE as i32, 1 << 20, 1 << 20)),
+        }
+    };
     for signal in [1, 2, 6, 9, 11, 13, 15, 64] {
         let output = launch(&format!("die {signal}")).run();
         assert_eq!(output.status.signal(), Some(signal), "{output}");
         assert!(!output.status.core_dumped(), "the launcher dumps no core of its own: {output}");
     }
     launch("exit 7").run().code(7);
+    std::fs::remove_dir(&folder).unwrap(); // it is empty
 }
 
 #[test]
