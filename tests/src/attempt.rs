@@ -33,6 +33,8 @@ fn attempt(words: &[&str]) -> io::Result<()> {
             std::process::Command::new(word(words, 1)?).args(["exit", "0"]).status().map(drop)
         }
         "mkdir" => fs::create_dir(word(words, 1)?),
+        "symlink" => std::os::unix::fs::symlink("to", word(words, 1)?),
+        "remove" => fs::remove_file(word(words, 1)?),
         "list" => fs::read_dir(word(words, 1)?)?.next().transpose().map(drop),
         "mknod" => sys::make_null_node(&path(1)?),
         "mount" => sys::mount(&path(2).unwrap_or(c"tmpfs".into()), &path(1)?),

@@ -44,6 +44,8 @@ fn command_reaches_what_a_rule_allows_and_nothing_else() {
         ("create /srv/deep/new", "/srv", "EACCES"),
         ("create /srv/deep/new", "/srv:rw", "ok"),
         ("mkdir /srv/new", "/srv", "EACCES"),
+        ("symlink /srv/new", "/srv", "EACCES"),
+        ("remove /srv/program", "/srv", "EACCES"),
         ("rename /srv/program /srv/deep/moved", "/srv", "EACCES"),
         ("execute /srv/program", "/srv:r", "EACCES"),
         ("execute /srv/program", "/srv:rw", "EACCES"),

@@ -99,12 +99,16 @@ fn user_namespaces_inside_are_refused_by_every_filter() {
     fs::write(&profile, r#"{"defaultAction": "SCMP_ACT_ALLOW"}"#).unwrap();
     let of_file = format!("--seccomp={}", profile.display());
     let clone3 = format!("call {} 0 0", libc::SYS_clone3);
+    // Which the kernel does not make for who shares its root and the like.
+    let flags = libc::CLONE_NEWUSER | libc::CLONE_FS;
+    let clone = format!("call {} {flags}", libc::SYS_clone);
     for option in ["--seccomp=default", "--seccomp=none", &of_file, "--cap-add=sys_admin"] {
         let attempt = |words: &str| {
             let output = none().option(option).probe(&format!("try {words}")).run().code(0);
             output.stdout.trim_end().to_owned()
         };
         assert_eq!(attempt("unshare-user"), "EPERM", "{option}");
+        assert_eq!(attempt(&clone), "EPERM", "{option}");
         assert_eq!(attempt("nested make-cgroup"), "EPERM", "{option}");
         assert_eq!(attempt(&clone3), "ENOSYS", "{option}");
         // Threads and processes there are.
@@ -114,6 +118,7 @@ fn user_namespaces_inside_are_refused_by_every_filter() {
     // And all that is given up by name.
     let attempt = |words: &str| none().option("--unmask").probe(words).run().ok().stdout;
     assert_eq!(attempt("try unshare-user"), "ok\n");
+    assert_eq!(attempt(&format!("try {clone}")), "EINVAL\n");
     assert_eq!(attempt("try nested make-cgroup"), "ok\n");
 }
 
