@@ -52,6 +52,8 @@ pub fn become_container(
         Forked::Child => {
             drop(our_gate);
             identity::wait_for_parent(its_gate.as_fd()).at(Stage::WaitGate)?;
+            // init leads its session, or it could give it no terminal.
+            identity::leave_session()?;
             identity::become_root(prepared)?;
             identity::make_time(lacks.time)?;
             identity::watch_parent(start)
