@@ -70,6 +70,18 @@ fn command_reaches_what_a_rule_allows_and_nothing_else() {
 }
 
 #[test]
+fn ioctl_of_a_device_takes_w() {
+    require!(landlock);
+    let is_held = sys::landlock_abi().unwrap() >= 5;
+    for (rule, answer) in
+        [("/dev:r", if is_held { "EACCES" } else { "ENOTTY" }), ("/dev:rw", "ENOTTY")]
+    {
+        let launch = with_rules(Launch::new(), &["/probe", rule]);
+        launch.probe("try ask-modes /dev/null").run().ok().prints(&[answer]);
+    }
+}
+
+#[test]
 fn rules_hold_for_all_that_the_command_starts_and_cannot_be_left() {
     require!(landlock);
     for options in [&[][..], &["--cap-add=ALL", "--seccomp=none"], &["--new-privs"]] {
