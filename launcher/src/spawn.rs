@@ -19,7 +19,7 @@ use crate::sys::file::At;
 use crate::sys::process::{self, Forked, Words};
 use crate::sys::shared::{self, Beside, Entry, Gate};
 use crate::sys::socket::pollfd;
-use crate::sys::{Errno, Result as SysResult, descriptors, file, mount, processor, signal, socket};
+use crate::sys::{Errno, Result as SysResult, descriptors, file, mount, processor, socket};
 
 /// What the two sides have in common. The child finds it where it is, or in its copy of our memory.
 pub struct Start<'a> {
@@ -194,8 +194,7 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        signal::send(self.0, libc::SIGKILL).ok();
-        process::wait(self.0).ok();
+        process::end(self.0);
     }
 }
 

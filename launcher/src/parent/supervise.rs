@@ -58,7 +58,7 @@ pub fn until_end(
     let signals = match signal::open_queue(signal::only(libc::SIGCHLD)) {
         Ok(signals) => signals,
         Err(errno) => {
-            end(container.pid);
+            process::end(container.pid);
             return Err(Error::at("Supervise", "open a signalfd", errno));
         }
     };
@@ -80,7 +80,7 @@ pub fn until_end(
         Ok(init) => watch.conclude(init),
         Err(error) => {
             // We cannot do what was asked, so nobody else is to go on with it.
-            end(watch.container.pid);
+            process::end(watch.container.pid);
             Err(error)
         }
     }
@@ -95,11 +95,6 @@ fn wait(fds: &mut [pollfd], timeout: Option<Duration>) -> SysResult<()> {
         memory::rest(fds, timeout.map(|timeout| timeout - soon))?;
     }
     Ok(())
-}
-
-fn end(pid: i32) {
-    signal::send(pid, libc::SIGKILL).ok();
-    process::wait(pid).ok();
 }
 
 impl Watch<'_> {

@@ -189,28 +189,40 @@ pub fn execute_path(path: &CStr, argv: &Words, env: &Words) -> super::Errno {
 /// on the way.
 pub fn run(argv: &Words) -> Result<(Ending, Vec<u8>)> {
     let (read_end, write_end) = file::pipe()?;
+    // Of what it says a pipe's worth is enough, and whoever else holds the pipe is not waited for.
+    file::set_nonblocking(read_end.as_fd())?;
+    file::set_nonblocking(write_end.as_fd())?;
     let pid = match clone(0, libc::SIGCHLD)? {
         Forked::Parent(pid) => pid,
         Forked::Child => {
             // Nothing is allocated here.
-            file::duplicate_onto(write_end.as_fd(), 2).ok();
-            signal::set_mask(0).ok();
-            let none = [std::ptr::null::<libc::c_char>()];
-            // SAFETY: argv is NULL-terminated, of words that end with NUL, the first of which is
-            // the path; the environment is empty. On success this does not return.
-            unsafe {
-                syscall!(Sysno::execve, argv.pointers[0], argv.pointers.as_ptr(), none.as_ptr())
+            if file::duplicate_onto(write_end.as_fd(), 2).is_ok() {
+                signal::set_mask(0).ok();
+                let none = [std::ptr::null::<libc::c_char>()];
+                // SAFETY: argv is NULL-terminated, of words that end with NUL, the first of which is
+                // the path; the environment is empty. On success this does not return.
+                unsafe {
+                    syscall!(Sysno::execve, argv.pointers[0], argv.pointers.as_ptr(), none.as_ptr())
+                }
+                .ok();
             }
-            .ok();
             exit(init::exit::NOT_EXECUTABLE)
         }
     };
-    drop(write_end);
+    let ending = Ending::from_wait_status(wait(pid)?);
     let (mut said, mut buffer) = (Vec::new(), [0; 512]);
     while let Ok(count @ 1..) = file::read(read_end.as_fd(), &mut buffer) {
         said.extend_from_slice(&buffer[..count]);
     }
-    Ok((Ending::from_wait_status(wait(pid)?), said))
+    Ok((ending, said))
+}
+
+/// Kills a child and waits for its end. One that we may not kill ends with us, as PR_SET_PDEATHSIG and
+/// its gate have it: to wait for that here would be for ever.
+pub fn end(pid: i32) {
+    if signal::send(pid, libc::SIGKILL).is_ok() {
+        wait(pid).ok();
+    }
 }
 
 /// The effective user id, as execve(2) told it: we have not changed it.
