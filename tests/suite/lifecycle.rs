@@ -68,7 +68,10 @@ pub fn expect_gone(mark: &str) {
             watch.stand_still();
         }
         let (took, limit) = (watch.passed(), patience(Duration::from_millis(200)));
-        assert!(took < limit || alive.is_empty(), "still there: {alive:?}");
+        let of = |file: &str, pid| fs::read_to_string(format!("/proc/{pid}/{file}"));
+        let show = |&&pid: &&i32| ["stat", "schedstat", "wchan"].map(|file| of(file, pid));
+        let shown = || alive.iter().map(show).collect::<Vec<_>>();
+        assert!(took < limit || alive.is_empty(), "still there: {:?}", shown());
         let limit = patience(Duration::from_secs(10));
         assert!(began.elapsed() < limit, "killed, but still there: {left:?}");
         std::thread::sleep(Duration::from_millis(2));

@@ -74,10 +74,16 @@ fn nothing_is_left_when_the_launcher_is_killed_at_any_moment_of_a_start() {
     let (mut containers, mut pid_files) = (0, 0);
     for round in 0..rounds {
         let mark = mark();
-        let running = traces.launch(&mark).start();
+        let mut running = traces.launch(&mark).start();
         thread::sleep(start * round / rounds);
         containers += usize::from(marked(&mark).len() > 1);
         running.signal(libc::SIGKILL);
+        // Last of all, when it has closed and unmounted, the kernel sends what PR_SET_PDEATHSIG asks for.
+        let deadline = Instant::now() + patience(Duration::from_secs(10));
+        while running.try_wait().is_none() {
+            assert!(Instant::now() < deadline, "killed, but still there");
+            thread::sleep(Duration::from_millis(1));
+        }
         pid_files += traces.expect_none(&mark);
     }
     println!("{rounds} kills, {containers} of a container, {pid_files} after the start");
