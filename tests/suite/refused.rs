@@ -209,8 +209,17 @@ fn what_is_shared_or_executed_needs_no_mount_setattr() {
     let sys = mounts.iter().filter(|mount| mount[0] == "/sys" || mount[0].starts_with("/sys/"));
     let is_safe = |mount: &Vec<&str>| mount[1].starts_with("ro,nosuid,nodev,noexec");
     let flags = sys.map(is_safe).collect::<Vec<_>>();
-    assert!(!flags.is_empty() && flags.iter().all(|is| *is), "{output}");
-    for (share, place) in [("net", "/sys/class/net"), ("ipc", "/dev/shm")] {
+    // Flags are put on by paths: with a mount that this user cannot reach (tracefs below debugfs) there is
+    // none of it.
+    let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let mut hosts = table.lines().filter_map(|line| line.split(' ').nth(4));
+    let is_closed = hosts.any(|path| {
+        let is_refused = |error: std::io::Error| error.raw_os_error() == Some(libc::EACCES);
+        path.starts_with("/sys/") && std::fs::metadata(path).is_err_and(is_refused)
+    });
+    assert!(flags.is_empty() == is_closed && flags.iter().all(|is| *is), "{output}");
+    let sys = [("net", "/sys/class/net")].into_iter().filter(|_| !is_closed);
+    for (share, place) in sys.chain([("ipc", "/dev/shm")]) {
         let launch = launch().option("--share").arg(share).probe(&format!("try list {place}"));
         launch.run().ok().prints(&["ok"]);
     }
