@@ -74,6 +74,13 @@ pub fn run(words: &[&str]) -> Outcome {
                 is_out |= file.strip_prefix("/").is_ok_and(|file| root.join(file).exists());
             }
         }
+        // What was open before the root was changed is where it was.
+        "descriptor" => {
+            let numbers = fs::read_dir("/proc/self/fd")?.flatten().map(|entry| entry.path());
+            for number in numbers.collect::<Vec<_>>() {
+                is_out |= file.strip_prefix("/").is_ok_and(|file| number.join(file).exists());
+            }
+        }
         // By the number that its file system knows it by.
         "handle" => is_out = sys::open_known(c".", word(words, 2)?).is_ok(),
         other => return Err(io::Error::other(format!("no way {other}"))),

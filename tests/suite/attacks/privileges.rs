@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
-use super::{attempt, inside, modes, on_host_as, refused};
+use super::{attempt, inside, modes, on_host_as, refused, tell};
 use crate::launch::Launch;
 use crate::rootfs::{Rootfs, temporary_path};
 use crate::{ability, subject, sys};
@@ -63,14 +63,39 @@ fn set_user_id_program_on_a_bind_is_at_most_the_callers() {
             fs::remove_file(program).unwrap();
             let is_range = owner >= 524_288;
             assert!(owner == sys::uid() || is_range, "{mode}{options}: {owner}");
+            let whose = if owner == sys::uid() { "the caller's" } else { "an id of the range's" };
+            tell(&format!("{SET_UID}{options}"), &format!("mode {mode}"), whose);
             // Before Linux 5.12 root has no range, and is warned.
             let has_range = sys::uid() == 0 && mode == "auto" && !ability::kernel_is_before(5, 12);
             assert!(!has_range || options.is_empty() || owner != 0);
         }
         let bind = format!("--bind={}:/tmp:ro", source.display());
-        assert_eq!(attempt(&["--userns", mode, &bind], "create /tmp/program x"), "EROFS");
+        let found = attempt(&["--userns", mode, &bind], "create /tmp/program x");
+        tell(&format!("{SET_UID}:ro"), &format!("mode {mode}"), &found);
+        assert_eq!(found, "EROFS");
     }
     fs::remove_dir(source).unwrap();
+}
+
+const SET_UID: &str = "a file for the host to run, by --bind DIR:/tmp";
+
+/// Capabilities that a file could bring back (CVE-2022-24769): there are where they were asked for.
+#[test]
+fn inheritable_capabilities_are_those_that_were_asked_for() {
+    const INHERITABLE: &str = "inheritable capabilities";
+    for mode in modes() {
+        let launch = Launch::new().option("--userns").arg(mode);
+        let output = launch.probe("status CapInh").run().ok();
+        let is_none = output.fact("CapInh").bytes().all(|digit| digit == b'0');
+        tell(INHERITABLE, &format!("mode {mode}"), if is_none { "none" } else { "some" });
+        assert!(is_none, "{mode}: {output}");
+    }
+    if ability::many_ids().is_ok() {
+        let launch = Launch::new().option("--user=1").option("--cap-add=chown");
+        let output = launch.probe("status CapInh").run().ok();
+        assert!(output.fact("CapInh").ends_with('1'), "{output}");
+        tell(INHERITABLE, "--user=1 --cap-add=chown", "ok");
+    }
 }
 
 /// CVE-2020-5291: a launcher that is set-user-id is one that its caller may trace.
@@ -78,6 +103,7 @@ fn set_user_id_program_on_a_bind_is_at_most_the_callers() {
 fn launcher_has_no_privilege_of_its_own() {
     let mode = subject::launcher().metadata().unwrap().permissions().mode();
     assert_eq!(mode & 0o6000, 0);
+    tell("a set-user-id launcher to be traced", "mode auto", "it is none");
 }
 
 /// CVE-2016-8659: whoever has the ids of container root on the host has no say over the set-up, nor
@@ -101,9 +127,13 @@ fn id_of_container_root_is_no_key_to_its_processes() {
         format!("setns /proc/{init}/ns/user"),
         format!("list /proc/{init}/root"),
     ] {
-        assert_ne!(on_host_as(0, &words), "EPERM", "{words}");
+        let by_root = on_host_as(0, &words);
+        assert_ne!(by_root, "EPERM", "{words}");
         if uid != 0 {
             let found = as_user(&words);
+            let words = format!("{} (by its id)", words.replace(&init, "INIT"));
+            tell(&words, "host", &by_root);
+            tell(&words, "mode auto", &found);
             assert!(["EPERM", "EACCES"].contains(&found.as_str()), "{words}: {found}");
         }
     }
@@ -115,6 +145,7 @@ fn user_namespaces_can_be_forbidden() {
     assert_eq!(inside(&["--unmask"], "unshare-user"), "ok");
     for mode in modes() {
         let found = attempt(&["--disable-userns", "--userns", mode], "unshare-user");
+        tell("unshare-user", &format!("mode {mode}"), &found);
         assert_eq!(found, if mode == "none" { "EPERM" } else { "ENOSPC" }, "{mode}");
         let raise = "write /proc/sys/user/max_user_namespaces 9";
         let found = attempt(&["--disable-userns", "--userns", mode], raise);

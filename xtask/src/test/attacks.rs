@@ -90,6 +90,9 @@ fn why_none(words: &str) -> &'static str {
     match words {
         "escape unshare" | "escape pivot" | "escape move" => "leaves no usual root",
         "a descriptor of the launcher's to start in" => "none is left open",
+        "a set-user-id launcher to be traced" => "it has no such bit",
+        "a file for the host to run, by --bind DIR:/tmp:ro" => "as without `ro`",
+        _ if words.starts_with("a file for the host to run") => "the result is whose it is",
         "paste" => "needs a virtual console",
         "type-own" => "takes the terminal from who has it",
         "create /sys/fs/cgroup/release_agent /x" => "no cgroup v1 is mounted",
@@ -121,11 +124,14 @@ fn control(attempt: &Attempt) -> (u8, String) {
         "out",
         "outside",
         "the container's end",
+        "E2BIG",
+        "EBADF",
         "EBUSY",
         "EFAULT",
         "EIO",
         "EINVAL",
         "ENODEV",
+        "ENOEXEC",
         "ETXTBSY",
     ];
     let works = works.contains(&attempt.found.as_str());
