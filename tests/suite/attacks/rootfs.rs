@@ -183,11 +183,10 @@ fn mounted_by_path(source: &Path) -> String {
                 sys::exchange(&rootfs.inside("volume"), &rootfs.inside("link")).unwrap();
             }
         });
+        let _stop = Stop(&stop);
         let probe = subject::probe();
         let target = rootfs.inside("volume/point");
         let words = [&probe, Path::new("naive-mount"), source, &target, rootfs.path()];
-        let output = Launch::init(words).run();
-        stop.store(true, Ordering::Relaxed);
-        output.ok().stdout.trim_end().to_owned()
+        Launch::init(words).run().ok().stdout.trim_end().to_owned()
     })
 }
