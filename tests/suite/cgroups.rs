@@ -149,7 +149,7 @@ fn start_that_fails_leaves_no_cgroup() {
     require!(limits);
     for (launch, code) in [
         (Launch::new().command(["/none"]), 127),
-        (Launch::new().option("--bind=/dev/null:/proc/x").probe("exit 0"), 125),
+        (Launch::new().option("--dev-bind=/dev/null:/proc/x").probe("exit 0"), 125),
         (Launch::new().option("--init=/dev/null").probe("exit 0"), 125),
     ] {
         let running = launch.option(SOME).start();

@@ -95,9 +95,9 @@ impl Source {
             (None, _) => Vec::new(),
             (Some(proc), true) if recursive => submounts::list(proc, fd.as_fd())?,
             (Some(_), true) => vec![c".".to_owned()],
-            // A file's mount cannot be named without its path. Nothing can be mounted below it,
-            // and where no device is meant it has no use for nosuid and nodev.
-            (Some(_), false) if flags & RDONLY == 0 => Vec::new(),
+            // A file's mount cannot be named without its path. Nothing can be mounted below it, and
+            // most files have no use for nosuid and nodev.
+            (Some(_), false) if !stat.is_held_by(flags) => Vec::new(),
             (Some(_), false) => return Err(Errno::ENOSYS),
         };
         let seen = Some(Opened { fd, stat, by_path });

@@ -5,6 +5,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 
 use syscalls::{Sysno, syscall};
 
+use super::mount::attr;
 use super::{Errno, Result, memfd, own};
 
 /// The directory that relative paths start from.
@@ -110,6 +111,13 @@ impl Stat {
 
     pub fn is_device(&self) -> bool {
         matches!(self.mode & libc::S_IFMT, libc::S_IFCHR | libc::S_IFBLK)
+    }
+
+    /// Whether a mount with such flags keeps it from something.
+    pub fn is_held_by(&self, flags: u64) -> bool {
+        flags & attr::RDONLY != 0
+            || flags & attr::NODEV != 0 && self.is_device()
+            || flags & attr::NOSUID != 0 && self.mode & (libc::S_ISUID | libc::S_ISGID) != 0
     }
 
     pub fn is_socket(&self) -> bool {
