@@ -47,8 +47,22 @@ fn a_start_makes_no_more_system_calls_than_it_did() {
     }
     let rootfs = Rootfs::new();
     rootfs.add_program("quit", &subject::init());
+    let enough = most_calls();
+    // Who has to wait for the other, beside others, waits in one or two calls more.
+    let mut least = usize::MAX;
+    for _ in 0..5 {
+        least = least.min(calls_of_a_start(&rootfs));
+        if least <= enough {
+            return;
+        }
+    }
+    panic!("{least} system calls, {enough} were enough");
+}
+
+/// From the launcher's own execve to the command's, of all its processes.
+fn calls_of_a_start(rootfs: &Rootfs) -> usize {
     let trace = temporary_path("trace");
-    Launch::on(&rootfs)
+    Launch::on(rootfs)
         .option("--userns")
         .arg(mode())
         .command(["/quit", "--version"])
@@ -65,8 +79,7 @@ fn a_start_makes_no_more_system_calls_than_it_did() {
     let before = calls.take_while(|call| !call.starts_with("execve(\"/quit\"")).count();
     println!("{before} system calls");
     assert!(before > 100, "a trace of what?\n{text}");
-    let enough = most_calls();
-    assert!(before <= enough, "{before} system calls, {enough} were enough");
+    before
 }
 
 #[test]
