@@ -103,10 +103,18 @@ pub fn send(pid: i32, signal: i32) -> Result<()> {
 /// blocked. True if that stopped us and we went on, the SIGCONT being there to take; the kernel drops it
 /// in a group without a parent in the same session, and where the caller has it ignored.
 pub fn stop(pid: i32, signal: i32) -> bool {
-    // The kernel takes back a SIGCONT that came before.
-    send(pid, signal).ok();
-    set_mask(ALL & !only(signal)).ok();
-    set_mask(ALL).ok();
+    // One that waits is younger than the stop: the kernel drops what waits when either comes. To stop now
+    // would drop it, and nobody sends another.
+    if !is_continued() {
+        send(pid, signal).ok();
+        set_mask(ALL & !only(signal)).ok();
+        set_mask(ALL).ok();
+    }
+    is_continued()
+}
+
+/// Whether a SIGCONT waits.
+fn is_continued() -> bool {
     let mut pending: SignalSet = 0;
     // SAFETY: the kernel writes a set of the size that is given.
     let told = unsafe { syscall!(Sysno::rt_sigpending, &raw mut pending, SET_BYTES) };

@@ -19,7 +19,7 @@ impl Watch<'_> {
         if let Some(relay) = &mut self.relay {
             relay.suspend();
         }
-        signal::send(pid, libc::SIGSTOP).ok();
+        signal::stop(pid, libc::SIGSTOP);
         self.resume();
     }
 
