@@ -140,6 +140,8 @@ fn portrait(launch: &dyn Fn() -> Launch) -> String {
         assert!(flags.starts_with("ro,nosuid,") && flags.contains("noexec"), "{point}: {flags}");
     }
     mounts.retain(|[point, _, _, root]| !point.starts_with("/dev/") || root == "/");
+    // In which order they are made is not seen from inside; what lies over what is, and stays.
+    mounts.sort_by(|one, other| one[0].cmp(&other[0]));
     for [point, flags, kind, root] in &mut mounts {
         if point == "/dev" {
             *flags = flags.replace("nodev,", "");

@@ -128,7 +128,8 @@ fn processes_are_counted_with_init() {
     require!(limits);
     require!(busybox);
     let rootfs = Rootfs::new().with_shell();
-    let script = "for i in 1 2 3 4 5 6; do sleep 0.1 & echo $i; done";
+    // Who made the container on an initial ramfs counts until the launcher has reaped it.
+    let script = "sleep 0.5; for i in 1 2 3 4 5 6; do sleep 0.1 & echo $i; done";
     let launch = |pids: &str| {
         Launch::on(&rootfs).option("--pids").arg(pids).command(["/bin/sh", "-c", script]).run()
     };

@@ -50,6 +50,15 @@ fn status_tells_it() {
     assert_eq!(lines.last().map(String::as_str), Some(line), "{output}");
 }
 
+/// Whoever is there by then, the command is asked to end.
+#[test]
+fn time_that_is_over_before_the_command_runs_ends_it_as_well() {
+    for time in ["0.001", "0.003", "0.01"] {
+        let launch = Launch::new().option(format!("--timeout={time}")).option("--grace=1000");
+        launch.probe("sleep 1000").run().code(124);
+    }
+}
+
 #[test]
 fn times_that_are_none_are_refused() {
     for text in ["0", "x", "1w", "-1"] {

@@ -213,8 +213,11 @@ impl Watch<'_> {
                     self.look_at_namespaces();
                     self.container.go()?;
                 }
-                // It ends right after.
+                // It ends right after, and whatever it was sent with it.
                 process::wait(between).ok();
+                if self.deadline.has_passed() {
+                    signal::send(self.container.pid, libc::SIGTERM).ok();
+                }
             }
             Report::Moved => {
                 // Made first of all, if at all.
