@@ -26,6 +26,7 @@ pub fn ask(filter: &[u8], audit: u32, number: u32, arguments: &[u64]) -> (u32, u
                     at => panic!("offset {at}"),
                 }
             }
+            0x44 => loaded |= value,
             0x54 => loaded &= value,
             0x05 => at += value as usize,
             0x15 => at += jump(loaded == value),
@@ -144,11 +145,30 @@ fn numbers_of_no_call_and_programs_of_no_architecture_are_refused() {
     assert_eq!(ask(&filter, 0x1234, 0, &[]).0, KILL_PROCESS);
 }
 
+/// What seccomp_cache_prepare() of kernel/seccomp.c follows.
+#[test]
+fn kernel_remembers_the_answers_for_this_machines_programs_alone() {
+    let filter = filter(0);
+    let codes = |audit| {
+        let mut at = 8;
+        while u32::from_ne_bytes(filter[at + 4..at + 8].try_into().unwrap()) != audit {
+            at += 8 * (1 + usize::from(filter[at + 3]));
+        }
+        at += 8 * (1 + usize::from(filter[at + 2]));
+        u16::from_ne_bytes([filter[at], filter[at + 1]])
+    };
+    let (native, others) = ABIS.split_first().unwrap();
+    assert_eq!(codes(native.audit), 0x20);
+    for Abi { audit, .. } in others {
+        assert_eq!(codes(*audit), 0x44, "BPF_ALU | BPF_OR, which it does not know");
+    }
+}
+
 #[test]
 fn every_answer_is_near() {
     let filter = filter(0);
     println!("{} instructions", filter.len() / 8);
-    assert!(filter.len() / 8 < 200, "{} instructions", filter.len() / 8);
+    assert!(filter.len() / 8 <= 200, "{} instructions", filter.len() / 8);
     for Abi { audit, .. } in &ABIS {
         let counts = (0..460).map(|number| ask(&filter, *audit, number, &[]).1);
         let counts = counts.collect::<Vec<_>>();
