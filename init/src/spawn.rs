@@ -54,9 +54,6 @@ pub fn command(
         Context { handed, command, path, options, terminal, inherited_mask, stage, failure };
     // An ignored SIGCHLD is inherited across execve and would hide the command's end from us.
     let pid = sys::default_sigchld().and_then(|()| sys::spawn(&context, run));
-    if options.contract.is_some() {
-        sys::forget_filter();
-    }
     let result = match context.failure.get() {
         Some(errno) => Err(errno),
         None => pid,

@@ -182,15 +182,10 @@ pub fn install_filter(fd: i32, log: bool) -> Result<()> {
         syscall!(CLOSE, fd);
         let described = [length as usize / INSTRUCTION, FILTER];
         let flags = if log { SECCOMP_FILTER_FLAG_LOG } else { 0 };
-        // It stays mapped, as the filter may not allow munmap(2): see `forget_filter`.
+        // It stays mapped, a page of init's: to unmap it the kernel would interrupt every processor
+        // that has run in this memory, which takes longer than to install a filter.
         decode_unit(syscall!(SECCOMP, SECCOMP_SET_MODE_FILTER, flags, described.as_ptr()))
     }
-}
-
-/// Gives back what `install_filter` has read, in this memory's other process, which has no filter.
-pub fn forget_filter() {
-    // SAFETY: nothing but the filter was ever there, and its reader has executed the command.
-    unsafe { syscall!(MUNMAP, FILTER, FILTER_SIZE) };
 }
 
 /// landlock_restrict_self(2) with a set of rules, which is closed.
