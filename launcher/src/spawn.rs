@@ -3,7 +3,7 @@
 use std::cell::{Cell, OnceCell};
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use init::stage::Stage;
 
@@ -29,8 +29,8 @@ pub struct Start<'a> {
     pub child_end: OwnedFd,
     /// The child shares our memory and our descriptors.
     is_beside: Cell<bool>,
-    /// It runs.
-    has_begun: AtomicBool,
+    /// On which processor it has begun to run; [`NOWHERE`] before that.
+    begun_on: AtomicU32,
     /// Where it waits then.
     gate: Gate,
     pub lacks: Cell<Lacks>,
@@ -43,6 +43,9 @@ pub struct Task<'a> {
     /// What init is to be executed with.
     pub argv: Words,
 }
+
+/// No processor.
+const NOWHERE: u32 = u32::MAX;
 
 /// With it the parent of the new process is ours.
 const CLONE_PARENT: u64 = 0x0000_8000;
@@ -57,7 +60,7 @@ impl<'a> Start<'a> {
             parent_end,
             child_end,
             is_beside: Cell::new(false),
-            has_begun: AtomicBool::new(false),
+            begun_on: AtomicU32::new(NOWHERE),
             gate: Gate::new(),
             lacks: Cell::default(),
             task: OnceCell::new(),
@@ -68,12 +71,18 @@ impl<'a> Start<'a> {
     ///
     /// The kernel places a new process beside its parent if it takes no other processor for idle, as in
     /// a virtual machine, where an idle one looks like one that the host has taken away
-    /// (kernel/sched/sched.h, available_idle_cpu). Then nothing would be done at a time. The processors
-    /// that we may use are ours alone by now: the child has a set of its own.
+    /// (kernel/sched/sched.h, available_idle_cpu). Then nothing would be done at a time: the child, if
+    /// it has had a turn at all, waits for the next one. The processors that we may use are ours alone
+    /// by now: the child has a set of its own.
     pub fn make_way(&self) {
-        if self.is_beside.get() && !self.has_begun.load(Ordering::Relaxed) {
-            // If we stay it is only slower.
-            processor::leave().ok();
+        if !self.is_beside.get() {
+            return;
+        }
+        // If we stay it is only slower.
+        let Ok(here) = processor::current() else { return };
+        let childs = self.begun_on.load(Ordering::Relaxed);
+        if childs == NOWHERE || childs == here {
+            processor::leave(here).ok();
         }
     }
 
@@ -173,7 +182,7 @@ impl<'a> Start<'a> {
 
 impl Beside for Start<'_> {
     fn run(&self) -> ! {
-        self.has_begun.store(true, Ordering::Relaxed);
+        self.begun_on.store(processor::current().unwrap_or(NOWHERE), Ordering::Relaxed);
         child::enter(self)
     }
 }

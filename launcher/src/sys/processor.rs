@@ -8,10 +8,9 @@ use super::Result;
 /// EINVAL, and we stay.
 const WORDS: usize = 16;
 
-/// Goes on on another processor, if we may use one; and may use the same ones as before.
-pub fn leave() -> Result<()> {
+/// Goes on on another processor than this, if we may use one; and may use the same ones as before.
+pub fn leave(this: u32) -> Result<()> {
     let (all, size) = allowed()?;
-    let this = current()?;
     let mut others = all;
     if let Some(word) = others.get_mut(this as usize / usize::BITS as usize) {
         *word &= !(1 << (this % usize::BITS));
@@ -26,7 +25,7 @@ pub fn leave() -> Result<()> {
 }
 
 /// The one that we run on.
-fn current() -> Result<u32> {
+pub fn current() -> Result<u32> {
     let mut this = 0u32;
     // SAFETY: the kernel writes one int; the node is not asked for.
     unsafe { syscall!(Sysno::getcpu, &raw mut this, 0, 0) }?;
@@ -52,7 +51,7 @@ mod tests {
         let count: u32 = all.iter().map(|word| word.count_ones()).sum();
         let left = || {
             let before = current().unwrap();
-            leave().unwrap();
+            leave(before).unwrap();
             current().unwrap() != before
         };
         assert!(count == 1 || (0..100).any(|_| left()), "of {count} processors");
@@ -61,7 +60,7 @@ mod tests {
     #[test]
     fn same_processors_may_be_used_afterwards() {
         let before = allowed().unwrap();
-        leave().unwrap();
+        leave(current().unwrap()).unwrap();
         assert_eq!(allowed().unwrap(), before);
     }
 }
