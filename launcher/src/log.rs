@@ -21,6 +21,10 @@ impl Log {
         Log { step_began: verbose.then(Instant::now), warned: String::new() }
     }
 
+    pub fn is_verbose(&self) -> bool {
+        self.step_began.is_some()
+    }
+
     /// Ends a step of the parent's.
     pub fn step(&mut self, what: impl fmt::Display) {
         if let Some(began) = self.step_began {

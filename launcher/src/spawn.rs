@@ -119,6 +119,11 @@ impl<'a> Start<'a> {
         Ok(())
     }
 
+    /// Whether the child shares our memory.
+    pub fn is_beside(&self) -> bool {
+        self.is_beside.get()
+    }
+
     /// Whether the child makes its network namespace itself, while we prepare the rest.
     pub fn makes_network(&self) -> bool {
         self.is_beside.get() && matches!(self.spec.network, Network::None)

@@ -51,6 +51,8 @@ pub struct Container<'a> {
     pid: i32,
     /// In /proc.
     number: i32,
+    /// The child shares our memory until it is init.
+    is_beside: bool,
     /// For `--status-fd`; read while the child waits, as a short command may be gone later.
     namespaces: Option<Namespaces>,
     /// Those that the child makes itself, once it has been let go.
@@ -108,8 +110,18 @@ pub fn admit<'a>(
     let namespaces = prepared.spec.status_fd.map(|_| Namespaces::of(proc, number, &late));
     let channel = start.parent_end.as_fd();
     let deadline = Deadline::begin(prepared.spec.end);
-    let mut container =
-        Container { prepared, channel, pid, number, namespaces, late, network: None, deadline };
+    let (is_beside, network) = (start.is_beside(), None);
+    let mut container = Container {
+        prepared,
+        channel,
+        pid,
+        number,
+        is_beside,
+        namespaces,
+        late,
+        network,
+        deadline,
+    };
     container.prepare_ids(log).map_err(|blocked| match blocked {
         Blocked::Failed(error) => Blocked::Failed(container.childs_reason().unwrap_or(error)),
         other => other,
@@ -167,6 +179,13 @@ impl Container<'_> {
             outer::assemble(prepared)?;
         }
         Ok(())
+    }
+
+    /// Whether anything is to be done at the command's start, or before it is there: a core of our
+    /// memory is forbidden by the child as well, if it is in there.
+    fn is_start_awaited(&self) -> bool {
+        let Prepared { spec, streams, .. } = self.prepared;
+        !self.is_beside || spec.status_fd.is_some() || streams.terminal
     }
 
     /// Lets the child, or init, go on from where it waits for a word.

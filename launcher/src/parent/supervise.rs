@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::log::Log;
 use crate::prepare::Prepared;
 use crate::spec::Spec;
-use crate::sys::signal::{self, Arrived};
+use crate::sys::signal::{self, Arrived, SignalSet};
 use crate::sys::socket::{self, pollfd};
 use crate::sys::{Errno, Result as SysResult, memory, process};
 
@@ -32,9 +32,14 @@ const OF_THE_COMMAND: [Errno; 5] =
 /// What has been learnt so far.
 struct Watch<'a> {
     container: Container<'a>,
-    /// What wakes us up: at first only the end of a child. A signal for the command stays queued
-    /// until there is a command, so that a start that has to be tried again does not lose it.
+    /// What wakes us up. A signal for the command stays queued until there is a command: before, the
+    /// container may yet become another process.
     signals: OwnedFd,
+    /// What can be read from it.
+    heard: SignalSet,
+    /// Nobody waits for the command's start. So it does not wake us up, which the command would pay
+    /// for, twice if it is short: the end of its namespaces waits for every processor that is busy.
+    dozes: bool,
     channel_open: bool,
     prepared: &'a Prepared<'a>,
     status: &'a Status,
@@ -55,7 +60,10 @@ pub fn until_end(
     deadline: &mut Deadline,
     log: &Log,
 ) -> Result<Ending, Error> {
-    let signals = match signal::open_queue(signal::only(libc::SIGCHLD)) {
+    let prepared = container.prepared;
+    let dozes = !(pid_file.is_some() || log.is_verbose() || container.is_start_awaited());
+    let heard = if dozes { signal::ALL } else { signal::only(libc::SIGCHLD) };
+    let signals = match signal::open_queue(heard) {
         Ok(signals) => signals,
         Err(errno) => {
             process::end(container.pid);
@@ -63,9 +71,11 @@ pub fn until_end(
         }
     };
     let mut watch = Watch {
-        prepared: container.prepared,
+        prepared,
         container,
         signals,
+        heard,
+        dozes,
         channel_open: true,
         status,
         log,
@@ -98,6 +108,16 @@ fn wait(fds: &mut [pollfd], timeout: Option<Duration>) -> SysResult<()> {
 }
 
 impl Watch<'_> {
+    /// Changes what wakes us up.
+    fn listen(&mut self, set: SignalSet) -> Result<(), Error> {
+        if self.heard == set {
+            return Ok(());
+        }
+        self.heard = set;
+        signal::change_queue(self.signals.as_fd(), set)
+            .map_err(|errno| Error::at("Supervise", "change a signalfd", errno))
+    }
+
     /// Until init has ended: how.
     fn serve(&mut self) -> Result<Ending, Error> {
         let init = loop {
@@ -116,9 +136,9 @@ impl Watch<'_> {
 
     /// One round: wait until something happens, and see to it. The status word of init's end.
     fn turn(&mut self) -> Result<Option<u32>, Error> {
-        let readable = |fd: i32| pollfd { fd, events: libc::POLLIN, revents: 0 };
         // poll(2) passes over a negative descriptor.
-        let channel = if self.channel_open { self.container.channel.as_raw_fd() } else { -1 };
+        let is_heard = self.channel_open && !self.dozes;
+        let channel = if is_heard { self.container.channel.as_raw_fd() } else { -1 };
         let mut fds = vec![readable(self.signals.as_raw_fd()), readable(channel)];
         if let Some(relay) = &self.relay {
             fds.extend(relay.interests());
@@ -126,8 +146,13 @@ impl Watch<'_> {
         let timeout = self.relay.as_ref().and_then(Relay::timeout);
         let timeout = timeout.into_iter().chain(self.deadline.left()).min();
         wait(&mut fds, timeout).map_err(|errno| Error::at("Supervise", "poll", errno))?;
-        if fds[1].revents != 0 {
+        if fds[1].revents != 0 || self.dozes {
             self.read_reports()?;
+        }
+        if self.dozes && !self.started {
+            // What has woken us up is for later.
+            self.dozes = false;
+            self.listen(signal::only(libc::SIGCHLD))?;
         }
         if let Some(relay) = &mut self.relay {
             let served = relay.serve(&fds[2..]);
@@ -234,8 +259,7 @@ impl Watch<'_> {
                 // A core of ours would tell of the host. Not before the last clone3: a child that is
                 // not dumpable cannot be mapped, and it may be in our memory.
                 process::forbid_core().ok();
-                signal::widen_queue(self.signals.as_fd(), signal::ALL)
-                    .map_err(|errno| Error::at("Supervise", "widen a signalfd", errno))?;
+                self.listen(signal::ALL)?;
                 if let Some(file) = &mut self.pid_file {
                     file.publish(self.container.pid)?;
                 }
@@ -325,6 +349,10 @@ impl Watch<'_> {
             })),
         }
     }
+}
+
+fn readable(fd: i32) -> pollfd {
+    pollfd { fd, events: libc::POLLIN, revents: 0 }
 }
 
 fn is_child(pid: i32) -> Result<bool, Error> {

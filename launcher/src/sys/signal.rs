@@ -50,8 +50,8 @@ pub fn open_queue(set: SignalSet) -> Result<OwnedFd> {
     queue_for(-1, set).map(own)
 }
 
-/// Lets other signals be read from it.
-pub fn widen_queue(queue: BorrowedFd<'_>, set: SignalSet) -> Result<()> {
+/// Lets these be read from it instead.
+pub fn change_queue(queue: BorrowedFd<'_>, set: SignalSet) -> Result<()> {
     queue_for(queue.as_raw_fd(), set).map(drop)
 }
 
