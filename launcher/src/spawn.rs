@@ -73,15 +73,16 @@ impl<'a> Start<'a> {
     /// a virtual machine, where an idle one looks like one that the host has taken away
     /// (kernel/sched/sched.h, available_idle_cpu). Then nothing would be done at a time: the child, if
     /// it has had a turn at all, waits for the next one. The processors that we may use are ours alone
-    /// by now: the child has a set of its own.
-    pub fn make_way(&self) {
+    /// by now: the child has a set of its own. One that has not begun may be about to, elsewhere, unless it
+    /// has had the time for that.
+    pub fn make_way(&self, has_had_time: bool) {
         if !self.is_beside.get() {
             return;
         }
         // If we stay it is only slower.
         let Ok(here) = processor::current() else { return };
         let childs = self.begun_on.load(Ordering::Relaxed);
-        if childs == NOWHERE || childs == here {
+        if childs == here || childs == NOWHERE && has_had_time {
             processor::leave(here).ok();
         }
     }
@@ -226,6 +227,9 @@ pub fn spawn_early(start: &Start<'_>, ground: &Ground) -> Result<Option<Waiting>
     let entry = Entry::new(start);
     let cloned = entry.and_then(|entry| process::clone_beside(flags, libc::SIGCHLD, &entry));
     let child = cloned.ok().map(Waiting);
+    if child.is_some() {
+        start.make_way(false);
+    }
     step_back(back)?;
     Ok(child)
 }
