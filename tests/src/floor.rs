@@ -1,9 +1,10 @@
 //! floor: the kernel work of a container's start, and nothing around it.
 //!
-//! `floor ROOTFS INIT COMMAND [ARG…]` makes the namespaces, id maps and mounts that `launcher`
-//! makes by default, executes init inside with the command, and ends as that does. It looks at
-//! nothing, checks nothing and cleans nothing up, confines nobody and stands for the naive way: a
-//! fork, and mount(2) for every mount. `cargo xtask bench` measures launchers by it.
+//! `floor [--confine FILTER] ROOTFS INIT COMMAND [ARG…]` makes the namespaces, id maps and mounts that
+//! `launcher` makes by default, executes init inside with the command, and ends as that does. It looks
+//! at nothing, checks nothing and cleans nothing up, and stands for the naive way: a fork, and mount(2)
+//! for every mount. It confines nobody, unless to the launcher's capabilities and to the filter of
+//! system calls that is in a file. `cargo xtask bench` measures launchers by it.
 
 #![no_main]
 
@@ -16,6 +17,9 @@ use sys::{Result, Side};
 
 /// The ids that root gives: the first range that systemd sets aside for containers.
 const RANGE: &str = "0 524288 65536\n";
+
+/// What the launcher leaves by default.
+const CAPABILITIES: u64 = 0x8004_05fb;
 
 const DEVICES: [(&CStr, &CStr); 6] = [
     (c"/dev/null", c"dev/null"),
@@ -46,6 +50,10 @@ fn run(words: &sys::Words) -> i32 {
 }
 
 fn start(words: &sys::Words) -> Result<i32> {
+    let (words, filter) = match words.word(1)? == c"--confine" {
+        true => (&words.from(2)?, Some(sys::Filter::read(words.word(2)?)?)),
+        false => (words, None),
+    };
     let (rootfs, init) = (words.word(1)?, sys::open(words.word(2)?)?);
     let ids = (sys::uid(), sys::gid());
     // An ordinary user can clone mounts only in a namespace of theirs, and maps one id.
@@ -55,6 +63,10 @@ fn start(words: &sys::Words) -> Result<i32> {
         Side::Child => {
             sys::read(gate.0)?;
             assemble(rootfs, tree)?;
+            if let Some(filter) = filter {
+                sys::drop_capabilities(CAPABILITIES)?;
+                filter.install()?;
+            }
             sys::execute(init, words)
         }
         Side::Parent(pid) => {

@@ -21,6 +21,8 @@ extern "C" fn main(_: c_int, argv: *const *const c_char) -> c_int {
     crate::run(&Words(argv))
 }
 
+const USAGE: &str = "floor [--confine FILTER] ROOTFS INIT COMMAND [ARG…]";
+
 /// argv, as the kernel handed it over.
 pub struct Words(*const *const c_char);
 
@@ -30,11 +32,18 @@ impl Words {
         for at in 0..=index {
             // SAFETY: argv ends with null, which is not passed over.
             if unsafe { *self.0.add(at) }.is_null() {
-                return Err(("usage", io::Error::other("floor ROOTFS INIT COMMAND [ARG…]")));
+                return Err(("usage", io::Error::other(USAGE)));
             }
         }
         // SAFETY: not null, so a string that ends with NUL and is never freed.
         Ok(unsafe { CStr::from_ptr(*self.0.add(index)) })
+    }
+
+    /// Those from this place on.
+    pub fn from(&self, index: usize) -> Result<Words> {
+        self.word(index)?;
+        // SAFETY: the word at this place is there.
+        Ok(Words(unsafe { self.0.add(index) }))
     }
 }
 
@@ -201,6 +210,38 @@ pub fn pivot() -> Result<()> {
     call("pivot_root", libc::SYS_pivot_root, [place(c"."), place(c".")])?;
     call("umount2", libc::SYS_umount2, [place(c"."), libc::MNT_DETACH as usize])?;
     call("chdir", libc::SYS_chdir, [place(c"/")]).map(drop)
+}
+
+/// Out of the bounding set, all but these.
+pub fn drop_capabilities(kept: u64) -> Result<()> {
+    for capability in (0..64).filter(|capability| kept >> capability & 1 == 0) {
+        let drop = libc::PR_CAPBSET_DROP as usize;
+        match call("prctl", libc::SYS_prctl, [drop, capability]) {
+            // Past the kernel's last one.
+            Err((_, error)) if error.raw_os_error() == Some(libc::EINVAL) => break,
+            other => other?,
+        };
+    }
+    Ok(())
+}
+
+/// A filter of system calls, as the kernel takes it.
+pub struct Filter(Vec<u8>);
+
+impl Filter {
+    pub fn read(path: &CStr) -> Result<Filter> {
+        let path = path.to_string_lossy();
+        std::fs::read(&*path).map(Filter).map_err(|error| ("read the filter", error))
+    }
+
+    pub fn install(&self) -> Result<()> {
+        let no_new_privileges = libc::PR_SET_NO_NEW_PRIVS as usize;
+        call("prctl", libc::SYS_prctl, [no_new_privileges, 1, 0, 0, 0])?;
+        // struct sock_fprog: the count, padded, and the address.
+        let program = [self.0.len() / 8, self.0.as_ptr() as usize];
+        let filter = libc::SECCOMP_SET_MODE_FILTER as usize;
+        call("seccomp", libc::SYS_seccomp, [filter, 0, program.as_ptr() as usize]).map(drop)
+    }
 }
 
 /// init with the command; returns only to fail.

@@ -4,7 +4,7 @@ use super::subject::Who;
 
 /// A program under a name, and its command lines. In those, words in capitals stand for what
 /// `subject.rs` puts in their place: ROOTFS, COMMAND (what runs inside; HOSTCOMMAND is its path on the
-/// host), LAUNCHER, INIT and FLOOR
+/// host), LAUNCHER, INIT, FLOOR and FILTER
 /// (ours), BUNDLE and STATE (of OCI runtimes). `{}` is a number that no other run has.
 pub struct Contender {
     pub name: &'static str,
@@ -58,6 +58,8 @@ pub const LAUNCHER: Contender = ours(
 
 pub const OURS: &[Contender] = &[
     LAUNCHER,
+    // What the launcher confines the command to by default is kernel work, too.
+    ours("floor, confined", Some(FLOOR_CONFINED), Some(FLOOR_CONFINED)),
     ours("launcher, newuidmap", None, Some("LAUNCHER --userns subid ROOTFS COMMAND")),
     ours(
         "launcher, no filter",
@@ -79,6 +81,8 @@ pub const OURS: &[Contender] = &[
         ),
     ),
 ];
+
+const FLOOR_CONFINED: &str = "FLOOR --confine FILTER ROOTFS INIT COMMAND";
 
 /// Namespaces of users, mounts and processes only.
 const MINIMAL: &str = "LAUNCHER --userns single --share net --share uts --share ipc --share cgroup \

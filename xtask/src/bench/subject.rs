@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use super::bundle;
-use super::contender::Contender;
+use super::contender::{Contender, LAUNCHER};
 use super::tiny;
 use crate::build;
 use crate::debian;
@@ -63,6 +65,8 @@ pub struct Bench {
     pub launcher: PathBuf,
     pub init: PathBuf,
     floor: PathBuf,
+    /// What the launcher has its commands' system calls filtered by.
+    filter: PathBuf,
     /// An empty folder.
     mounts: PathBuf,
     rootfs: PathBuf,
@@ -95,6 +99,7 @@ impl Bench {
             crowd: stage.add_executable("crowd", &build::of_tests("crowd")?)?,
             steps: stage.add_executable("steps", &build::of_tests("steps")?)?,
             tools: tools::collect(stage)?,
+            filter: traces.join("filter"),
             folder: stage.make_folder("bench")?,
             mounts: stage.make_folder("mounts")?,
             etc: stage.is_root().then(|| stage.make_folder("etc")).transpose()?,
@@ -110,6 +115,7 @@ impl Bench {
         }
         stage.add_executable("bench-rootfs/bin/toil", &build::of_tests("toil")?)?;
         bench.make_bundles()?;
+        bench.take_filter()?;
         Ok(bench)
     }
 
@@ -166,6 +172,7 @@ impl Bench {
             ("LAUNCHER", &self.launcher),
             ("INIT", &self.init),
             ("FLOOR", &self.floor),
+            ("FILTER", &self.filter),
             ("BUNDLE", &home.join(bundle_name(inside))),
             ("STATE", &home.join("state")),
         ];
@@ -183,6 +190,24 @@ impl Bench {
             _ => self.find(&first)?.to_string_lossy().into_owned(),
         };
         Some(std::iter::once(first).chain(words).collect())
+    }
+
+    /// Copies the filter that a running launcher holds.
+    fn take_filter(&self) -> Result<(), Error> {
+        let Some(line) = self.everybody().find_map(|who| self.line(who, &LAUNCHER, Inside::Hold))
+        else {
+            return Ok(());
+        };
+        // It stays for as long as its input does.
+        let mut launcher = Command::new(&line[0]);
+        launcher.args(&line[1..]).stdin(Stdio::piped()).stdout(Stdio::null());
+        let mut launcher = launcher.spawn().at("run", &self.launcher)?;
+        let filter = held_filter(launcher.id());
+        launcher.kill().and_then(|()| launcher.wait()).at("end", &self.launcher)?;
+        match filter {
+            Some(bytes) => fs::write(&self.filter, bytes).at("write", &self.filter),
+            None => Err(Error::Verdict(format!("{} shows no filter", line.join(" ")))),
+        }
     }
 
     fn home(&self, who: Who) -> &Path {
@@ -213,6 +238,24 @@ impl Bench {
         }
         Ok(())
     }
+}
+
+/// The memory file that it is in, once it has been written.
+fn held_filter(pid: u32) -> Option<Vec<u8>> {
+    let look = || {
+        let open = fs::read_dir(format!("/proc/{pid}/fd")).ok()?.flatten();
+        let is_it = |path: &PathBuf| {
+            fs::read_link(path)
+                .is_ok_and(|name| name.to_string_lossy().starts_with("/memfd:seccomp"))
+        };
+        let bytes =
+            open.map(|entry| entry.path()).find(is_it).and_then(|path| fs::read(path).ok())?;
+        (!bytes.is_empty()).then_some(bytes)
+    };
+    (0..500).find_map(|_| {
+        thread::sleep(Duration::from_millis(10));
+        look()
+    })
 }
 
 fn bundle_name(inside: Inside) -> String {
