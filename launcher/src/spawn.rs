@@ -12,7 +12,7 @@ use crate::child;
 use crate::error::Error;
 use crate::namespaces::{self, Lacks};
 use crate::parent::Cgroups;
-use crate::prepare::{Ground, Order, Prepared};
+use crate::prepare::{Ground, Order, Prepared, Proc};
 use crate::spec::Spec;
 use crate::spec::network::Network;
 use crate::sys::file::At;
@@ -75,15 +75,22 @@ impl<'a> Start<'a> {
     /// it has had a turn at all, waits for the next one. The processors that we may use are ours alone
     /// by now: the child has a set of its own. One that has not begun may be about to, elsewhere, unless it
     /// has had the time for that.
-    pub fn make_way(&self, has_had_time: bool) {
+    ///
+    /// Not where others want to run as well: we would wait for our turn behind them, and where nothing is
+    /// idle nothing is won.
+    pub fn make_way(&self, proc: &Proc, has_had_time: bool) {
         if !self.is_beside.get() {
             return;
         }
         // If we stay it is only slower.
         let Ok(here) = processor::current() else { return };
         let childs = self.begun_on.load(Ordering::Relaxed);
-        if childs == here || childs == NOWHERE && has_had_time {
-            processor::leave(here).ok();
+        if childs != here && !(childs == NOWHERE && has_had_time) {
+            return;
+        }
+        // Two of those are we and the child.
+        if let Ok(running) = proc.running() {
+            processor::leave(here, running.saturating_sub(1)).ok();
         }
     }
 
@@ -228,7 +235,7 @@ pub fn spawn_early(start: &Start<'_>, ground: &Ground) -> Result<Option<Waiting>
     let cloned = entry.and_then(|entry| process::clone_beside(flags, libc::SIGCHLD, &entry));
     let child = cloned.ok().map(Waiting);
     if child.is_some() {
-        start.make_way(false);
+        start.make_way(&ground.caller.proc, false);
     }
     step_back(back)?;
     Ok(child)

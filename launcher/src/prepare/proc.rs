@@ -85,6 +85,17 @@ impl Proc {
         number.filter(|&number| number > 0).ok_or(Errno::ESRCH)
     }
 
+    /// How many threads of the machine run or want to, by /proc/loadavg.
+    pub fn running(&self) -> SysResult<u32> {
+        let file = self.open_file("loadavg", libc::O_RDONLY)?;
+        let mut text = [0; 64];
+        let count = file::read(file.as_fd(), &mut text)?;
+        let mut words = str::from_utf8(&text[..count]).unwrap_or_default().split(' ');
+        // 0.20 0.18 0.12 3/80 11206.
+        let running = words.nth(3).and_then(|word| word.split('/').next()?.parse().ok());
+        running.ok_or(Errno::EBADMSG)
+    }
+
     /// For what opens its files itself.
     pub fn dir(&self) -> BorrowedFd<'_> {
         self.dir.as_fd()

@@ -8,15 +8,16 @@ use super::Result;
 /// EINVAL, and we stay.
 const WORDS: usize = 16;
 
-/// Goes on on another processor than this, if we may use one; and may use the same ones as before.
-pub fn leave(this: u32) -> Result<()> {
+/// Goes on on another processor than this, if we may use more of them than so many; and may use the same
+/// ones as before.
+pub fn leave(this: u32, busy: u32) -> Result<()> {
     let (all, size) = allowed()?;
+    if all.iter().map(|word| word.count_ones()).sum::<u32>() <= busy {
+        return Ok(());
+    }
     let mut others = all;
     if let Some(word) = others.get_mut(this as usize / usize::BITS as usize) {
         *word &= !(1 << (this % usize::BITS));
-    }
-    if others == [0; WORDS] {
-        return Ok(());
     }
     [others, all].iter().try_for_each(|set| {
         // SAFETY: the kernel reads this size, which is no more than the set's.
@@ -51,16 +52,27 @@ mod tests {
         let count: u32 = all.iter().map(|word| word.count_ones()).sum();
         let left = || {
             let before = current().unwrap();
-            leave(before).unwrap();
+            leave(before, 1).unwrap();
             current().unwrap() != before
         };
         assert!(count == 1 || (0..100).any(|_| left()), "of {count} processors");
     }
 
     #[test]
+    fn nobody_leaves_for_processors_that_are_busy() {
+        let before = current().unwrap();
+        // It is not told to: the kernel may move us all the same, but not each time.
+        let stayed = || {
+            leave(before, allowed().unwrap().0.iter().map(|word| word.count_ones()).sum()).unwrap();
+            current().unwrap() == before
+        };
+        assert!((0..100).any(|_| stayed()));
+    }
+
+    #[test]
     fn same_processors_may_be_used_afterwards() {
         let before = allowed().unwrap();
-        leave(current().unwrap()).unwrap();
+        leave(current().unwrap(), 1).unwrap();
         assert_eq!(allowed().unwrap(), before);
     }
 }
