@@ -108,7 +108,9 @@ fn what_is_the_hosts_is_told() {
         for (options, has_keys) in [
             (&["--userns=none", "--seccomp=none"][..], false),
             (&["--userns=none", "--seccomp=none", "--unmask"], true),
-            (&["--userns=none", "--unmask"], false),
+            // The default filter allows keyctl(2).
+            (&["--userns=none", "--unmask"], true),
+            (&["--userns=none"], false),
             (&["--userns=identity", "--seccomp=none", "--unmask"], false),
         ] {
             let output = explain(options);

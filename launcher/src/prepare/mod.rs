@@ -44,7 +44,6 @@ use crate::error::Error;
 use crate::log::Log;
 use crate::spec::Spec;
 use crate::spec::capability::{self, SYS_ADMIN};
-use crate::spec::confine::Seccomp;
 use crate::spec::environment::value_of;
 use crate::spec::mounts::What;
 use crate::spec::network::Network;
@@ -237,11 +236,10 @@ impl Prepared<'_> {
         self.ids.forbids_userns(self.spec)
     }
 
-    /// Without a user namespace and the filter that stands in for it, keys are the host's. (The default
-    /// filter refuses them in any case.)
+    /// Without a user namespace and the filter that stands in for it, keys are the host's. The default
+    /// filter refuses add_key(2) and request_key(2), and leaves keyctl(2).
     pub fn has_hosts_keys(&self) -> bool {
-        let has_wall = self.ids.needs_wall(self.spec, &self.ground.caller);
-        !self.ids.has_userns() && !has_wall && self.spec.confine.seccomp != Seccomp::Default
+        !self.ids.has_userns() && !self.ids.needs_wall(self.spec, &self.ground.caller)
     }
 
     /// Sources of the host's whose files belong to the same ids inside as those of the rootfs.
