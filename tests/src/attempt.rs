@@ -4,6 +4,7 @@
 use std::ffi::CString;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
+use std::net::TcpListener;
 use std::os::fd::AsRawFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixStream};
@@ -58,6 +59,7 @@ fn attempt(words: &[&str]) -> io::Result<()> {
         "memory" => attack::read_memory(number(words, 1)?),
         "write-memory" => attack::write_memory(number(words, 1)?),
         "smuggle" => smuggle(word(words, 1)?),
+        "bind" => TcpListener::bind(("127.0.0.1", number(words, 1)?)).map(drop),
         "descriptor" => attack::take_descriptor(number(words, 1)?, number(words, 2)?).map(drop),
         "forge" => forge(number(words, 1)?),
         "key" => attack::request_key(&path(1)?),

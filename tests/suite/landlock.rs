@@ -41,6 +41,9 @@ fn command_reaches_what_a_rule_allows_and_nothing_else() {
         ("open /etc/open", "/etc:rw", "ok"),
         ("truncate /etc/open", "/etc", if truncates { "EACCES" } else { "ok" }),
         ("truncate /etc/open", "/etc:rw", "ok"),
+        ("truncate /etc/open", "/etc/open:rw", "ok"),
+        ("open /etc/open", "/etc/open", "EACCES"),
+        ("open /etc/open", "/etc/open:rw", "ok"),
         ("create /srv/deep/new", "/srv", "EACCES"),
         ("create /srv/deep/new", "/srv:rw", "ok"),
         ("mkdir /srv/new", "/srv", "EACCES"),
@@ -73,11 +76,18 @@ fn command_reaches_what_a_rule_allows_and_nothing_else() {
 fn ioctl_of_a_device_takes_w() {
     require!(landlock);
     let is_held = sys::landlock_abi().unwrap() >= 5;
+    let held = if is_held { "EACCES" } else { "ENOTTY" };
     for (rule, answer) in
-        [("/dev:r", if is_held { "EACCES" } else { "ENOTTY" }), ("/dev:rw", "ENOTTY")]
+        [("/dev:r", held), ("/dev/null:r", held), ("/dev:rw", "ENOTTY"), ("/dev/null:rw", "ENOTTY")]
     {
         let launch = with_rules(Launch::new(), &["/probe", rule]);
         launch.probe("try ask-modes /dev/null").run().ok().prints(&[answer]);
+    }
+    // What was asked for is what an older kernel holds it to.
+    if is_held {
+        let launch = Launch::new().option("--landlock=/probe").option("--landlock=/dev:r");
+        let launch = launch.option("--landlock-abi=4");
+        launch.probe("try ask-modes /dev/null").run().ok().prints(&["ENOTTY"]);
     }
 }
 
@@ -168,6 +178,7 @@ fn network_that_is_shared_can_be_cut_down() {
         launch(&other).probe(&connect).run().ok().prints(&["EACCES"]);
         launch("connect:none").probe(&connect).run().ok().prints(&["EACCES"]);
         launch("bind:none").probe(&connect).run().ok().prints(&["ok"]);
+        launch(&other).option("--landlock").arg(&own).probe(&connect).run().ok().prints(&["ok"]);
     } else {
         launch(&own).probe(&connect).run().fails_with(125, "which need ABI 4, Linux 6.7");
     }
@@ -180,6 +191,30 @@ fn network_that_is_shared_can_be_cut_down() {
         launch("abstract").probe(&connect).run().ok().prints(&["EPERM"]);
     } else {
         launch("abstract").probe(&connect).run().fails_with(125, "which need ABI 6, Linux 6.12");
+    }
+}
+
+#[test]
+fn ports_can_be_named_that_the_command_may_serve() {
+    require!(landlock);
+    if sys::landlock_abi().unwrap() < 4 {
+        let output = Launch::new().option("--landlock=bind:1").probe("exit 0").run();
+        output.fails_with(125, "which need ABI 4, Linux 6.7");
+        return;
+    }
+    for (rules, answer) in [
+        (&[][..], "ok"),
+        (&["bind:7000"], "ok"),
+        (&["bind:7001", "bind:7000"], "ok"),
+        (&["bind:7000", "bind:7001"], "ok"),
+        (&["bind:7001"], "EACCES"),
+        (&["bind:none"], "EACCES"),
+        (&["connect:none"], "ok"),
+        (&["connect:7000", "bind:7001"], "EACCES"),
+    ] {
+        let launch =
+            rules.iter().fold(Launch::new(), |launch, rule| launch.option("--landlock").arg(*rule));
+        launch.probe("try bind 7000").run().ok().prints(&[answer]);
     }
 }
 

@@ -122,6 +122,29 @@ fn user_namespaces_inside_are_refused_by_every_filter() {
     assert_eq!(attempt("try nested make-cgroup"), "ok\n");
 }
 
+/// Where the kernel has no user namespaces a filter that is not wanted need not forbid them, and nothing
+/// keeps the keyrings.
+#[test]
+fn keyrings_that_no_filter_keeps_are_told_of() {
+    for_root!();
+    if is_refused() {
+        return;
+    }
+    let empty = temporary_path("empty");
+    fs::create_dir(&empty).unwrap();
+    let lacking = || none().before(Before::mount(&empty, "/proc/self/ns".as_ref()).unwrap());
+    let keyctl = format!("try call {}", libc::SYS_keyctl);
+    // KEYCTL_GET_KEYRING_ID of no keyring.
+    let warned = lacking().option("--seccomp=none").probe(&keyctl).run().code(0);
+    assert_eq!(warned.stdout, "EINVAL\n");
+    assert!(warned.stderr.contains("has the keyrings of the host's users"), "{warned}");
+    lacking().probe(&keyctl).run().ok().prints(&["ENOSYS"]);
+    lacking().option("--seccomp=none").option("--unmask").probe("exit 0").run().ok();
+    // Where it has them, that filter is there in any case.
+    none().option("--seccomp=none").probe(&keyctl).run().ok().prints(&["ENOSYS"]);
+    fs::remove_dir(empty).unwrap();
+}
+
 #[test]
 fn a_capability_that_the_launcher_has_not_is_named() {
     for_root!();
