@@ -79,10 +79,14 @@ pub fn write(profile: &Path, out: &Path, arch: &str) {
             let numbers = |names: [&str; 3]| names.map(|name| number(name).expect("its number"));
             let makers = numbers(["clone", "unshare", "clone3"]);
             let keys = numbers(["add_key", "request_key", "keyctl"]);
+            let [socket, sendto, sendmsg] = numbers(["socket", "sendto", "sendmsg"]);
+            let [sendmmsg, socketcall] =
+                ["sendmmsg", "socketcall"].map(|name| number(name).unwrap_or(u32::MAX));
+            let sockets = [socket, sendto, sendmsg, sendmmsg, socketcall];
             write!(
                 code,
                 "Abi {{ audit: {audit:#x}, name: {name:?}, spans: &{spans:?}, makers: {makers:?}, \
-                 keys: {keys:?} }},"
+                 keys: {keys:?}, sockets: {sockets:?} }},"
             )
             .expect("a string grows");
         }

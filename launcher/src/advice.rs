@@ -251,7 +251,7 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
         }
         (Stage::InstallFilter, Errno::ENOSYS | Errno::EINVAL) => {
             "the kernel lacks CONFIG_SECCOMP_FILTER; --seccomp none goes without, with --userns none \
-             together with --unmask; or the file of --seccomp is no filter"
+             together with --unmask, and without a --landlock for ports; or the file of --seccomp is no filter"
         }
         (Stage::MountMqueue, Errno::ENODEV) => "the kernel lacks CONFIG_POSIX_MQUEUE",
         (Stage::OpenTerminal, Errno::ENOSPC) => {

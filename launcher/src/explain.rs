@@ -52,7 +52,7 @@ fn describe(prepared: &Prepared<'_>, cgroup: Option<&Plan>) -> Vec<Entry> {
         ("ids", ids(prepared)),
         ("mounts", mounts(prepared)),
         ("privileges", privileges(prepared)),
-        ("seccomp", vec![seccomp(prepared)]),
+        ("seccomp", seccomp(prepared)),
         ("landlock", landlock(prepared)),
         ("limits", limits(prepared)),
         ("resources", resources(prepared, cgroup)),
@@ -255,16 +255,23 @@ fn privileges(prepared: &Prepared<'_>) -> Vec<String> {
     lines
 }
 
-fn seccomp(prepared: &Prepared<'_>) -> String {
+fn seccomp(prepared: &Prepared<'_>) -> Vec<String> {
     let logs = prepared.filter.as_ref().is_some_and(|filter| filter.logs);
     let log = if logs { ", refusals are logged" } else { "" };
-    match &prepared.spec.confine.seccomp {
+    let mut lines = vec![match &prepared.spec.confine.seccomp {
         Seccomp::None => "none".into(),
         Seccomp::Default => {
             format!("the containers project's profile, for these capabilities{log}")
         }
         Seccomp::File(path) => format!("{}{log}", path.to_string_lossy()),
+    }];
+    if prepared.has_wall() {
+        lines.push("no user namespaces and no keys, which are the host's".into());
     }
+    if prepared.spec.confine.restricts_tcp() {
+        lines.push("no MPTCP, SMC and MSG_FASTOPEN, which Landlock does not hold to ports".into());
+    }
+    lines
 }
 
 fn landlock(prepared: &Prepared<'_>) -> Vec<String> {

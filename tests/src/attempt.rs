@@ -59,6 +59,8 @@ fn attempt(words: &[&str]) -> io::Result<()> {
         "memory" => attack::read_memory(number(words, 1)?),
         "write-memory" => attack::write_memory(number(words, 1)?),
         "smuggle" => smuggle(word(words, 1)?),
+        "connect-mptcp" => attack::connect(number(words, 1)?, libc::IPPROTO_MPTCP, 0),
+        "connect-fast" => attack::connect(number(words, 1)?, 0, libc::MSG_FASTOPEN),
         "bind" => TcpListener::bind(("127.0.0.1", number(words, 1)?)).map(drop),
         "descriptor" => attack::take_descriptor(number(words, 1)?, number(words, 2)?).map(drop),
         "forge" => forge(number(words, 1)?),

@@ -30,6 +30,8 @@ pub fn name(error: &io::Error) -> String {
         libc::EFAULT => "EFAULT",
         libc::EAFNOSUPPORT => "EAFNOSUPPORT",
         libc::EPROTONOSUPPORT => "EPROTONOSUPPORT",
+        libc::ENOPROTOOPT => "ENOPROTOOPT",
+        libc::EOPNOTSUPP => "EOPNOTSUPP",
         libc::ENOKEY => "ENOKEY",
         libc::EXDEV => "EXDEV",
         libc::ECONNREFUSED => "ECONNREFUSED",

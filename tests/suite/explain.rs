@@ -102,6 +102,8 @@ fn what_is_the_hosts_is_told() {
     }
     if ability::pivot_root().is_ok() {
         let output = explain(&["--userns=none"]);
+        let wall = "no user namespaces and no keys, which are the host's";
+        assert_eq!(under(&output, "seccomp")[1], wall, "{output}");
         let namespaces = &under(&output, "namespaces")[..2];
         assert_eq!(namespaces, ["new: mnt pid net uts ipc cgroup time", "the host's: user"]);
         // What stands in for a user namespace keeps them out, also without a filter of the user's.

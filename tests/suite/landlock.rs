@@ -179,6 +179,18 @@ fn network_that_is_shared_can_be_cut_down() {
         launch("connect:none").probe(&connect).run().ok().prints(&["EACCES"]);
         launch("bind:none").probe(&connect).run().ok().prints(&["ok"]);
         launch(&other).option("--landlock").arg(&own).probe(&connect).run().ok().prints(&["ok"]);
+        // Ways that Landlock does not see.
+        for (way, answer) in [("mptcp", "EPROTONOSUPPORT"), ("fast", "EOPNOTSUPP")] {
+            let attempt = format!("try connect-{way} {port}");
+            let control = launch("").probe(&attempt).run().ok();
+            control.prints_one_of(&["ok", "EPROTONOSUPPORT", "ENOPROTOOPT", "EOPNOTSUPP"]);
+            for rule in [&own, "bind:none"] {
+                for option in ["--seccomp=default", "--seccomp=none"] {
+                    let held = launch(rule).option(option).probe(&attempt).run().ok();
+                    held.prints(&[answer]);
+                }
+            }
+        }
     } else {
         launch(&own).probe(&connect).run().fails_with(125, "which need ABI 4, Linux 6.7");
     }
@@ -247,6 +259,11 @@ fn it_is_told_by_explain_and_check() {
     require!(landlock);
     let launch = with_rules(Launch::new().option("--explain"), &["/etc:rw"]);
     assert!(launch.probe("exit 0").run().ok().stdout.contains("\nlandlock       /etc  rw\n"));
+    if sys::landlock_abi().unwrap() >= 4 {
+        let output = Launch::new().option("--explain").option("--landlock=connect:1");
+        let output = output.probe("exit 0").run().ok();
+        assert!(output.stdout.contains("no MPTCP, SMC and MSG_FASTOPEN"), "{output}");
+    }
     let launch = with_rules(Launch::new().option("--explain"), &["/nosuch"]);
     launch.probe("exit 0").run().fails_with(125, "find --landlock /nosuch in rootfs");
     let line = format!("yes  landlock, ABI {}", sys::landlock_abi().unwrap());

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use crate::error::Error;
 use crate::log::Log;
-use crate::seccomp::{default, oci, userns};
+use crate::seccomp::{default, oci, tcp, userns};
 use crate::spec::confine::{Confinement, Seccomp};
 use crate::sys::file::{self, At};
 use crate::sys::{Errno, Result as SysResult, memfd, system};
@@ -22,8 +22,8 @@ pub struct Filter {
     pub logs: bool,
 }
 
-/// Makes or reads the one that was asked for. Where user namespaces are to be forbidden by it, there is
-/// one in any case.
+/// Makes or reads the one that was asked for. Where user namespaces are to be forbidden by it, or what
+/// Landlock lets pass of TCP, there is one in any case.
 pub fn open(
     confine: &Confinement,
     forbid_userns: bool,
@@ -39,6 +39,10 @@ pub fn open(
             logs |= asks;
             Some(program)
         }
+    };
+    let program = match program {
+        program if confine.restricts_tcp() => Some(tcp::held(program.as_deref())),
+        program => program,
     };
     let program = match program {
         program if forbid_userns => userns::forbidden(program.as_deref()),

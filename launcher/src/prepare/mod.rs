@@ -239,7 +239,12 @@ impl Prepared<'_> {
     /// Without a user namespace and the filter that stands in for it, keys are the host's. The default
     /// filter refuses add_key(2) and request_key(2), and leaves keyctl(2).
     pub fn has_hosts_keys(&self) -> bool {
-        !self.ids.has_userns() && !self.ids.needs_wall(self.spec, &self.ground.caller)
+        !self.ids.has_userns() && !self.has_wall()
+    }
+
+    /// Whether the filter forbids user namespaces.
+    pub fn has_wall(&self) -> bool {
+        self.ids.needs_wall(self.spec, &self.ground.caller)
     }
 
     /// Sources of the host's whose files belong to the same ids inside as those of the rootfs.

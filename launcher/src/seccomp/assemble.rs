@@ -4,7 +4,7 @@
 //! there already, and what several lead to is there once. The kernel translates each instruction
 //! when the filter is installed, which is most of what a filter costs; so there are few.
 
-use super::{Abi, Checks, Condition, Operator, Span};
+use super::{ALLOW, Abi, Checks, Condition, Operator, Span};
 
 /// struct sock_filter.
 #[derive(Clone, Copy)]
@@ -47,10 +47,14 @@ impl Program {
         Program { code: Vec::with_capacity(256), answers: Vec::with_capacity(8) }
     }
 
-    /// One that ends with these instructions, of which there are some, as the kernel takes them; and
-    /// where those begin.
-    pub fn ending_with(bytes: &[u8]) -> (Program, Place) {
+    /// One that ends with a filter, which has instructions, or that allows the rest; and where that
+    /// begins.
+    pub fn before(filter: Option<&[u8]>) -> (Program, Place) {
         let mut program = Program::new();
+        let Some(bytes) = filter else {
+            let rest = program.answer(ALLOW);
+            return (program, rest);
+        };
         program.code.extend(bytes.rchunks_exact(8).map(from_bytes));
         let begin = program.code.len() - 1;
         (program, begin)

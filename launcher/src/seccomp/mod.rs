@@ -13,6 +13,7 @@ mod assemble;
 pub mod default;
 pub mod oci;
 mod rule;
+pub mod tcp;
 pub mod userns;
 
 use rule::Rule;
@@ -30,6 +31,8 @@ struct Abi {
     makers: [u32; 3],
     /// Those of add_key, request_key and keyctl.
     keys: [u32; 3],
+    /// Those of socket, sendto, sendmsg, sendmmsg and socketcall, which most have not.
+    sockets: [u32; 5],
 }
 
 // ABIS, the first of which is the launcher's own; OWN_ARCH, its name in OCI profiles; and CALLS:

@@ -6,6 +6,7 @@ use crate::spec::capability::{AUDIT_WRITE, BPF, PERFMON, SYS_ADMIN};
 use syscalls::Sysno;
 
 mod profile;
+mod tcp;
 
 /// The filter's answer to a call of this architecture, and how many instructions it took.
 pub fn ask(filter: &[u8], audit: u32, number: u32, arguments: &[u64]) -> (u32, usize) {

@@ -5,7 +5,7 @@
 //! does: each user's keyrings belong to a user namespace (user-keyring(7)), and these are the host's.
 
 use super::assemble::{ARCH, ARGUMENTS, IF_ANY, IF_EQUAL, NUMBER, Program};
-use super::{ABIS, ALLOW, Abi, ENOSYS, EPERM, KILL_PROCESS, X32};
+use super::{ABIS, Abi, ENOSYS, EPERM, KILL_PROCESS, X32};
 
 /// The filter behind it, whose answer counts for all else, also if it is nobody's.
 pub fn forbidden(filter: Option<&[u8]>) -> Vec<u8> {
@@ -14,14 +14,7 @@ pub fn forbidden(filter: Option<&[u8]>) -> Vec<u8> {
 
 /// The same for programs of these architectures.
 pub(super) fn forbidden_for(abis: &[Abi], filter: Option<&[u8]>) -> Vec<u8> {
-    let (mut program, rest) = match filter {
-        Some(bytes) => Program::ending_with(bytes),
-        None => {
-            let mut program = Program::new();
-            let rest = program.answer(ALLOW);
-            (program, rest)
-        }
-    };
+    let (mut program, rest) = Program::before(filter);
     // A program for another architecture has other numbers: riscv32 beside riscv64.
     let mut begin = program.answer(KILL_PROCESS);
     for abi in abis.iter().rev() {

@@ -45,6 +45,11 @@ pub enum Label {
 }
 
 impl Confinement {
+    /// Whether there are rules for ports, some ways around which Landlock does not see.
+    pub fn restricts_tcp(&self) -> bool {
+        self.landlock.as_ref().is_some_and(|rules| rules.network != 0)
+    }
+
     /// Makes sense of what was typed.
     pub fn parse(args: &Args) -> Result<Confinement, Error> {
         let seccomp = match parse_path("--seccomp", args.seccomp.as_ref())? {

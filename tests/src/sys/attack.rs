@@ -44,6 +44,28 @@ pub fn call_i386(_: usize, _: [usize; 3]) -> io::Result<()> {
     Err(io::Error::from_raw_os_error(libc::ENOSYS))
 }
 
+/// To a port of 127.0.0.1, by TCP or what speaks it; with flags, by sending a byte.
+pub fn connect(port: u16, protocol: c_int, flags: c_int) -> io::Result<()> {
+    let address = libc::sockaddr_in {
+        sin_family: libc::AF_INET as u16,
+        sin_port: port.to_be(),
+        sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes([127, 0, 0, 1]) },
+        sin_zero: [0; 8],
+    };
+    let (place, size) = (ptr::from_ref(&address).cast(), mem::size_of_val(&address) as u32);
+    // SAFETY: the address and the byte outlive the calls; the descriptor is owned by nobody else.
+    unsafe {
+        let socket = check(libc::socket(libc::AF_INET, libc::SOCK_STREAM, protocol))?;
+        let socket = OwnedFd::from_raw_fd(socket);
+        let fd = socket.as_raw_fd();
+        check(match flags {
+            0 => libc::connect(fd, place, size),
+            _ => libc::sendto(fd, b"x".as_ptr().cast(), 1, flags, place, size) as c_int,
+        })
+        .map(drop)
+    }
+}
+
 /// By its path: the file is not opened, and need not be for writing.
 pub fn truncate(path: &CStr) -> io::Result<()> {
     // SAFETY: the path ends with NUL.
