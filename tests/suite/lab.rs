@@ -127,11 +127,14 @@ pub fn sysctl(name: &str) -> String {
     std::fs::read_to_string(format!("/proc/sys/{name}")).unwrap().trim().to_owned()
 }
 
+/// An answer comes, or a refusal; only what hangs takes so long.
+const HANGS: Duration = Duration::from_secs(30);
+
 /// What a server at this address says.
 pub fn ask(address: impl Into<IpAddr>, port: u16) -> io::Result<String> {
-    let limit = patience(Duration::from_millis(500));
-    let mut stream = TcpStream::connect_timeout(&SocketAddr::new(address.into(), port), limit)?;
-    stream.set_read_timeout(Some(limit))?;
+    let address = SocketAddr::new(address.into(), port);
+    let mut stream = TcpStream::connect_timeout(&address, patience(HANGS))?;
+    stream.set_read_timeout(Some(patience(HANGS)))?;
     let mut text = String::new();
     stream.read_to_string(&mut text)?;
     Ok(text)
@@ -142,12 +145,19 @@ pub fn ask_by_udp(address: impl Into<IpAddr>, port: u16) -> io::Result<String> {
     let address = SocketAddr::new(address.into(), port);
     let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let socket = UdpSocket::bind(any)?;
-    socket.set_read_timeout(Some(patience(Duration::from_millis(500))))?;
+    socket.set_read_timeout(Some(patience(HANGS)))?;
     socket.connect(address)?;
     socket.send(b"?")?;
     let mut bytes = [0; 64];
     let count = socket.recv(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes[..count]).into_owned())
+}
+
+/// That nobody serves there. What is dropped on the way is no refusal.
+#[track_caller]
+pub fn expect_refusal(answer: io::Result<String>, port: u16) {
+    let kind = answer.map_err(|error| error.kind());
+    assert_eq!(kind, Err(io::ErrorKind::ConnectionRefused), "port {port}");
 }
 
 /// The servers of the internet: threads of this thread, in its network.
