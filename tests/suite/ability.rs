@@ -301,6 +301,15 @@ pub fn cgroup2() -> Ability {
     }
 }
 
+/// A cgroup of v2 whose processes are killed by one write, whoever sees them.
+pub fn cgroup_kill() -> Ability {
+    cgroup2()?;
+    match kernel_is_before(5, 14) {
+        true => Err(format!("no cgroup.kill (needs Linux 5.14) {EXCUSE}")),
+        false => Ok(()),
+    }
+}
+
 /// Network namespaces and veth pairs of our own, made by busybox.
 pub fn own_networks() -> Ability {
     busybox()?;

@@ -11,7 +11,6 @@ use crate::faults::fail_every_call_once;
 use crate::launch::Launch;
 use crate::pace::{patience, rounds};
 use crate::rootfs::{Rootfs, temporary_path};
-use crate::running::Running;
 use crate::status::{number, status_of};
 use crate::sys::before::Before;
 use crate::{subject, sys};
@@ -34,10 +33,9 @@ pub fn cgroup_of(pid: i32, controller: &str) -> PathBuf {
     Path::new("/sys/fs/cgroup").join(tree).join(path)
 }
 
-/// The first process of the container. A process that stood between may not be gone yet.
+/// The first process of a launcher's container. A process that stood between may not be gone yet.
 #[track_caller]
-pub fn init_of(running: &Running) -> i32 {
-    let pid = running.pid();
+pub fn init_of(pid: i32) -> i32 {
     let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
     let last = list.split_whitespace().next_back().and_then(|pid| pid.parse().ok());
     last.unwrap_or_else(|| panic!("no child: {list:?}"))
@@ -66,10 +64,10 @@ pub fn cgroups_of(launcher: i32) -> Vec<PathBuf> {
 }
 
 /// A cgroup of the test's own, beside that of the test, in each tree with the controller pids.
-struct Own(PathBuf);
+pub struct Own(pub PathBuf);
 
 impl Own {
-    fn new() -> Own {
+    pub fn new() -> Own {
         let own = cgroup_of(std::process::id() as i32, "pids");
         // Where it may be divided: above that one of v2, which has processes.
         let above = if is_on_cgroup_v1() { own.as_path() } else { own.parent().unwrap() };
@@ -80,7 +78,7 @@ impl Own {
     }
 
     /// As /proc/self/cgroup has it.
-    fn name(&self) -> String {
+    pub fn name(&self) -> String {
         let tree = if is_on_cgroup_v1() { "/sys/fs/cgroup/pids" } else { "/sys/fs/cgroup" };
         format!("/{}", self.0.strip_prefix(tree).unwrap().display())
     }
@@ -102,7 +100,7 @@ fn cgroup_is_there_while_the_container_runs_and_gone_afterwards() {
     let running = Launch::new().option(SOME).probe("sleep 1000").start();
     running.wait_for("ready");
     let launcher = running.pid();
-    let inner = cgroup_of(init_of(&running), "pids");
+    let inner = cgroup_of(init_of(running.pid()), "pids");
     assert!(inner.ends_with("container"), "{}", inner.display());
     assert_eq!(cgroups_of(launcher), [inner.parent().unwrap()]);
     running.signal(libc::SIGTERM);
@@ -234,7 +232,7 @@ fn parent_may_be_chosen() {
     let launch = || Launch::new().option("--cgroup-parent").arg(own.name());
     let running = launch().option(SOME).probe("sleep 1000").start();
     running.wait_for("ready");
-    let inner = cgroup_of(init_of(&running), "pids");
+    let inner = cgroup_of(init_of(running.pid()), "pids");
     assert_eq!(inner.parent().unwrap().parent().unwrap(), own.0);
     running.signal(libc::SIGKILL);
     running.finish();
@@ -287,7 +285,7 @@ fn launcher_that_is_alone_makes_room() {
     let launcher = running.pid();
     let names = ["", ".self"].map(|end| own.0.join(format!("launcher-{launcher}{end}")));
     assert_eq!(cgroup_of(launcher, "pids"), names[1]);
-    assert_eq!(cgroup_of(init_of(&running), "pids"), names[0].join("container"));
+    assert_eq!(cgroup_of(init_of(running.pid()), "pids"), names[0].join("container"));
     running.signal(libc::SIGTERM);
     running.finish().code(143);
     assert_eq!(cgroups_of(launcher), Vec::<PathBuf>::new());

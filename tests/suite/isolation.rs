@@ -136,7 +136,7 @@ fn file_of_init_is_sealed() {
     for_root!();
     let running = Launch::new().probe("sleep 1000").start();
     running.wait_for("ready");
-    let file = File::open(format!("/proc/{}/exe", init_of(&running))).unwrap();
+    let file = File::open(format!("/proc/{}/exe", init_of(running.pid()))).unwrap();
     let all = libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
     assert_eq!(sys::seals(&file).unwrap(), all);
 }

@@ -1,16 +1,18 @@
-//! Limits that act: slowly, by shares, on huge pages; and a child that cannot be born where they hold.
+//! Limits that act: slowly, by shares, on huge pages; a child that cannot be born where they hold, and
+//! somebody who came there from outside.
 
 use std::fs;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::ability::{self, for_root, own_name, require};
-use crate::cgroups::{cgroup_of, init_of};
+use crate::cgroups::{Own, cgroup_of, init_of};
 use crate::launch::Launch;
 use crate::output::Output;
 use crate::pace::patience;
 use crate::rootfs::Rootfs;
-use crate::sys;
+use crate::{subject, sys};
 
 /// Whether to run what takes long, or takes something from the machine.
 fn is_long(name: &str) -> bool {
@@ -53,7 +55,7 @@ fn memory_above_high_is_noticed() {
     let running = Launch::on(&rootfs).option("--memory-high=8M").command(command).start();
     running.wait_for("ready");
     let deadline = Instant::now() + patience(Duration::from_secs(10));
-    let init = init_of(&running);
+    let init = init_of(running.pid());
     let events = cgroup_of(init, "").parent().unwrap().join("memory.events");
     loop {
         let text = fs::read_to_string(&events).unwrap_or_default();
@@ -113,4 +115,29 @@ fn huge_pages_are_as_many_as_were_given() {
     // Not by mmap(2), but when the page is to be had.
     let code = 128 + libc::SIGBUS;
     assert_eq!(beyond.status.code(), Some(code), "{beyond}");
+}
+
+/// The launcher, in a pid namespace of its own, has no number by which it could signal them.
+#[test]
+fn who_was_moved_into_the_cgroup_is_killed_at_the_end() {
+    for_root!();
+    require!(cgroup_kill);
+    require!(busybox);
+    let own = Own::new();
+    let script = "exec unshare -m -p -f sh -c 'mount -t proc none /proc && exec \"$@\"' sh \"$@\"";
+    let launch = Launch::new().option("--cgroup-parent").arg(own.name()).option("--pids=100");
+    let running = launch.probe("sleep 1000").through_shell(script).start();
+    running.wait_for("ready");
+    let launcher = init_of(running.pid());
+    let inner = cgroup_of(init_of(launcher), "pids");
+    let mut stranger = Command::new(subject::rootfs().join("bin/busybox"));
+    let mut stranger = stranger.args(["sleep", "1000"]).spawn().unwrap();
+    fs::write(inner.join("cgroup.procs"), stranger.id().to_string()).unwrap();
+    sys::kill(launcher, libc::SIGTERM).unwrap();
+    let output = running.finish();
+    // Not to leave them behind if nobody else has killed them.
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+    assert!(!output.code(143).stderr.contains("cannot remove the cgroup"));
+    assert!(!inner.exists());
 }

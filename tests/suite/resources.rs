@@ -30,7 +30,7 @@ fn limits_are_what_was_asked_for() {
     }
     let running = launch.probe("sleep 1000").start();
     running.wait_for("ready");
-    let init = init_of(&running);
+    let init = init_of(running.pid());
     let files: &[(&str, &str, &str)] = match is_on_cgroup_v1() {
         true => &[
             ("memory", "memory.limit_in_bytes", "1610612736"),
@@ -63,7 +63,7 @@ fn limits_of_v2_alone_are_what_was_asked_for() {
     let launch = Launch::new().option("--memory-high=32M").option("--swap=0");
     let running = launch.option("--hugetlb=2M=4M").probe("sleep 1000").start();
     running.wait_for("ready");
-    let outer = cgroup_of(init_of(&running), "");
+    let outer = cgroup_of(init_of(running.pid()), "");
     let outer = outer.parent().unwrap();
     let files =
         [("memory.high", "33554432"), ("memory.swap.max", "0"), ("hugetlb.2MB.max", "4194304")];
@@ -85,7 +85,7 @@ fn shares_of_devices_are_what_was_asked_for() {
     tried.ok();
     let running = launch().probe("sleep 1000").start();
     running.wait_for("ready");
-    let outer = cgroup_of(init_of(&running), "");
+    let outer = cgroup_of(init_of(running.pid()), "");
     let outer = outer.parent().unwrap();
     let files = [("io.weight", "default 210\n"), ("io.bfq.weight", "default 110\n")];
     let read = |(file, _): &(&str, &str)| fs::read_to_string(outer.join(file));
