@@ -115,6 +115,23 @@ fn a_port_that_somebody_has_is_refused() {
     });
 }
 
+/// Who has had it closed the connection, so that the kernel keeps that for a minute (TIME_WAIT).
+#[test]
+fn a_port_that_somebody_has_had_is_published() {
+    for_root!();
+    require!(own_networks);
+    in_lab(|_| {
+        let server = TcpListener::bind("0.0.0.0:8080").unwrap();
+        let client = TcpStream::connect((LOCALHOST, 8080)).unwrap();
+        drop(server.accept().unwrap());
+        drop((client, server));
+        let _running = serving(veth().option("--publish=8080:80"));
+        ask(LOCALHOST, 8080).unwrap();
+        let output = veth().option("--publish=127.0.0.1:8080:80").probe("exit 0").run();
+        output.fails_with(125, "cannot publish port 127.0.0.1:8080:80/tcp: EADDRINUSE");
+    });
+}
+
 #[test]
 fn eth0_is_as_it_was_asked_for() {
     for_root!();

@@ -35,7 +35,12 @@ pub fn open_netlink(family: i32) -> Result<OwnedFd> {
     unsafe { syscall!(Sysno::socket, libc::AF_NETLINK, kind, family) }.map(own)
 }
 
-/// Keeps a port from everybody else (EADDRINUSE: somebody has it), without listening there.
+/// Keeps a port from everybody else (EADDRINUSE: somebody has it), without listening there for longer
+/// than it takes to know that nobody else does.
+///
+/// The last connections of whoever had the port (TIME_WAIT, for a minute) do not count. SO_REUSEADDR
+/// alone would give it to all who only bind it: it is given up while the port is listened on, when all
+/// others are refused.
 pub fn reserve_port(address: IpAddr, port: u16, is_tcp: bool) -> Result<OwnedFd> {
     let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
     let kind = if is_tcp { libc::SOCK_STREAM } else { libc::SOCK_DGRAM } | libc::SOCK_CLOEXEC;
@@ -54,15 +59,27 @@ pub fn reserve_port(address: IpAddr, port: u16, is_tcp: bool) -> Result<OwnedFd>
             bytes.extend_from_slice(&v6.octets());
             bytes.resize(28, 0);
             // IPv4 has a reservation of its own.
-            let (on, size) = (1i32, size_of::<i32>());
-            let (level, option) = (libc::IPPROTO_IPV6, libc::IPV6_V6ONLY);
-            // SAFETY: the kernel reads one int.
-            unsafe {
-                syscall!(Sysno::setsockopt, socket.as_raw_fd(), level, option, &raw const on, size)
-            }?;
+            set_option(&socket, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1)?;
         }
+    }
+    if is_tcp {
+        set_option(&socket, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
     }
     // SAFETY: pointer and length are of one buffer, which the kernel only reads.
     unsafe { syscall!(Sysno::bind, socket.as_raw_fd(), bytes.as_ptr(), bytes.len()) }?;
+    if is_tcp {
+        // SAFETY: it takes no memory.
+        unsafe { syscall!(Sysno::listen, socket.as_raw_fd(), 0) }?;
+        set_option(&socket, libc::SOL_SOCKET, libc::SO_REUSEADDR, 0)?;
+        // SAFETY: as above.
+        unsafe { syscall!(Sysno::shutdown, socket.as_raw_fd(), libc::SHUT_RD) }?;
+    }
     Ok(socket)
+}
+
+/// setsockopt(2) with a number.
+fn set_option(socket: &OwnedFd, level: i32, option: i32, value: i32) -> Result<()> {
+    let (value, size) = (&raw const value, size_of::<i32>());
+    // SAFETY: the kernel reads one int.
+    unsafe { syscall!(Sysno::setsockopt, socket.as_raw_fd(), level, option, value, size) }.map(drop)
 }
