@@ -200,6 +200,7 @@ fn containers_of_a_bridge_talk_to_each_other_and_the_world() {
         let output = bridged().probe(&format!("ask 10.8.0.2:80 {SERVER}:80 {HOST}:8080")).run();
         output.ok().prints(&["10.8.0.3", HOST, "10.8.0.1"]);
         assert_eq!(from_internet(lab, 8080).unwrap(), SERVER);
+        expect_refusal(ask(LOCALHOST, 8080), 8080);
         let output = veth().probe("ask 10.8.0.2:80").run().ok();
         assert_eq!(output.lines(), ["TimedOut"], "others do not reach it");
         let output = Launch::new().option("--net=bridge=up0").probe("exit 0").run();

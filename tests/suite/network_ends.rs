@@ -1,7 +1,7 @@
 //! `--net`: what it takes up, and that nothing of it is left, however the launcher ends.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{Ipv6Addr, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -99,7 +99,7 @@ fn ports_are_published_for_ipv6() {
     in_lab(|lab| {
         let launch = Launch::new().option("--net=veth=ipv6").option("--publish=8080:80");
         let _running = serving(launch.option("--publish=[2001:db8::1]:8081:80"));
-        let host = HOST_V6.parse::<std::net::Ipv6Addr>().unwrap();
+        let host = HOST_V6.parse::<Ipv6Addr>().unwrap();
         for port in [8080, 8081] {
             assert_eq!(lab.internet(move || ask(host, port)).unwrap(), SERVER_V6);
             assert_eq!(ask(host, port).unwrap(), HOST_V6);
@@ -107,6 +107,8 @@ fn ports_are_published_for_ipv6() {
         ask(LOCALHOST, 8080).unwrap();
         // Published at one address.
         expect_refusal(ask(LOCALHOST, 8081), 8081);
+        // What asks for "localhost" goes on to 127.0.0.1.
+        expect_refusal(ask(Ipv6Addr::LOCALHOST, 8080), 8080);
     });
 }
 

@@ -3,7 +3,7 @@
 //! The accepting of one table is not the dropping of another: a firewall of the host's that drops
 //! what is forwarded drops it here too.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::netlink::nft::{FORWARD, OUTPUT, POSTROUTING, PREROUTING, RAW, Rule, Table};
 use crate::spec::network::{Cidr, Publish};
@@ -24,7 +24,7 @@ pub fn table<'a>(name: &'a str, reach: &Reach<'_>) -> Table<'a> {
     table.add_chain(RAW, &reach.raw());
     table.add_chain(PREROUTING, &reach.publishing());
     // Connections that begin on the host, those to 127.0.0.1 among them.
-    table.add_chain(OUTPUT, &reach.publishing());
+    table.add_chain(OUTPUT, &reach.publishing_here());
     table.add_chain(POSTROUTING, &reach.postrouting());
     table.add_chain(FORWARD, &reach.forward());
     table
@@ -72,6 +72,21 @@ impl Reach<'_> {
                 rules.push(rule.lead_to(inside.address, publish.port));
             }
         }
+        rules
+    }
+
+    /// From a loopback that does not lead to the container (`leads_nowhere`) a connection would only
+    /// be lost there: as it is left alone, it is refused.
+    fn publishing_here(&self) -> Vec<Rule> {
+        let mut rules = Vec::new();
+        let mut leave = |network| rules.push(Rule::new().goes_to(network).accept());
+        if self.is_bridge && !self.publish.is_empty() {
+            leave(loopback());
+        }
+        if self.addresses.iter().any(|a| !a.is_v4()) && !self.publish.is_empty() {
+            leave(Cidr::host(Ipv6Addr::LOCALHOST.into()));
+        }
+        rules.extend(self.publishing());
         rules
     }
 
