@@ -10,6 +10,7 @@ use crate::ability;
 use crate::ability::{for_user, require};
 use crate::launch::Launch;
 use crate::lifecycle::{expect_gone, mark};
+use crate::pace::rounds;
 use crate::rootfs::Rootfs;
 use crate::running::Running;
 use crate::sys;
@@ -46,6 +47,34 @@ fn signal_that_comes_at_a_step_of_the_start_reaches_the_command() {
         // The command has it, maybe before it was ready to catch it; the launcher never ends by it.
         let caught = output.status.code() == Some(0) && output.stdout.contains("signal 15 ");
         assert!(caught || output.status.code() == Some(143), "{call}\n{output}");
+    }
+}
+
+/// By the kernel for want of memory, say. While it ends an ordinary user cannot write its ids.
+#[test]
+fn child_that_is_killed_at_once_is_said_to_be() {
+    if ability::pivot_root().is_err() {
+        println!("N/A: it is a process between that is killed");
+        return;
+    }
+    let rootfs = Rootfs::new();
+    for _ in 0..rounds(40, 400) {
+        let launch = Launch::on(&rootfs).option("--userns=single").probe("sleep 1000");
+        let mut running = launch.start();
+        let children = format!("/proc/{0}/task/{0}/children", running.pid());
+        let child = loop {
+            let listed = fs::read_to_string(&children).unwrap();
+            if let Some(child) = listed.split_whitespace().next() {
+                break child.parse().unwrap();
+            }
+            assert_eq!(running.try_wait(), None, "nothing was started");
+        };
+        sys::kill(child, libc::SIGKILL).unwrap();
+        let output = running.finish();
+        // Or the kill was late, and the command ran.
+        let is_said = output.status.code() == Some(125)
+            && output.stderr.contains("was ended by signal 9 before the command started");
+        assert!(is_said || output.status.code() == Some(137), "{output}");
     }
 }
 

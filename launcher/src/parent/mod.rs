@@ -19,8 +19,9 @@ mod supervise;
 mod usage;
 
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use init::exit::Ending;
 use init::report::{self, Report};
 use init::stage::Stage;
 
@@ -34,7 +35,7 @@ use crate::spawn::{Start, Task, Waiting};
 use crate::spec::Spec;
 use crate::spec::time::End;
 use crate::sys::file;
-use crate::sys::{Errno, mount, socket};
+use crate::sys::{Errno, mount, process, socket};
 pub use cgroup::Cgroups;
 use deadline::Deadline;
 use network::Connection;
@@ -122,10 +123,14 @@ pub fn admit<'a>(
         network,
         deadline,
     };
-    container.prepare_ids(log).map_err(|blocked| match blocked {
-        Blocked::Failed(error) => Blocked::Failed(container.childs_reason().unwrap_or(error)),
-        other => other,
-    })?;
+    if let Err(blocked) = container.prepare_ids(log) {
+        let Blocked::Failed(error) = blocked else { return Err(blocked) };
+        if let Some(reason) = container.childs_reason() {
+            return Err(reason.into());
+        }
+        let Some(ending) = has_ended(child) else { return Err(error.into()) };
+        return Err(supervise::ended_early(ending, prepared).into());
+    }
     container.network = match prepared.spec.explain {
         None => network::connect(prepared, number, &deadline, log)?,
         Some(_) => network::rehearse(&prepared.spec.network).map(|()| None)?,
@@ -133,6 +138,20 @@ pub fn admit<'a>(
     start.open_gate().map_err(|errno| Error::at("OpenGate", "let the child go", errno))?;
     child.release();
     Ok(container)
+}
+
+/// Whether somebody has ended the child meanwhile, and how: what then becomes of its /proc is no reason.
+fn has_ended(child: Waiting) -> Option<Ending> {
+    // One that is about to end has no memory any more (EACCES), and cannot be waited for yet.
+    const TIMES: u32 = 100;
+    for _ in 0..TIMES {
+        if let Ok(Some(status)) = process::try_wait(child.pid()) {
+            child.release();
+            return Some(Ending::from_wait_status(status));
+        }
+        socket::poll(&mut [], Some(Duration::from_millis(1))).ok();
+    }
+    None
 }
 
 fn late_namespaces(spec: &Spec, lacks: Lacks) -> Vec<&'static str> {

@@ -331,24 +331,23 @@ impl Watch<'_> {
             (Some(ending), _) => Ok(ending),
             // Somebody ended init itself, and the kernel everything else: OOM, or kill -9.
             (None, true) => Ok(init),
-            (None, false) => Err(Error::refused(
-                "Start",
-                match init {
-                    Ending::Code(code) => {
-                        format!("the container's init ended with {code} before the command started")
-                    }
-                    Ending::Signal { signal, .. } => {
-                        format!("the container's init was ended by signal {signal} before the command started")
-                    }
-                },
-            )
-            .advise_maybe(match &self.prepared.spec {
-                Spec { init: Some(_), .. } => Some("is --init the init of this version?".into()),
-                spec if spec.limits.resources.is_empty() => None,
-                _ => Some("init counts too: is an --rlimit too low for it?".into()),
-            })),
+            (None, false) => Err(ended_early(init, self.prepared)),
         }
     }
+}
+
+/// Somebody or something has ended it, or a program in its place.
+pub fn ended_early(init: Ending, prepared: &Prepared<'_>) -> Error {
+    let how = match init {
+        Ending::Code(code) => format!("ended with {code}"),
+        Ending::Signal { signal, .. } => format!("was ended by signal {signal}"),
+    };
+    Error::refused("Start", format!("the container's init {how} before the command started"))
+        .advise_maybe(match &prepared.spec {
+            Spec { init: Some(_), .. } => Some("is --init the init of this version?".into()),
+            spec if spec.limits.resources.is_empty() => None,
+            _ => Some("init counts too: is an --rlimit too low for it?".into()),
+        })
 }
 
 fn readable(fd: i32) -> pollfd {
