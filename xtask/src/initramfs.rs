@@ -124,7 +124,7 @@ pub fn boot(wanted: &str, initramfs: &Path, words: &str) -> Result<(), Error> {
         total as f64 / 1e6
     ));
     let mut command = qemu::command(&qemu, accelerator);
-    command.args(qemu::kernel(&kernel.image, initramfs, &format!("quiet {words}")));
+    command.args(qemu::kernel(accelerator, &kernel.image, initramfs, &format!("quiet {words}")));
     command.args(qemu::console());
     let cause = host::become_program(&mut command);
     Err(program::not_started(&command, cause))

@@ -85,7 +85,7 @@ impl Machine<'_> {
         }
         let complaints = File::create(self.complaints).at("create", self.complaints)?;
         let mut command = qemu::command(self.qemu, self.accelerator);
-        command.args(qemu::kernel(self.kernel, self.initramfs, self.words));
+        command.args(qemu::kernel(self.accelerator, self.kernel, self.initramfs, self.words));
         command.args(qemu::ports(&self.ports[1..]));
         // The console is QEMU's standard input and output.
         let console = File::options().append(true).open(&self.ports[0]);
