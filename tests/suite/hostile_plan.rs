@@ -86,9 +86,10 @@ fn try_all(turn: usize, targets: &[&str], what: &str, make: impl Fn(&Rootfs, &Ho
     let (host, source, mut right) = (Host::new(), Rootfs::bare(), 0);
     fs::create_dir(source.inside("dir")).unwrap();
     source.add_file("dir/file", "text");
-    let before = source.listing();
+    let (before, mut count) = (source.listing(), turn);
     for options in options(turn) {
-        for target in targets {
+        count += 1;
+        for target in pace::in_turn(targets, count) {
             let rootfs = Rootfs::new();
             make(&rootfs, &host);
             let output = start(&rootfs, &source, options, target);
@@ -171,7 +172,7 @@ fn targets_that_nobody_typed() {
             symlink(link, rootfs.inside(name)).unwrap();
             host.is_unharmed_by(&format!("{name} is a link, {kind}"), &start(&rootfs));
         }
-        for kind in ["file", "fifo", "directory"] {
+        for kind in pace::in_turn(&["file", "fifo", "directory"], turn) {
             let rootfs = Rootfs::new();
             fs::remove_dir(rootfs.inside(name)).ok();
             fs::create_dir_all(rootfs.inside(name).parent().unwrap()).unwrap();

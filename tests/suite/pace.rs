@@ -76,13 +76,23 @@ pub fn rounds(usual: u64, long: u64) -> u64 {
 /// All of them, or on a slow machine, without SUITE_LONG, one: another for another `turn`.
 pub fn in_turn<T>(all: &[T], turn: usize) -> &[T] {
     let at = turn % all.len();
-    if slowness() > 1 && env::var_os("SUITE_LONG").is_none() { &all[at..=at] } else { all }
+    if slowness() == 1 || env::var_os("SUITE_LONG").is_some() || all.len() == 1 {
+        return all;
+    }
+    println!("the {}. of {}: this machine is slow", at + 1, all.len());
+    &all[at..=at]
 }
 
 /// All of them, or on a slow machine one in `slowness`, beginning with the first.
 pub fn sample<T>(all: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
-    if slowness() > 1 {
-        println!("one in {}: this machine is slow", slowness());
+    one_in(slowness() as usize, all)
+}
+
+/// All of them, or on a slow machine, without SUITE_LONG, one in so many, beginning with the first.
+pub fn one_in<T>(count: usize, all: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
+    let step = if slowness() > 1 && env::var_os("SUITE_LONG").is_none() { count } else { 1 };
+    if step > 1 {
+        println!("one in {step}: this machine is slow");
     }
-    all.into_iter().step_by(slowness() as usize)
+    all.into_iter().step_by(step)
 }

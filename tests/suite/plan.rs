@@ -7,6 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 
 use crate::launch::Launch;
 use crate::output::Output;
+use crate::pace;
 use crate::rootfs::{Rootfs, temporary_path};
 use crate::sys;
 
@@ -120,16 +121,17 @@ fn links_in_the_rootfs_lead_nowhere_but_inside() {
     symlink("loop", rootfs.inside("loop")).unwrap();
     symlink("/proc/1/root", rootfs.inside("magic")).unwrap();
     let data = "/dev/null:/tmp/data";
-    for link in ["absolute", "relative", "loop", "magic"] {
-        for (option, value) in [
+    for (turn, link) in ["absolute", "relative", "loop", "magic"].into_iter().enumerate() {
+        let all = [
             ("--tmpfs", format!("/{link}/new/dir")),
             ("--dir", format!("/{link}/dir")),
             ("--symlink", format!("x:/{link}/link")),
             ("--file", format!("/dev/null:/{link}/file")),
             ("--bind", format!("{path}:/{link}/bind")),
-        ] {
+        ];
+        for (option, value) in pace::in_turn(&all, turn) {
             // What the link names is not there inside; a directory is not made for it.
-            let output = run_on(&rootfs, &["--file", data, option, &value], "");
+            let output = run_on(&rootfs, &["--file", data, option, value], "");
             output.fails_with(
                 125,
                 &format!("cannot open or create {}/{link}", rootfs.path().display()),

@@ -115,7 +115,7 @@ fn ctrl_c_comes_once() {
 fn ctrl_c_of_the_callers_terminal_comes_once() {
     require!(terminals);
     let rootfs = Rootfs::new();
-    for _ in 0..20 {
+    for _ in 0..pace::rounds(20, 100) {
         let mut person = Person::new();
         let launch = Launch::on(&rootfs).stdin(person.terminal.try_clone().unwrap());
         let running = launch.before(Before::TakeTerminal).probe("trap 15").start();
