@@ -104,7 +104,17 @@ pub fn add_modules(image: &mut Image, kernel: &Kernel, base: &Path) -> Result<()
     let modules = module::collect(kernel.modules.as_deref(), &base.join("bin/busybox"))?;
     if !modules.missing.is_empty() {
         let missing = modules.missing.join(", ");
-        console::progress(&format!("{} is without the modules {missing}", kernel.release));
+        let release = &kernel.release;
+        let why = match &kernel.modules {
+            Some(folder) => format!("not in {}", folder.display()),
+            // As `kernel::at` looks for them.
+            None => format!(
+                "there is no kernel/ beside {}, in ../lib/modules/{release} from there or in \
+                 /lib/modules/{release}",
+                kernel.image.display()
+            ),
+        };
+        console::progress(&format!("{release} is without the modules {missing}: {why}"));
     }
     let mut order = String::new();
     for module in modules.found {
