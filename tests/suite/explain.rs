@@ -110,10 +110,10 @@ fn what_is_the_hosts_is_told() {
         for (options, has_keys) in [
             (&["--userns=none", "--seccomp=none"][..], false),
             (&["--userns=none", "--seccomp=none", "--unmask"], true),
-            // The default filter allows keyctl(2).
-            (&["--userns=none", "--unmask"], true),
-            (&["--userns=none"], false),
-            (&["--userns=identity", "--seccomp=none", "--unmask"], false),
+            (&["--userns=none", "--unmask"], false),
+            (&["--userns=identity"], false),
+            (&["--userns=identity", "--seccomp=none"], true),
+            (&["--userns=single", "--seccomp=none"], true),
         ] {
             let output = explain(options);
             let has = output.stdout.contains("the keyrings of the host's users (keyctl(2))");

@@ -44,6 +44,7 @@ use crate::error::Error;
 use crate::log::Log;
 use crate::spec::Spec;
 use crate::spec::capability::{self, SYS_ADMIN};
+use crate::spec::confine::Seccomp;
 use crate::spec::environment::value_of;
 use crate::spec::mounts::What;
 use crate::spec::network::Network;
@@ -194,7 +195,7 @@ pub fn prepare<'a>(
         streams,
         inherited,
     };
-    if prepared.has_hosts_keys() && !spec.confine.unmask {
+    if !prepared.ids.has_userns() && prepared.has_hosts_keys() && !spec.confine.unmask {
         log.warn("without a filter the command has the keyrings of the host's users (keyctl(2))");
     }
     Ok(prepared)
@@ -236,10 +237,11 @@ impl Prepared<'_> {
         self.ids.forbids_userns(self.spec)
     }
 
-    /// Without a user namespace and the filter that stands in for it, keys are the host's. The default
-    /// filter refuses add_key(2) and request_key(2), and leaves keyctl(2).
+    /// A user's keyrings are open to the same user inside, by their number, where no filter refuses
+    /// keyctl(2). Nobody else has the ids of a range.
     pub fn has_hosts_keys(&self) -> bool {
-        !self.ids.has_userns() && !self.has_wall()
+        let is_filtered = self.has_wall() || self.spec.confine.seccomp == Seccomp::Default;
+        self.ids.mode != "range" && !is_filtered
     }
 
     /// Whether the filter forbids user namespaces.

@@ -63,7 +63,8 @@ fn keys_of_the_caller_are_not_there() {
     }
 }
 
-/// And of the caller's user, by that user's id: the user namespace has others. Without one, no keys.
+/// And of the caller's user: by that user's id, for which the user namespace has another keyring, and by
+/// its number, which leads to the same one for the same user.
 #[test]
 fn keys_of_the_callers_user_are_not_there() {
     require!(keyrings);
@@ -71,13 +72,18 @@ fn keys_of_the_callers_user_are_not_there() {
     let key = sys::add_users_key(&name).unwrap();
     let find = format!("users-key {name}");
     let host = on_host(&find);
-    refused(&find, &["ENOKEY", "ENOSYS"]);
+    // KEYCTL_DESCRIBE.
+    let describe = format!("call keyctl 6 {key} 0");
+    let described = on_host(&describe);
+    refused(&find, &["ENOSYS"]);
+    refused(&describe, &["ENOSYS"]);
+    let unfiltered = inside(&["--userns=single", "--seccomp=none"], &describe);
     let without = modes().contains(&"none").then(|| {
         let options = ["--userns=none", "--seccomp=none"];
-        (inside(&options, &find), inside(&["--userns=none", "--unmask"], &find))
+        (inside(&options, &find), inside(&["--userns=none", "--unmask", "--seccomp=none"], &find))
     });
     sys::remove_users_key(key).unwrap();
-    assert_eq!(host, "ok");
+    assert_eq!([host, described, unfiltered], ["ok"; 3]);
     assert!(without.is_none_or(|(walled, free)| walled == "ENOSYS" && free == "ok"));
 }
 
