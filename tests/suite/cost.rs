@@ -87,6 +87,34 @@ fn calls_of_a_start(rootfs: &Rootfs) -> usize {
     before
 }
 
+/// A launcher that the start woke up would wait twice.
+#[test]
+fn launcher_sleeps_from_the_gate_to_the_commands_end() {
+    require!(tracing);
+    if child_is_a_copy() {
+        println!("such a launcher forbids a core of its memory at the command's start");
+        return;
+    }
+    let rootfs = Rootfs::new().with_shell();
+    let waits = || {
+        let trace = temporary_path("trace");
+        Launch::on(&rootfs)
+            .option("--userns")
+            .arg(mode())
+            .command(["/bin/sh", "-c", "sleep 0.05"])
+            .variable("TRACE", &trace)
+            .through_shell("exec strace -qq -e trace=ppoll -o \"$TRACE\" \"$@\"")
+            .run()
+            .code(0);
+        let text = fs::read_to_string(&trace).unwrap();
+        fs::remove_file(&trace).unwrap();
+        println!("{text}");
+        text.lines().filter(|line| line.starts_with("ppoll(")).count()
+    };
+    // After a while it wakes up to give memory back, on a busy machine before the end.
+    assert!((0..5).any(|_| waits() == 1));
+}
+
 #[test]
 fn a_start_touches_no_more_pages_than_it_did() {
     if sys::uid() == 0 {

@@ -29,7 +29,7 @@ use crate::advice;
 use crate::error::Error;
 use crate::log::Log;
 use crate::namespaces::Lacks;
-use crate::prepare::ids::RootfsIds;
+use crate::prepare::ids::{RootfsIds, Writer};
 use crate::prepare::{Order, Prepared, Source};
 use crate::spawn::{Start, Task, Waiting};
 use crate::spec::Spec;
@@ -201,10 +201,12 @@ impl Container<'_> {
     }
 
     /// Whether anything is to be done at the command's start, or before it is there: a core of our
-    /// memory is forbidden by the child as well, if it is in there.
+    /// memory is forbidden by the child as well, if it is in there. The end of the tools that write maps
+    /// has left a SIGCHLD, so we are awake anyway.
     fn is_start_awaited(&self) -> bool {
-        let Prepared { spec, streams, .. } = self.prepared;
-        !self.is_beside || spec.status_fd.is_some() || streams.terminal
+        let Prepared { spec, streams, ids, .. } = self.prepared;
+        let has_run_tools = matches!(ids.writer, Writer::Tools(_));
+        !self.is_beside || has_run_tools || spec.status_fd.is_some() || streams.terminal
     }
 
     /// Lets the child, or init, go on from where it waits for a word.
