@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::ability::{for_root, own_name, require};
 use crate::lab::{
-    HOST_V6, LOCALHOST, SERVER, SERVER_V6, ask, expect_refusal, in_lab, ip, ip_prints,
+    HOST_V6, LOCALHOST, SERVER, SERVER_V6, ask, expect_refusal, in_lab, ip, ip_prints, set_sysctl,
 };
 use crate::launch::Launch;
 use crate::network::{serving, veth};
@@ -74,6 +74,21 @@ fn addresses_that_lead_nowhere_are_refused() {
     });
 }
 
+/// Of an interface that is not there before, nobody can set anything before.
+#[test]
+fn advice_for_a_sysctl_can_be_followed() {
+    for_root!();
+    require!(own_networks);
+    in_lab(|_| {
+        let script = "exec unshare -m sh -c 'mount -o bind /proc/sys /proc/sys &&
+            mount -o remount,bind,ro /proc/sys && exec \"$@\"' sh \"$@\"";
+        set_sysctl("net/ipv4/ip_forward", "1");
+        let output = veth().probe("exit 0").through_shell(script).run().code(125);
+        let is_named = output.stderr.contains(".disable_ipv6 to 1: EROFS");
+        assert!(is_named && !output.stderr.contains("before"), "{output}");
+    });
+}
+
 /// Scripts have no other way to know it.
 #[test]
 fn status_tells_the_addresses() {
@@ -119,7 +134,7 @@ fn a_bridge_carries_ipv6() {
     in_lab(|_| {
         ip("link add br0 type bridge");
         ip("link set br0 up");
-        crate::lab::set_sysctl("net/ipv6/conf/br0/accept_dad", "0");
+        set_sysctl("net/ipv6/conf/br0/accept_dad", "0");
         ip("address add fd00:8::1/64 dev br0");
         let bridged = || Launch::new().option("--net=bridge=br0,ipv6");
         let _running = serving(bridged());

@@ -20,7 +20,8 @@ pub fn set_of_interface(
     value: &str,
 ) -> Result<(), Error> {
     let interface = interface.to_string_lossy();
-    match write(proc, &format!("net/{family}/conf/{interface}/{name}"), value) {
+    let advice = "/proc/sys has to be writable";
+    match write(proc, &format!("net/{family}/conf/{interface}/{name}"), value, advice) {
         Err(error) if error.errno == Some(Errno::ENOENT) && family == "ipv6" => Ok(()),
         other => other,
     }
@@ -41,7 +42,7 @@ pub fn forward(proc: &Proc, v4: bool, v6: bool, log: &mut Log) -> Result<(), Err
 fn turn_on(proc: &Proc, name: &str) -> Result<bool, Error> {
     let is_on = proc.read_text(&format!("sys/{name}")).is_ok_and(|text| text.trim() != "0");
     if !is_on {
-        write(proc, name, "1")?;
+        write(proc, name, "1", "/proc/sys has to be writable; or set it yourself before")?;
     }
     Ok(!is_on)
 }
@@ -71,13 +72,13 @@ fn warn_of_advertisements(proc: &Proc, log: &mut Log) {
     }
 }
 
-fn write(proc: &Proc, name: &str, value: &str) -> Result<(), Error> {
+fn write(proc: &Proc, name: &str, value: &str, advice: &str) -> Result<(), Error> {
     proc.open_file(&format!("sys/{name}"), libc::O_WRONLY)
         .and_then(|fd| file::write(fd.as_fd(), value.as_bytes()))
         .map(drop)
         .map_err(|errno| {
             let shown = name.replace('/', ".");
             Error::at("SetSysctl", format_args!("set the sysctl {shown} to {value}"), errno)
-                .advise("/proc/sys has to be writable; or set it yourself before")
+                .advise(advice)
         })
 }
