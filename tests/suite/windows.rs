@@ -13,7 +13,9 @@ use crate::lifecycle::{expect_gone, mark};
 use crate::pace::rounds;
 use crate::rootfs::Rootfs;
 use crate::running::Running;
+use crate::subject;
 use crate::sys;
+use crate::sys::before::Before;
 
 /// strace stands beside the launcher, which is the test's own child.
 fn stop_in(launch: Launch, call: &str) -> Running {
@@ -48,6 +50,30 @@ fn signal_that_comes_at_a_step_of_the_start_reaches_the_command() {
         let caught = output.status.code() == Some(0) && output.stdout.contains("signal 15 ");
         assert!(caught || output.status.code() == Some(143), "{call}\n{output}");
     }
+}
+
+/// What is sent to the launcher's process group, as by a terminal, comes to a child as well that has not
+/// left it yet.
+#[test]
+fn signal_for_the_group_reaches_the_command_once() {
+    const SCRIPT: &str = "exec setsid strace -DD -f -qq -o /dev/null -e trace=setsid \
+                          -e inject=setsid:delay_enter=300000 \"$@\"";
+    require!(tracing);
+    let rootfs = Rootfs::new();
+    let launch = Launch::on(&rootfs).before(Before::Block(1 << (40 - 1) | 1 << (41 - 1)));
+    let mut running = launch.probe("trap 41").through_shell(SCRIPT).start();
+    let children = format!("/proc/{0}/task/{0}/children", running.pid());
+    let is_launcher = |pid: &str| {
+        fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|path| path == subject::launcher())
+    };
+    while !fs::read_to_string(&children).unwrap().split_whitespace().any(is_launcher) {
+        assert_eq!(running.try_wait(), None, "nothing was started");
+    }
+    sys::kill(-running.pid(), 40).unwrap();
+    running.wait_for("ready");
+    running.signal(41);
+    let output = running.finish();
+    assert_eq!(output.stdout.matches("signal 40 ").count(), 1, "{output}");
 }
 
 /// By the kernel for want of memory, say. While it ends an ordinary user cannot write its ids.

@@ -8,7 +8,7 @@ use init::stage::Stage;
 use super::reporter::{At, Failure};
 use crate::prepare::Prepared;
 use crate::spawn::{Start, Task};
-use crate::sys::{Errno, Result as SysResult, file, process};
+use crate::sys::{Errno, Result as SysResult, file, process, signal};
 
 /// What needs no ids, and the wait at the gate until they are there. The parent listens only behind
 /// it.
@@ -64,9 +64,12 @@ pub fn watch_parent(start: &Start<'_>) -> Result<(), Failure> {
 }
 
 /// Out of the launcher's process group: what a terminal sends to that (Ctrl-C) comes by the
-/// launcher, and would come twice.
+/// launcher, and would come twice. So it would if it has come since the clone; nobody else has sent us
+/// anything.
 pub fn leave_session() -> Result<(), Failure> {
-    process::start_session().at(Stage::LeaveSession)
+    process::start_session().at(Stage::LeaveSession)?;
+    signal::drop_pending();
+    Ok(())
 }
 
 /// The caller's session keyring comes through clone3 and execve, and whoever possesses it reads

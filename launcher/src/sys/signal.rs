@@ -93,6 +93,17 @@ pub fn take(queue: BorrowedFd<'_>) -> Result<Option<Arrived>> {
     }
 }
 
+/// Takes every signal that is there, and forgets it; all are blocked.
+pub fn drop_pending() {
+    let (all, at_once) = (ALL, [0i64; 2]);
+    // SAFETY: both are read, the set has the size that is given; nothing is written.
+    let take = || unsafe {
+        syscall!(Sysno::rt_sigtimedwait, &raw const all, 0, at_once.as_ptr(), SET_BYTES)
+    };
+    // EAGAIN: none is left.
+    while take().is_ok() {}
+}
+
 /// kill(2).
 pub fn send(pid: i32, signal: i32) -> Result<()> {
     // SAFETY: it takes no memory.
