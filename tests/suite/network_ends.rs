@@ -5,7 +5,7 @@ use std::net::{Ipv6Addr, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::ability::{for_root, own_name, require};
+use crate::ability::{for_root, not_on_initial_ramfs, own_name, require};
 use crate::lab::{
     HOST_V6, LOCALHOST, SERVER, SERVER_V6, ask, expect_refusal, in_lab, ip, ip_prints, set_sysctl,
 };
@@ -78,6 +78,8 @@ fn addresses_that_lead_nowhere_are_refused() {
 #[test]
 fn advice_for_a_sysctl_can_be_followed() {
     for_root!();
+    // There the kernel gives no proc beside one with something mounted below.
+    not_on_initial_ramfs!();
     require!(own_networks);
     in_lab(|_| {
         let script = "exec unshare -m sh -c 'mount -o bind /proc/sys /proc/sys &&
