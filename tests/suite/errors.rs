@@ -1,6 +1,7 @@
 //! Errors: one line, which names the thing and says what can be done.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -160,6 +161,10 @@ fn script_whose_interpreter_is_not_there() {
     let reason = "ends in a carriage return, so the kernel looks for /probe\\r";
     command_fails(&rootfs, "/script", 127, &format!("{start}; the #! line of /script {reason}"));
 
+    rootfs.add_script("script", "#! \n");
+    let reason = "the #! line of /script names no interpreter";
+    command_fails(&rootfs, "/script", 127, &format!("{start}; {reason}"));
+
     // Of a chain the last one is named.
     rootfs.add_script("script", "#!/other\n");
     rootfs.add_script("other", "#!/no/interpreter\n");
@@ -170,6 +175,13 @@ fn script_whose_interpreter_is_not_there() {
     let text = "cannot execute command /script in rootfs ROOTFS: \
                 ELOOP (Too many symbolic links encountered); /script begins an endless chain of #! \
                 lines";
+    command_fails(&rootfs, "/script", 126, text);
+
+    symlink("circle", rootfs.inside("circle")).unwrap();
+    rootfs.add_script("script", "#!/circle\n");
+    let text = "cannot execute command /script in rootfs ROOTFS: \
+                ELOOP (Too many symbolic links encountered); the interpreter /circle of the #! line of \
+                /script is a link that leads to itself";
     command_fails(&rootfs, "/script", 126, text);
 }
 

@@ -44,6 +44,12 @@ fn of_script(script: &CStr, interpreter: &[u8], errno: Errno) -> Option<String> 
             "the #! line of {script} ends in a carriage return, so the kernel looks for {}\\r",
             other.trim_end()
         )),
+        Errno::ENOENT | Errno::EACCES if interpreter.is_empty() => {
+            Some(format!("the #! line of {script} names no interpreter"))
+        }
+        Errno::ELOOP => Some(format!(
+            "the interpreter {other} of the #! line of {script} is a link that leads to itself"
+        )),
         Errno::ENOENT => Some(format!(
             "{script} needs the interpreter {other} of its #! line, which the rootfs does not have"
         )),
