@@ -89,11 +89,9 @@ impl Overlay {
     ) -> Result<Overlay, Error> {
         let open = |(number, path): (usize, &CString)| {
             let name = CString::new(number.to_string()).unwrap_or_default();
-            let source = plan::open_path("lower=", path, true, NODEV, caller, by_path)?;
-            match source.is_dir() {
-                true => Ok((name, source)),
-                false => Err(plan::failed("lower=", path, Errno::ENOTDIR)),
-            }
+            let only = libc::O_DIRECTORY;
+            let source = plan::open_path("lower=", path, only, true, NODEV, caller, by_path)?;
+            Ok((name, source))
         };
         let lower = lower.iter().enumerate().map(open).collect::<Result<Vec<_>, Error>>()?;
         let mut names = lower.iter().map(|(name, _)| name.to_bytes()).collect::<Vec<_>>();
@@ -286,7 +284,7 @@ fn open_kept(
             _ => error,
         }
     })?;
-    Ok((plan::open_path(option, path, false, NODEV, caller, by_path)?, lock))
+    Ok((plan::open_path(option, path, libc::O_DIRECTORY, false, NODEV, caller, by_path)?, lock))
 }
 
 /// Whether a directory is another one, or below it.

@@ -125,7 +125,7 @@ fn open_source(
     log: &Log,
 ) -> Result<Option<Source>, Error> {
     let Bind { source, recursive, flags, .. } = bind;
-    match open_path("bind source", source, *recursive, *flags, caller, by_path) {
+    match open_path("bind source", source, 0, *recursive, *flags, caller, by_path) {
         Err(error) if bind.optional && error.errno == Some(Errno::ENOENT) => {
             log.note(format_args!("{} is not there, and optional", source.to_string_lossy()));
             Ok(None)
@@ -139,10 +139,11 @@ fn open_source(
     }
 }
 
-/// A path of the host's, opened and, if that is possible already, cloned.
+/// A path of the host's, opened (`only`: O_DIRECTORY or 0) and, if that is possible already, cloned.
 pub fn open_path(
     what: &str,
     path: &CStr,
+    only: i32,
     recursive: bool,
     flags: u64,
     caller: &Caller,
@@ -150,7 +151,7 @@ pub fn open_path(
 ) -> Result<Source, Error> {
     let shown = path.to_string_lossy();
     let failed = |errno| failed(what, path, errno);
-    let fd = file::open(At::Cwd, path, libc::O_PATH).map_err(failed)?;
+    let fd = file::open(At::Cwd, path, libc::O_PATH | only).map_err(failed)?;
     let full = absolute(path).map_err(failed)?;
     let by_path = by_path.then_some(&caller.proc);
     let source = Source::of(fd, full, recursive, flags, by_path).map_err(failed)?;
