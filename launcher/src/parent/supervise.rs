@@ -256,6 +256,10 @@ impl Watch<'_> {
             }
             Report::Started => {
                 self.started = true;
+                // The child forgets what comes to it before it has left our process group.
+                if self.deadline.has_passed() {
+                    signal::send(self.container.pid, libc::SIGTERM).ok();
+                }
                 // A core of ours would tell of the host. Not before the last clone3: a child that is
                 // not dumpable cannot be mapped, and it may be in our memory.
                 process::forbid_core().ok();
