@@ -35,6 +35,9 @@ pub fn stage_failed(stage: Stage, errno: Errno, object: u16, prepared: &Prepared
             let mount = prepared.spec.mounts.get(usize::from(object));
             of_mount(mount.map(|mount| &mount.what)).map(String::from)
         }
+        (Stage::MakeTarget, Errno::EROFS | Errno::EPERM) if is_in_sys(prepared, object) => Some(
+            "nothing can be made in /sys: name what is there, or begin with --tmpfs /sys".into(),
+        ),
         _ => of(stage, errno),
     };
     Error::at(stage.name(), action, errno).advise_maybe(advice)
@@ -134,6 +137,11 @@ fn show_target(prepared: &Prepared<'_>, index: usize) -> String {
     format!("{rootfs}/{}", target.unwrap_or_default())
 }
 
+fn is_in_sys(prepared: &Prepared<'_>, index: u16) -> bool {
+    let mount = prepared.spec.mounts.get(usize::from(index));
+    mount.is_some_and(|mount| mount.target.path.as_bytes().starts_with(b"sys/"))
+}
+
 fn show_source(prepared: &Prepared<'_>, index: usize) -> String {
     let sources = prepared.plan.get(index).into_iter().flat_map(Step::sources);
     let paths = sources.map(|source| source.host_path.to_string_lossy()).collect::<Vec<_>>();
@@ -207,7 +215,8 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
             "it has to be a directory"
         }
         (Stage::CloneSource, Errno::EINVAL) => {
-            "norec of a directory with mounts below takes root; or it cannot be bound at all"
+            "norec of a directory with mounts below takes root; and a pipe, or a mount that is \
+             unbindable (mount(8)), cannot be bound at all"
         }
         (Stage::MakeMountPoint | Stage::MakeTarget, Errno::ENOENT) => {
             "a symbolic link on the way leads to nothing"
@@ -259,6 +268,13 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
         }
         (Stage::RaiseLoopback, Errno::ENODEV | Errno::EAFNOSUPPORT) => {
             "the kernel lacks CONFIG_INET; --net host needs none"
+        }
+        (Stage::RaiseLoopback, Errno::EPERM) => {
+            "without a user namespace it takes CAP_NET_ADMIN, or --share net; or an outer container's \
+             seccomp forbids it"
+        }
+        (Stage::DropBounding, Errno::EPERM) => {
+            "without a user namespace it takes CAP_SETPCAP; or an outer container's seccomp forbids it"
         }
         (Stage::SetHostname, Errno::EPERM | Errno::ENOSYS) => {
             "an outer container's seccomp forbids it; --share uts leaves the host's"

@@ -9,8 +9,8 @@ use crate::ability::{self, for_root};
 use crate::launch::Launch;
 use crate::output::Output;
 use crate::rootfs::Rootfs;
-use crate::sys;
 use crate::sys::before::Before;
+use crate::{mounts, subject, sys};
 
 /// A directory of the host's with a file `data` in it, at the path of a rootfs's.
 fn source() -> Rootfs {
@@ -150,6 +150,35 @@ fn relative_sources_are_the_callers() {
     let source = source();
     let launch = Launch::new().option("--bind").arg("data:/x").directory(source.path());
     launch.probe("try read /x").run().ok().prints(&["ok"]);
+}
+
+/// A user's child could not clone what they lead to, and finds other things by them.
+#[test]
+fn links_of_proc_are_what_they_lead_to_for_the_launcher() {
+    let (source, rootfs) = (source(), Rootfs::new().with_shell());
+    for mode in mounts::modes() {
+        let launch = Launch::on(&rootfs).option("--userns").arg(*mode).directory(source.path());
+        let launch = launch.option("--bind=/proc/self/exe:/exe").option("--bind=/proc/self/cwd:/x");
+        let launch = launch.option("--bind=/dev/stdin:/in");
+        let launch = launch.stdin(fs::File::open(source.inside("data")).unwrap());
+        let output =
+            launch.command(["sh", "-c", "stat -c %s /exe; cat /x/data; cat /in"]).run().ok();
+        let size = subject::launcher().metadata().unwrap().len().to_string();
+        output.prints(&[size.as_str(), "texttext"]);
+    }
+    let launch = Launch::new().option("--bind=/dev/stdin:/x").probe("exit 0");
+    let output = launch.through_shell("printf x | \"$@\"").run();
+    output.fails_with(125, "/dev/stdin: EINVAL (Invalid argument); norec of a directory");
+}
+
+#[test]
+fn nothing_can_be_made_in_sysfs() {
+    for option in ["--bind=/etc:/sys/x:noidmap", "--tmpfs=/sys/x", "--dir=/sys/x"] {
+        let output = Launch::new().option(option).probe("exit 0").run();
+        output
+            .fails_with(125, "/sys/x: EROFS (Read-only file system); nothing can be made in /sys");
+    }
+    Launch::new().option("--tmpfs=/sys").option("--dir=/sys/x").probe("exit 0").run().ok();
 }
 
 #[test]

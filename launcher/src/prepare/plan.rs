@@ -1,10 +1,13 @@
 //! The mount plan with its sources opened.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 
+use init::stage::Stage;
+
 use super::{Caller, IdPlan, Inherited, Overlay, Source, dev, rootfs};
+use crate::advice;
 use crate::error::Error;
 use crate::log::Log;
 use crate::spec::Spec;
@@ -152,12 +155,13 @@ pub fn open_path(
     let shown = path.to_string_lossy();
     let failed = |errno| failed(what, path, errno);
     let fd = file::open(At::Cwd, path, libc::O_PATH | only).map_err(failed)?;
-    let full = absolute(path).map_err(failed)?;
+    let full = findable(path, fd.as_fd(), caller).map_err(failed)?;
     let by_path = by_path.then_some(&caller.proc);
     let source = Source::of(fd, full, recursive, flags, by_path).map_err(failed)?;
     if caller.can_mount {
         source.take().map_err(|errno| {
             Error::at("CloneSource", format_args!("clone the mounts of {shown}"), errno)
+                .advise_maybe(advice::of(Stage::CloneSource, errno))
         })?;
     }
     Ok(source)
@@ -173,8 +177,16 @@ pub fn failed(what: &str, path: &CStr, errno: Errno) -> Error {
     }
 }
 
-/// The child looks from another directory.
-fn absolute(path: &CStr) -> Result<CString, Errno> {
+/// The child looks from another directory. And what links of /proc lead to is ours, or in our mounts, of
+/// which a user's child can clone nothing: it goes by the path behind them.
+fn findable(path: &CStr, fd: BorrowedFd<'_>, caller: &Caller) -> Result<CString, Errno> {
+    let has_links = |start: &&[u8]| path.to_bytes().starts_with(start);
+    if !caller.can_mount && [&b"/proc/"[..], b"/dev/"].iter().any(has_links) {
+        let behind = caller.proc.read_link(&format!("self/fd/{}", fd.as_raw_fd()))?;
+        if behind.starts_with(b"/") {
+            return CString::new(behind).map_err(|_| Errno::EINVAL);
+        }
+    }
     if path.to_bytes().starts_with(b"/") {
         return Ok(path.to_owned());
     }
