@@ -124,7 +124,8 @@ fn user_has_no_range_and_no_identity() {
     for_user!();
     mode("range").probe("exit 0").run().fails(
         125,
-        "launcher: --userns range needs root; an ordinary user has --userns subid and single",
+        "launcher: --userns range needs root with CAP_SETGID, CAP_SETUID and CAP_SYS_ADMIN, and this \
+         process has no setgid, setuid, sys_admin; an ordinary user has --userns subid and single",
     );
     mode("identity").probe("exit 0").run().fails(
         125,

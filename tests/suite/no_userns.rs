@@ -30,8 +30,34 @@ fn only_root_can_do_without_a_user_namespace() {
     for_user!();
     none().probe("exit 0").run().fails(
         125,
-        "launcher: --userns none needs root; without a user namespace only root can make the other \
-         ones",
+        "launcher: --userns none needs root with CAP_SETGID, CAP_SETUID and CAP_SYS_ADMIN, and this \
+         process has no setgid, setuid, sys_admin; without a user namespace only root can make the \
+         other ones",
+    );
+}
+
+#[test]
+fn root_is_told_which_capability_it_has_not() {
+    for_root!();
+    const CAP_SETPCAP: u32 = 8;
+    const CAP_NET_ADMIN: u32 = 12;
+    const CAP_SYS_ADMIN: u32 = 21;
+    let without = |number| none().before(Before::DropBounding(number)).probe("exit 0");
+    without(CAP_SYS_ADMIN).run().fails_with(125, "and this process has no sys_admin; without a");
+    if is_refused() {
+        return;
+    }
+    let output = without(CAP_NET_ADMIN).run();
+    output.fails_with(
+        125,
+        "loopback interface: EPERM (Operation not permitted); without a user \
+                            namespace it takes CAP_NET_ADMIN, or --share net",
+    );
+    let output = without(CAP_SETPCAP).option("--cap-drop=setpcap").run();
+    output.fails_with(
+        125,
+        "bounding set: EPERM (Operation not permitted); without a user namespace it \
+                            takes CAP_SETPCAP",
     );
 }
 

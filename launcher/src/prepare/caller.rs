@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 
 use super::Proc;
 use crate::error::Error;
+use crate::spec::capability;
 use crate::spec::idmap::{IdRange, Inside, Outside};
 use crate::sys::process;
 
@@ -44,6 +45,16 @@ impl Caller {
             own_ids: OnceCell::new(),
             proc,
         })
+    }
+
+    /// What is not there of what root has, for an error.
+    pub fn lacks(&self) -> String {
+        let wanted = 1 << CAP_SETGID | 1 << CAP_SETUID | 1 << CAP_SYS_ADMIN;
+        let names = capability::names(wanted & !self.capabilities).collect::<Vec<_>>().join(", ");
+        let names = if names.is_empty() { "sys_admin over its mounts".into() } else { names };
+        format!(
+            "root with CAP_SETGID, CAP_SETUID and CAP_SYS_ADMIN, and this process has no {names}"
+        )
     }
 
     /// Reads the ids that exist in our own user namespace. Whoever asks for them later does that, too,

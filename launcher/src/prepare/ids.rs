@@ -68,8 +68,10 @@ pub fn plan(userns: &Userns, caller: &Caller, rootfs: &Rootfs) -> Result<IdPlan,
         Userns::None if caller.can_map && caller.can_mount => {
             Ok(IdPlan { mode: "none", writer: Writer::Nobody, ..identity(caller) })
         }
-        Userns::None => Err(Error::refused("PlanIds", "--userns none needs root")
-            .advise("without a user namespace only root can make the other ones")),
+        Userns::None => {
+            Err(Error::refused("PlanIds", format!("--userns none needs {}", caller.lacks()))
+                .advise("without a user namespace only root can make the other ones"))
+        }
         Userns::Identity => Err(Error::refused(
             "PlanIds",
             "--userns identity needs CAP_SETUID and CAP_SETGID, which this user has not",
@@ -178,7 +180,8 @@ fn identity(caller: &Caller) -> IdPlan {
 
 fn own_range(caller: &Caller, rootfs: &Rootfs, rootfs_ids: RootfsIds) -> Result<IdPlan, Error> {
     if !(caller.can_map && caller.can_mount) {
-        return Err(Error::refused("PlanIds", "--userns range needs root")
+        let lacks = caller.lacks();
+        return Err(Error::refused("PlanIds", format!("--userns range needs {lacks}"))
             .advise("an ordinary user has --userns subid and single"));
     }
     if !range::exist(caller) {
