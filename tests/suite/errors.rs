@@ -59,6 +59,7 @@ fn values_that_make_no_sense_are_named() {
     refused(&["--user", ":5", "r"], "--user :5 is neither UID[:GID] nor NAME[:GROUP]");
     refused(&["--init", "", "r"], "--init is empty");
     refused(&["--pid-file=", "r"], "--pid-file is empty");
+    refused(&["--landlock-abi", "9", "r"], "--landlock-abi 9 is not a number from 1 to 5");
     refused(&["r", ""], "COMMAND is an empty word");
 }
 

@@ -4,7 +4,6 @@
 use std::ffi::CString;
 
 use super::mounts::Fields;
-use super::unknown_value;
 use crate::args::Args;
 use crate::error::Error;
 use crate::words::Word;
@@ -184,9 +183,12 @@ fn describe_path((path, rights): &(CString, u64)) -> String {
 }
 
 fn parse_abi(word: &Word) -> Result<u32, Error> {
-    match word.show().parse() {
+    let shown = word.show();
+    match shown.parse() {
         Ok(abi @ 1..=WHOLE) => Ok(abi),
-        _ => Err(unknown_value("--landlock-abi", word, &["1", "2", "3", "4", "5"])),
+        _ => {
+            Err(Error::misuse(format!("--landlock-abi {shown} is not a number from 1 to {WHOLE}")))
+        }
     }
 }
 
