@@ -271,7 +271,14 @@ fn without_a_network_no_sysctl_changes() {
 #[test]
 fn an_ordinary_user_is_told_of_pasta() {
     for_user!();
-    veth().probe("exit 0").run().fails_with(125, "--net pasta needs no privilege");
+    let lacks = "--net veth and bridge take CAP_SYS_ADMIN and CAP_NET_ADMIN over the mounts and the \
+                 network that the launcher is in: the host's end is an interface there; --net pasta";
+    // Root of a user namespace is that of neither.
+    for script in ["exec \"$@\"", "exec unshare -Ur \"$@\""] {
+        veth().probe("exit 0").through_shell(script).run().fails_with(125, lacks);
+    }
+    let mounts = veth().probe("exit 0").through_shell("exec unshare -Urm \"$@\"").run();
+    mounts.fails_with(125, "it takes CAP_NET_ADMIN over the network that the launcher is in");
 }
 
 /// Waits until nobody is there any more.

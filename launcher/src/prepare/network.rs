@@ -27,7 +27,8 @@ pub fn look(network: &Network, caller: &Caller, order: Order) -> Result<Option<C
         Network::Link(_) if caller.can_mount => Ok(None),
         Network::Link(_) => Err(Error::refused(
             "MakeNetwork",
-            "--net veth and bridge take root: the host's end is an interface of the host's",
+            "--net veth and bridge take CAP_SYS_ADMIN and CAP_NET_ADMIN over the mounts and the network \
+             that the launcher is in: the host's end is an interface there",
         )
         .advise("--net pasta needs no privilege")),
         Network::Namespace(path) => {

@@ -71,7 +71,9 @@ fn own_number() -> IpAddr {
 fn pair_failed(errno: Errno) -> Error {
     let advice = match errno {
         Errno::EOPNOTSUPP => Some("the kernel lacks CONFIG_VETH, or its module (modprobe veth)"),
-        Errno::EPERM => Some("it takes root (CAP_NET_ADMIN); --net pasta does not"),
+        Errno::EPERM => Some(
+            "it takes CAP_NET_ADMIN over the network that the launcher is in; --net pasta does not",
+        ),
         Errno::EXFULL => Some("a bridge has 1024 ports"),
         _ => None,
     };
