@@ -173,7 +173,8 @@ pub struct Args {
     #[argh(switch)]
     pub disable_userns: bool,
 
-    /// filter of system calls: default, none, or the path of a profile in OCI's JSON
+    /// filter of system calls: default, none, or the path of a profile in OCI's JSON; where it
+    /// allows keyctl(2), the caller's keys are open to a container that has the caller's id
     #[argh(option, arg_name = "filter")]
     pub seccomp: Option<Word>,
 

@@ -324,7 +324,11 @@ fn shared(prepared: &Prepared<'_>) -> Vec<String> {
     });
     lines.push(format!("environment: {}", names.collect::<Vec<_>>().join(" ")));
     if prepared.has_hosts_keys() {
-        lines.push("the keyrings of the host's users (keyctl(2))".into());
+        let unless = match prepared.spec.confine.seccomp {
+            Seccomp::File(_) => ", unless the filter refuses that",
+            _ => "",
+        };
+        lines.push(format!("the keyrings of the host's users (keyctl(2){unless})"));
     }
     lines.push("umask, signal mask and ignored signals, and what limits do not name".into());
     lines

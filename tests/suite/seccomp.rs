@@ -125,6 +125,9 @@ fn own_filter_takes_the_place_of_the_default() {
         assert_eq!(call(options, libc::SYS_getppid, ""), "EXDEV", "{options:?}");
         assert_eq!(call(options, libc::SYS_add_key, ""), "EFAULT", "{options:?}");
     }
+    let told = Launch::new().option(&option).option("--userns=single").option("--explain").run();
+    let keys = "the keyrings of the host's users (keyctl(2), unless the filter refuses that)";
+    assert!(told.stdout.contains(keys), "{told}");
     fs::remove_file(path).unwrap();
 }
 

@@ -8,6 +8,7 @@ use std::os::unix::net::{SocketAddr, UnixListener};
 
 use super::{attempt, inside, modes, on_host, refused, tell};
 use crate::ability::require;
+use crate::launch::Launch;
 use crate::rootfs::temporary_path;
 use crate::sys;
 use crate::sys::smuggler::send_descriptor;
@@ -85,6 +86,10 @@ fn keys_of_the_callers_user_are_not_there() {
     sys::remove_users_key(key).unwrap();
     assert_eq!([host, described, unfiltered], ["ok"; 3]);
     assert!(without.is_none_or(|(walled, free)| walled == "ENOSYS" && free == "ok"));
+    // Who asks for that has been told.
+    let help = Launch::bare().option("--help").run().ok().stdout;
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(help.contains("allows keyctl(2), the caller's keys are open"), "{help}");
 }
 
 /// SCM_RIGHTS: somebody on the host hands a directory in, by an abstract socket.
