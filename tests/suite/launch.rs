@@ -74,6 +74,12 @@ impl Launch {
         }
     }
 
+    /// Another launcher's file.
+    pub fn program(mut self, path: impl Into<PathBuf>) -> Launch {
+        self.program = path.into();
+        self
+    }
+
     /// An option, or its value.
     pub fn option(mut self, word: impl Into<OsString>) -> Launch {
         self.options.push(word.into());

@@ -8,6 +8,7 @@
 mod escape;
 mod ipc;
 mod kernel;
+mod overwrite;
 mod privileges;
 mod processes;
 mod rootfs;
