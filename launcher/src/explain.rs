@@ -14,12 +14,12 @@ use crate::error::Error;
 use crate::json::quote;
 use crate::log::one_line;
 use crate::prepare::cgroup::Plan;
-use crate::prepare::{Order, Prepared, Step};
+use crate::prepare::{Order, Prepared, Step, ids};
 use crate::spec::capability;
 use crate::spec::confine::{Label, Seccomp};
 use crate::spec::landlock::Landlock;
 use crate::spec::mounts::{Mount, What};
-use crate::spec::{Changes, Explain, Spec, limits};
+use crate::spec::{Changes, Explain, Spec, Userns, limits};
 use crate::sys::mount::attr;
 use crate::sys::signal::SignalSet;
 
@@ -158,6 +158,12 @@ fn namespaces(prepared: &Prepared<'_>) -> Vec<String> {
 fn ids(prepared: &Prepared<'_>) -> Vec<String> {
     let ids = &prepared.ids;
     let mut lines = vec![ids.to_string()];
+    let ground = prepared.ground;
+    // Nobody is warned of what most machines give a user.
+    if ids.mode == "single" && prepared.spec.userns == Userns::Auto && ids.warning.is_none() {
+        let why_not = ids::plan(&Userns::Subid, &ground.caller, &ground.rootfs).err();
+        lines.extend(why_not.map(|error| format!("one id only: {error}")));
+    }
     if let Some(warning) = &ids.warning {
         lines.push(format!("warning: {warning}"));
     }

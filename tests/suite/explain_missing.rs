@@ -119,6 +119,22 @@ fn all_that_is_missing_is_told_and_the_first_is_the_starts() {
     for (line, part) in told.iter().zip(parts) {
         assert!(line.contains(part), "{part}\n{output}");
     }
+    // Also where the first is early.
+    let options = [
+        "--explain",
+        "--keep-fd=987",
+        "--bind=/nosuch:/x",
+        "--seccomp=/nosuch",
+        "--selinux-label=none",
+    ];
+    let output = launch(&Rootfs::new(), &options, "/nosuch").run();
+    let told = under(&output, "cannot be had");
+    let parts =
+        ["keep descriptor 987", "open bind source /nosuch", "--seccomp /nosuch", "--selinux-label"];
+    assert_eq!(told.len(), parts.len(), "{output}");
+    for (line, part) in told.iter().zip(parts) {
+        assert!(line.contains(part), "{part}\n{output}");
+    }
 }
 
 /// And in what is mounted on that.

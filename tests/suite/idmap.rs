@@ -102,8 +102,11 @@ fn without_the_tools_auto_is_single_and_subid_says_what_is_missing() {
         "launcher: --userns subid needs newuidmap, which is not on PATH; install it (Debian: \
          uidmap), or use --userns single",
     );
-    let auto = Launch::new().variable("PATH", empty.path());
-    assert_eq!(map_of(auto, "uid_map"), seen(&[format!("0 {} 1", sys::uid())]));
+    let auto = || Launch::new().variable("PATH", empty.path());
+    let explained = auto().option("--explain").probe("exit 0").run().ok().stdout;
+    let why = "one id only: --userns subid needs newuidmap, which is not on PATH";
+    assert!(explained.contains(why), "{explained}");
+    assert_eq!(map_of(auto(), "uid_map"), seen(&[format!("0 {} 1", sys::uid())]));
 }
 
 /// The ids are to be the same whatever else runs.
@@ -129,7 +132,7 @@ fn user_has_no_range_and_no_identity() {
     );
     mode("identity").probe("exit 0").run().fails(
         125,
-        "launcher: --userns identity needs CAP_SETUID and CAP_SETGID, which this user has not; \
+        "launcher: --userns identity needs CAP_SETUID and CAP_SETGID, which this process has not; \
          use --userns single or subid, or be root",
     );
 }

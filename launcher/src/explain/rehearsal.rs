@@ -13,8 +13,10 @@ use crate::error::Error;
 use crate::log::Log;
 use crate::parent::{self, PidFile, Status};
 use crate::prepare::{Ground, Inherited, Overlay, Prepared, cgroup, prepare};
+use crate::prepare::{filter, ids, label, landlock, network, plan};
 use crate::resolve;
 use crate::spawn::{Start, spawn};
+use crate::spec::network::Network;
 use crate::spec::{Changes, Spec};
 use crate::sys::Errno;
 use crate::sys::signal::SignalSet;
@@ -31,7 +33,14 @@ pub fn look(spec: &Spec, mask: SignalSet, missing: &mut Vec<Error>) -> Result<Ve
         missing.push(error);
         None
     });
-    let mut prepared = prepare(spec, &inherited, &ground, log)?;
+    let mut prepared = match prepare(spec, &inherited, &ground, log) {
+        Ok(prepared) => prepared,
+        Err(first) => {
+            missing.push(first);
+            also_missing(spec, &inherited, &ground, log, missing);
+            return Ok(Vec::new());
+        }
+    };
     let has_own = prepared.overlay.is_some();
     let cover = cover(&mut prepared);
     let mut start = Start::new(spec)?;
@@ -54,6 +63,33 @@ pub fn look(spec: &Spec, mask: SignalSet, missing: &mut Vec<Error>) -> Result<Ve
     let remark = || "so ids may turn out to be others, and the command not to be there".to_owned();
     entries.extend(untold.map(|reason| ("not tried", vec![reason, remark()])));
     Ok(entries)
+}
+
+/// What was asked for and cannot be had either, of what is known without the rest.
+fn also_missing(
+    spec: &Spec,
+    inherited: &Inherited,
+    ground: &Ground,
+    log: &mut Log,
+    missing: &mut Vec<Error>,
+) {
+    let (confine, caller, rootfs) = (&spec.confine, &ground.caller, &ground.rootfs);
+    // It may have been joined.
+    let is_joined = matches!(spec.network, Network::Namespace(_));
+    let network = (!is_joined).then(|| network::look(&spec.network, caller, ground.order).err());
+    let also = [
+        ids::plan(&spec.userns, caller, rootfs).err(),
+        network.flatten(),
+        plan::open(spec, caller, inherited, rootfs.is_by_path(), log).err(),
+        filter::open(confine, false, log).err(),
+        landlock::open(confine.landlock.as_ref()).err(),
+        label::look_up(confine.label.as_ref()).err(),
+    ];
+    for error in also.into_iter().flatten() {
+        if missing.iter().all(|told| told.to_string() != error.to_string()) {
+            missing.push(error);
+        }
+    }
 }
 
 /// Sees to it that nothing is changed, if something would be: whether it was necessary, or why it

@@ -74,7 +74,7 @@ pub fn plan(userns: &Userns, caller: &Caller, rootfs: &Rootfs) -> Result<IdPlan,
         }
         Userns::Identity => Err(Error::refused(
             "PlanIds",
-            "--userns identity needs CAP_SETUID and CAP_SETGID, which this user has not",
+            "--userns identity needs CAP_SETUID and CAP_SETGID, which this process has not",
         )
         .advise("use --userns single or subid, or be root")),
         Userns::Explicit { uid, gid } => explicit(uid, gid, caller, rootfs),
