@@ -226,4 +226,6 @@ fn above_the_callers_own_it_takes_a_capability() {
             assert!(text.contains(option) && text.contains("it takes root"), "{text}");
         }
     }
+    let beyond = Launch::new().option("--rlimit=nofile=4000000000").probe("exit 0").run();
+    beyond.fails_with(125, "and above the sysctl fs.nr_open no nofile is had");
 }

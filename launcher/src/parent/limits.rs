@@ -25,7 +25,8 @@ pub fn apply(limits: &Limits, pid: i32, proc: &Proc, number: i32) -> Result<(), 
         raise().map_err(|errno| {
             let name = name(*resource);
             Error::at("RaiseLimit", format_args!("raise the hard limit --rlimit {name}"), errno)
-                .advise("above one's own hard limit it takes root (CAP_SYS_RESOURCE)")
+                .advise("above one's own hard limit it takes root (CAP_SYS_RESOURCE), and above the sysctl \
+                         fs.nr_open no nofile is had")
         })?;
     }
     if let Some(score) = limits.oom_score_adj {
