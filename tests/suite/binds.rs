@@ -158,17 +158,18 @@ fn links_of_proc_are_what_they_lead_to_for_the_launcher() {
     let (source, rootfs) = (source(), Rootfs::new().with_shell());
     for mode in mounts::modes() {
         let launch = Launch::on(&rootfs).option("--userns").arg(*mode).directory(source.path());
-        let launch = launch.option("--bind=/proc/self/exe:/exe").option("--bind=/proc/self/cwd:/x");
-        let launch = launch.option("--bind=/dev/stdin:/in");
+        let launch =
+            launch.option("--bind=/proc/self/exe:/exe:noidmap").option("--bind=/proc/self/cwd:/x");
+        let launch = launch.option("--bind=/proc/self/fd/0:/in");
         let launch = launch.stdin(fs::File::open(source.inside("data")).unwrap());
         let output =
             launch.command(["sh", "-c", "stat -c %s /exe; cat /x/data; cat /in"]).run().ok();
         let size = subject::launcher().metadata().unwrap().len().to_string();
         output.prints(&[size.as_str(), "texttext"]);
     }
-    let launch = Launch::new().option("--bind=/dev/stdin:/x").probe("exit 0");
+    let launch = Launch::new().option("--bind=/proc/self/fd/0:/x").probe("exit 0");
     let output = launch.through_shell("printf x | \"$@\"").run();
-    output.fails_with(125, "/dev/stdin: EINVAL (Invalid argument); norec of a directory");
+    output.fails_with(125, "/proc/self/fd/0: EINVAL (Invalid argument); norec of a directory");
 }
 
 #[test]
