@@ -172,7 +172,8 @@ pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
     candidates
         .map(|candidate| (distance(word.as_bytes(), candidate.as_bytes()), candidate))
         .min()
-        .filter(|&(edits, candidate)| edits <= 2.max(candidate.len() / 3))
+        // A word with not a letter left is another word.
+        .filter(|&(edits, candidate)| edits < word.len() && edits <= 2.max(candidate.len() / 3))
         .map(|(_, candidate)| candidate)
 }
 

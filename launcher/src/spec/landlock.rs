@@ -229,6 +229,7 @@ mod tests {
             ("connect", "a rule is PATH"),
             ("signal:1", "a rule is PATH"),
             ("/usr:xr", "did you mean"),
+            ("/usr:w", "option w is unknown: it is one of r, rx, rw, rwx"),
             ("/usr:w:x", "too many colons"),
             ("bind:70000", "a port is"),
             ("bind:", "a port is"),
