@@ -5,27 +5,29 @@
 
 use crate::contract::{self, Terms};
 use crate::names::Name;
+use crate::near;
 use crate::signals::{self, Rewrites};
 use crate::word::{List, Word, Words};
 
 /// What init is asked to do besides being PID 1. The default is nothing at all: what a plain
 /// `init COMMAND` does in somebody else's container.
 #[derive(Clone, Copy, Default)]
+#[repr(C)] // in this order: what is near has short addresses
 pub struct Options<'a> {
-    /// What we were called as.
-    pub name: Name,
-    /// Those without a value.
+    /// Which were given.
     pub flags: Flags,
-    /// `-p SIGNAL`: the signal for us when our parent ends; 0 is none.
-    pub death_signal: u8,
-    /// `--grace SECONDS`: time for the rest after the command's end.
-    pub grace_ms: u32,
-    /// `--on-exit`: what becomes of the machine; the default depends on whose PID 1 this is.
-    pub on_exit: Option<OnExit>,
     /// What the launcher wants, if it is there.
     pub contract: Option<Contract<'a>>,
+    /// `--grace SECONDS`: time for the rest after the command's end.
+    pub grace_ms: u32,
     /// `-e CODE`: exit codes of the command that become 0.
     pub successes: Codes,
+    /// `-p SIGNAL`: the signal for us when our parent ends; 0 is none.
+    pub death_signal: u8,
+    /// What we were called as.
+    pub name: Name,
+    /// `--on-exit`: what becomes of the machine; the default depends on whose PID 1 this is.
+    pub on_exit: Option<OnExit>,
     /// `-r FROM:TO`: signals that the command gets as others, or not at all.
     pub rewrites: Rewrites,
 }
@@ -43,7 +45,7 @@ pub struct Contract<'a> {
     pub label: Word<'a>,
 }
 
-/// Flags, each by its letter: bit N stands for the N-th character from `@` on.
+/// Options, each by its letter: bit N stands for the N-th character from `@` on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flags(u64);
 
@@ -76,7 +78,7 @@ impl Flags {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnExit {
     /// Turn the machine off.
-    Poweroff,
+    Poweroff = 1,
     /// Start it again.
     Reboot,
     /// Stop it, and leave it on.
@@ -128,6 +130,10 @@ const NAMES: Words =
     Words::new(b"help\0version\0license\0verbose\0single-child\0rewrite\0grace\0on-exit\0\0");
 const LETTERS: [u8; 8] = *b"hVlvcrGX";
 
+const GROUP: Word<'_> = Word::of(near!(b"TINI_KILL_PROCESS_GROUP\0"));
+const VERBOSITY: Word<'_> = Word::of(near!(b"TINI_VERBOSITY\0"));
+const DASHES: Word<'_> = Word::of(near!(b"--\0"));
+
 /// Reads argv, and the variables that the programs of our names read.
 #[inline(never)]
 pub fn parse<'a>(
@@ -137,67 +143,84 @@ pub fn parse<'a>(
 ) -> Result<Request<'a>, Misuse<'a>> {
     options.name = words.take().map_or(Name::Init, Name::from_word);
     options.read_environment(environment);
-    while let Some(whole) = words.first() {
-        let mut word = whole;
-        // A dash alone is a command's name.
-        if word.take() != b'-' || word.first() == 0 {
-            break;
-        }
-        words.take();
-        let bad = Misuse::BadOption(whole);
-        let named = word.first() == b'-';
-        let mut letter = word.take();
-        if named {
-            if word.first() == 0 {
-                break;
-            }
-            let (index, behind) = NAMES.position(word).ok_or(bad)?;
-            letter = *LETTERS.get(usize::from(index)).ok_or(bad)?;
-            word = behind;
-        }
-        // Of the letters in one word only the last can have a value: all that follows.
-        loop {
-            match letter {
-                b'h' => return Ok(Request::Help),
-                b'V' => return Ok(Request::Version),
-                b'l' | b'L' => return Ok(Request::License),
-                Flags::VERBOSE
-                | Flags::SUBREAPER
-                | Flags::WARN
-                | Flags::GROUP
-                | Flags::PAUSE
-                | Flags::SINGLE => options.flags.set(letter),
-                contract::LETTER => {
-                    if number(&mut word) != Some(crate::VERSION.into()) {
-                        return Err(Misuse::WrongVersion);
-                    }
-                    return options.accept(word, words).ok_or(bad).map(Request::Run);
-                }
-                _ => {
-                    if word.first() == 0 {
-                        word = words.take().ok_or(bad)?;
-                    } else if named && word.take() != b'=' {
-                        return Err(bad);
-                    }
-                    options.read(letter, &mut word).ok_or(bad)?;
-                    if word.first() != 0 {
-                        return Err(bad);
-                    }
-                }
-            }
-            letter = word.take();
-            if letter == 0 {
-                break;
-            }
-            if named {
-                return Err(bad);
-            }
-        }
+    let mut behind = words;
+    match behind.take() {
+        Some(word) if word.is(DASHES) => Ok(Request::Run(behind)),
+        Some(word) if word.first() == b'-' => options.parse(words),
+        _ => Ok(Request::Run(words)),
     }
-    Ok(Request::Run(words))
 }
 
 impl<'a> Options<'a> {
+    /// Whether nothing is to be done but to run a command.
+    pub fn are_plain(&self) -> bool {
+        self.flags == Flags::default() && self.name != Name::DumbInit
+    }
+
+    /// Reads words of which the first begins with a dash.
+    #[cold]
+    #[inline(never)]
+    fn parse(&mut self, mut words: List<'a>) -> Result<Request<'a>, Misuse<'a>> {
+        while let Some(whole) = words.first() {
+            let mut word = whole;
+            // A dash alone is a command's name.
+            if word.take() != b'-' || word.first() == 0 {
+                break;
+            }
+            words.take();
+            let bad = Misuse::BadOption(whole);
+            let named = word.first() == b'-';
+            let mut letter = word.take();
+            if named {
+                if word.first() == 0 {
+                    break;
+                }
+                let (index, behind) = NAMES.position(word).ok_or(bad)?;
+                letter = *LETTERS.get(usize::from(index)).ok_or(bad)?;
+                word = behind;
+            }
+            // Of the letters in one word only the last can have a value: all that follows.
+            loop {
+                match letter {
+                    b'h' => return Ok(Request::Help),
+                    b'V' => return Ok(Request::Version),
+                    b'l' | b'L' => return Ok(Request::License),
+                    Flags::VERBOSE
+                    | Flags::SUBREAPER
+                    | Flags::WARN
+                    | Flags::GROUP
+                    | Flags::PAUSE
+                    | Flags::SINGLE => self.flags.set(letter),
+                    contract::LETTER => {
+                        if number(&mut word) != Some(crate::VERSION.into()) {
+                            return Err(Misuse::WrongVersion);
+                        }
+                        return self.accept(word, words).ok_or(bad).map(Request::Run);
+                    }
+                    _ => {
+                        if word.first() == 0 {
+                            word = words.take().ok_or(bad)?;
+                        } else if named && word.take() != b'=' {
+                            return Err(bad);
+                        }
+                        self.read(letter, &mut word).ok_or(bad)?;
+                        if word.first() != 0 {
+                            return Err(bad);
+                        }
+                    }
+                }
+                letter = word.take();
+                if letter == 0 {
+                    break;
+                }
+                if named {
+                    return Err(bad);
+                }
+            }
+        }
+        Ok(Request::Run(words))
+    }
+
     /// tini and dumb-init can be told by variables too.
     fn read_environment(&mut self, environment: List<'_>) {
         let number_of = |name| environment.value(name).and_then(|mut value| number(&mut value));
@@ -209,11 +232,11 @@ impl<'a> Options<'a> {
                 self.flags.set(Flags::VERBOSE);
             }
         } else if self.name != Name::Catatonit {
-            if environment.value(Word::new(c"TINI_KILL_PROCESS_GROUP")).is_some() {
+            if environment.value(GROUP).is_some() {
                 self.flags.set(Flags::GROUP);
             }
             // 1 is tini's default, and says nothing of what we say.
-            if number_of(Word::new(c"TINI_VERBOSITY")) > Some(1) {
+            if number_of(VERBOSITY) > Some(1) {
                 self.flags.set(Flags::VERBOSE);
             }
         }
@@ -222,6 +245,7 @@ impl<'a> Options<'a> {
     /// The launcher speaks: what variables said was meant for the command.
     fn accept(&mut self, word: Word<'a>, mut words: List<'a>) -> Option<List<'a>> {
         self.flags = Flags::default();
+        self.flags.set(contract::LETTER);
         let workdir = words.take()?;
         let contract = self.contract.insert(Contract {
             terms: Terms::default(),
@@ -239,6 +263,7 @@ impl<'a> Options<'a> {
 
     /// An option with a value, of which it takes as much as it understands.
     fn read(&mut self, letter: u8, value: &mut Word<'_>) -> Option<()> {
+        self.flags.set(letter);
         match letter {
             b'p' => self.death_signal = signals::take(value)?,
             b'e' => self.successes.add(u8::try_from(number(value)?).ok()?),
@@ -265,6 +290,7 @@ impl<'a> Options<'a> {
 }
 
 /// Takes a decimal number, if there is one that fits.
+#[cold]
 pub fn number(word: &mut Word<'_>) -> Option<u64> {
     let mut value = None;
     while let digit @ b'0'..=b'9' = word.first() {

@@ -98,6 +98,7 @@ impl fmt::Display for Written<'_> {
 }
 
 /// The number behind the next comma.
+#[cold]
 pub fn next(word: &mut Word<'_>) -> Option<u64> {
     if word.take() == b',' { number(word) } else { None }
 }

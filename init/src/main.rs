@@ -5,6 +5,9 @@
 //! and argv tells what is left to do. Anywhere else argv holds a command and nothing is touched.
 //!
 //! After the command has been spawned, only its end ends init.
+//!
+//! `#[cold]` is what a plain start does not run: a command without options, or behind `--`, that ends
+//! by itself. All else shares a page with the texts of `near!` (init.ld).
 
 #![no_std]
 #![no_main]
@@ -19,13 +22,14 @@ mod sys;
 mod terminal;
 
 use init::args::{self, Flags, OnExit, Options, Request};
+use init::contract::Terms;
 use init::exit::{self, Ending};
 use init::names::Name;
+use init::near;
 use init::report::Report;
 use init::signals::{SIGKILL, SIGTERM};
 use init::stage::Stage;
 use init::word::{List, Word};
-use reporter::Reporter;
 use supervise::Watch;
 use sys::{Handed, SignalSet};
 use terminal::Terminal;
@@ -33,133 +37,141 @@ use terminal::Terminal;
 fn main(handed: &Handed) -> u8 {
     // Before anything else: a signal that comes from here on waits for supervise.
     let inherited_mask = sys::set_mask(sys::ALL);
-    let mut options = Options::default();
-    let request = args::parse(&mut options, handed.argv, handed.environment);
-    let own_pid = sys::own_pid();
-    let machine = options.contract.is_none() && machine::is_ours(own_pid);
-    let pause = options.flags.have(Flags::PAUSE);
-    if machine {
-        machine::prepare();
-    }
+    let mut watch = Watch::default();
+    let request = args::parse(&mut watch.options, handed.argv, handed.environment);
+    watch.own_pid = sys::own_pid();
+    watch.machine = watch.options.contract.is_none() && machine::is_ours(watch.own_pid);
     let command = match request {
-        Ok(Request::Run(command)) if pause || command.first().is_some() => command,
+        Ok(Request::Run(command))
+            if command.first().is_some() || watch.options.flags.have(Flags::PAUSE) =>
+        {
+            command
+        }
         // A machine without its PID 1 panics: it gets a shell, whatever was wrong.
-        other if machine => {
-            if !matches!(other, Ok(Request::Run(_))) {
-                message::instead(&other, options.name);
+        other => {
+            if !(watch.machine && matches!(other, Ok(Request::Run(_)))) {
+                let code = message::instead(&other, watch.options.name);
+                if !watch.machine {
+                    return code;
+                }
             }
             handed.shell()
         }
-        other => return message::instead(&other, options.name),
     };
-    run(handed, command, &mut options, &Place { own_pid, machine, inherited_mask })
+    run(handed, command, &mut watch, inherited_mask)
 }
 
-/// Where we are.
-struct Place {
-    own_pid: i32,
-    /// It is the machine's PID 1.
-    machine: bool,
-    inherited_mask: SignalSet,
-}
+const ROOT: Word<'_> = Word::of(near!(b"/\0"));
 
 #[inline(never)]
 fn run(
     handed: &Handed,
     command: List<'static>,
-    options: &mut Options<'static>,
-    place: &Place,
+    watch: &mut Watch<'static>,
+    inherited_mask: SignalSet,
 ) -> u8 {
-    let Place { own_pid, machine, inherited_mask } = *place;
-    let mut reporter = Reporter::new(options);
-    if own_pid != 1 {
+    if watch.own_pid != 1 {
         // Whoever is not PID 1 would end the machine that it runs on.
-        options.on_exit = None;
+        watch.options.on_exit = None;
         // Fails nowhere since Linux 3.4.
         sys::become_subreaper().ok();
     }
-    if options.death_signal != 0 {
-        sys::set_death_signal(options.death_signal).ok();
+    if watch.options.death_signal != 0 {
+        sys::set_death_signal(watch.options.death_signal).ok();
     }
-    let terminal = Terminal::find(options, own_pid, machine);
-    if terminal.session && options.contract.is_none() {
-        options.flags.set(Flags::GROUP);
-        if options.name == Name::DumbInit {
-            options.rewrites.stop_for_certain();
-        }
-    }
-
-    let mut watch = Watch {
-        command: supervise::NOBODY,
-        status: None,
-        own_pid,
-        machine,
-        options,
-        terminal,
-        asked_to_stop: false,
+    watch.terminal = Terminal::find(&mut watch.options, watch.own_pid, watch.machine);
+    let arranged = match &watch.options.contract {
+        Some(contract) => mounts::arrange(&contract.terms),
+        None => Ok(()),
     };
-    let started = match mounts::arrange(options, &mut reporter) {
-        Ok(()) if options.flags.have(Flags::PAUSE) => Ok(supervise::NOBODY),
-        Ok(()) => spawn::command(handed, command, options, &watch.terminal, inherited_mask),
+    let started = match arranged {
+        Ok(()) if watch.options.flags.have(Flags::PAUSE) => Ok(supervise::NOBODY),
+        Ok(()) => spawn::command(handed, command, watch, inherited_mask),
         Err(failure) => Err(failure),
     };
     let (code, told) = match started {
         Ok(pid) => {
             watch.command = pid;
-            look_after(&mut watch, &reporter)
+            look_after(watch)
         }
-        Err(failure) => {
-            if reporter.is_heard() {
-                reporter.say(failure.report());
-            } else {
-                message::failure(&failure, command.first().unwrap_or(Word::new(c"")));
-            }
-            (failure.exit_code(options.name), None)
-        }
+        Err(failure) => (tell(&failure, command, &watch.options), None),
     };
-    end(&mut watch, told);
+    let what = told.or(watch.options.on_exit);
+    if watch.machine || what.is_some() {
+        end(watch, what);
+    }
     code
 }
 
-/// The command runs: its exit code, and what else ended it.
-fn look_after(watch: &mut Watch<'_>, reporter: &Reporter) -> (u8, Option<OnExit>) {
-    reporter.say(Report::Started);
-    if watch.options.contract.is_some() {
-        // All that is left to do is signal and wait. In this order: with fewer capabilities than
-        // the command's, we would be its to trace.
-        const CAP_KILL: u64 = 1 << 5;
-        sys::forbid_tracing().ok();
-        sys::set_capabilities(CAP_KILL, 0).ok();
+/// The command does not run: the exit code.
+#[cold]
+#[inline(never)]
+fn tell(failure: &Failure, command: List<'_>, options: &Options<'_>) -> u8 {
+    match &options.contract {
+        Some(contract) => reporter::say(&contract.terms, failure.report()),
+        None => message::failure(failure, command.first().unwrap_or(Word::new(c""))),
     }
+    failure.exit_code(options.name)
+}
+
+/// The command runs: its exit code, and what else ended it.
+fn look_after(watch: &mut Watch<'_>) -> (u8, Option<OnExit>) {
     // Nothing of ours stays open or in use: the caller's pipes and mounts must be able to end.
-    reporter.close_all_others();
-    sys::change_directory(Word::new(c"/")).ok();
+    match &watch.options.contract {
+        Some(contract) => retire(&contract.terms),
+        None => sys::close_range(3, u32::MAX),
+    }
+    sys::change_directory(ROOT).ok();
     if let Some(told) = watch.until_end() {
         return (0, Some(told));
     }
     let status = watch.status.unwrap_or(0);
+    watch.terminal.take_back(watch.command);
+    let code = Ending::from_wait_status(status).exit_code();
+    (if watch.options.are_plain() { code } else { see_off(watch, status, code) }, None)
+}
+
+/// What the launcher's command leaves us to do is to signal and to wait.
+#[cold]
+#[inline(never)]
+fn retire(terms: &Terms) {
+    const CAP_KILL: u64 = 1 << 5;
+    reporter::say(terms, Report::Started);
+    // In this order: with fewer capabilities than the command's, we would be its to trace.
+    sys::forbid_tracing().ok();
+    sys::set_capabilities(CAP_KILL, 0).ok();
+    // All but the socket, which may be 3.
+    let socket = terms.report() as u32;
+    sys::close_range(3, socket - 1);
+    sys::close_range(socket + 1, u32::MAX);
+}
+
+/// What options want done once the command has ended: the exit code.
+#[cold]
+#[inline(never)]
+fn see_off(watch: &mut Watch<'_>, status: u32, code: u8) -> u8 {
     let ending = Ending::from_wait_status(status);
     if watch.options.flags.have(Flags::VERBOSE) {
         message::ended(ending);
     }
-    watch.terminal.take_back(watch.command);
     if watch.options.name == Name::DumbInit && watch.terminal.session {
         sys::kill(-watch.command, SIGTERM).ok();
     }
     if watch.options.grace_ms != 0 {
         watch.wait_for_the_rest(watch.options.grace_ms);
     }
-    if let Ending::Signal { .. } = ending {
+    if let (Ending::Signal { .. }, Some(contract)) = (ending, &watch.options.contract) {
         // A code is told by ours.
-        reporter.say(Report::Ended { status });
+        reporter::say(&contract.terms, Report::Ended { status });
     }
-    let code = ending.exit_code();
-    (if watch.options.successes.has(code) { 0 } else { code }, None)
+    if watch.options.successes.has(code) { 0 } else { code }
 }
 
 /// After the command: the machine's end, if this is its PID 1 or was told so.
-fn end(watch: &mut Watch<'_>, told: Option<OnExit>) {
-    let mut what = told.or(watch.options.on_exit).unwrap_or(OnExit::Exit);
+#[cold]
+#[inline(never)]
+fn end(watch: &mut Watch<'_>, what: Option<OnExit>) {
+    let mut what = what.unwrap_or(OnExit::Exit);
     if !watch.machine {
         if what != OnExit::Exit {
             machine::end(what);

@@ -37,6 +37,8 @@ const REASONS: Words = Words::new(
 );
 
 /// What is said where no command is to be run.
+#[cold]
+#[inline(never)]
 pub fn instead(request: &Result<Request<'_>, Misuse<'_>>, name: Name) -> u8 {
     let text = match *request {
         // It begins like tini's, which engines parse.
@@ -61,6 +63,7 @@ pub fn instead(request: &Result<Request<'_>, Misuse<'_>>, name: Name) -> u8 {
 }
 
 /// The command could not be started, and there is no launcher to say it better.
+#[cold]
 #[inline(never)]
 pub fn failure(failure: &Failure, command: Word<'_>) {
     let errno = failure.errno.number();
@@ -85,6 +88,7 @@ pub fn failure(failure: &Failure, command: Word<'_>) {
 }
 
 /// `-v`: how the command ended.
+#[cold]
 pub fn ended(ending: Ending) {
     match ending {
         Ending::Code(code) => complain(c"the command ended with code #", NONE, code.into()),
@@ -96,6 +100,8 @@ pub fn ended(ending: Ending) {
 }
 
 /// `-w`: a child other than the command has ended.
+#[cold]
+#[inline(never)]
 pub fn reaped(pid: i32) {
     complain(c"reaped #", NONE, pid);
 }
@@ -105,12 +111,14 @@ pub fn stuck() {
     complain(c"cannot end the machine", NONE, 0);
 }
 
+#[cold]
 fn complain(text: &'static CStr, word: Word<'_>, number: i32) {
     write([Word::new(text), NONE], word, number);
 }
 
 /// A line in which `$` is a word and `#` a number. In one write, so that lines of several processes
 /// do not mix; a line that cannot be written has no other place to go.
+#[cold]
 fn write(texts: [Word<'_>; 2], word: Word<'_>, number: i32) {
     let mut room = Path::uninit();
     let mut line = Text::new(&mut room);

@@ -4,17 +4,15 @@
 //! container's, the old root lies over it. Out: nothing
 //! of the host is left in the mount namespace.
 
-use init::args::Options;
 use init::contract::Terms;
 use init::stage::Stage;
 use init::word::{Word, Words};
 
-use crate::Failure;
-use crate::reporter::Reporter;
+use crate::reporter::Steps;
 use crate::sys::{self, Errno, MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REMOUNT};
+use crate::{Failure, ROOT};
 
 const RESTRICTED: usize = MS_NOSUID | MS_NODEV | MS_NOEXEC;
-const ROOT: Word<'_> = Word::new(c"/");
 const ROOT_PROC: Word<'_> = Word::new(c"/proc");
 const HERE: Word<'_> = Word::new(c".");
 
@@ -28,25 +26,30 @@ dacpi\0dasound\0dscsi\0d/sys/devices/virtual/powercap\0d/sys/firmware\0\0",
 );
 
 /// Does what the launcher asks for.
-pub fn arrange(options: &Options<'_>, reporter: &mut Reporter) -> Result<(), Failure> {
-    let Some(contract) = &options.contract else { return Ok(()) };
-    let terms = &contract.terms;
-    reporter.keep_from_command()?;
+#[cold]
+#[inline(never)]
+pub fn arrange(terms: &Terms) -> Result<(), Failure> {
+    // The launcher executes us from a memfd: the kernel named us by its number.
+    sys::set_name(Word::new(c"init")).ok();
+    let mut steps = Steps::new(terms);
+    // The command must not inherit the socket: with it, it could speak for us.
+    sys::close_on_exec(terms.report())
+        .map_err(|errno| Failure { stage: Stage::KeepChannel, errno })?;
     if terms.want(Terms::FORBID_USERNS) {
         // Before the mask makes /proc/sys read-only.
         let forbidden =
             sys::overwrite(Word::new(c"/proc/sys/user/max_user_namespaces"), Word::new(c"0"), 1);
-        reporter.step(Stage::ForbidUserns, forbidden)?;
+        steps.step(Stage::ForbidUserns, forbidden)?;
     }
     if terms.want(Terms::CUT_ROOT) {
         // Processes in the old root (none but us) would keep it alive; detaching needs no wait.
         let cut = sys::detach(ROOT).and_then(|()| sys::change_directory(ROOT));
-        reporter.step(Stage::CutRoot, cut)?;
+        steps.step(Stage::CutRoot, cut)?;
     }
     if terms.want(Terms::MASK_PROC) {
         // After the cut: as long as the old root lies over `/`, a `..` there leads into it, and a
         // link of the rootfs's would have a file of the host's for a mask.
-        reporter.step(Stage::MaskProc, mask_proc())?;
+        steps.step(Stage::MaskProc, mask_proc())?;
     }
     Ok(())
 }

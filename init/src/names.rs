@@ -3,6 +3,7 @@
 //! The facts are those of tini 0.19, dumb-init 1.2.5 and catatonit 0.1.7, found by running them.
 
 use crate::exit;
+use crate::near;
 use crate::word::{Word, Words};
 
 /// The program whose place init takes. All flags are understood under every name; the name gives
@@ -24,7 +25,7 @@ impl Name {
     /// By the zeroth word of argv, of which the part behind the last slash counts.
     pub fn from_word(word: Word<'_>) -> Name {
         const NAMES: Words =
-            Words::new(b"dumb-init\0catatonit\0podman-init\0tini\0docker-init\0\0");
+            Words::new(near!(b"dumb-init\0catatonit\0podman-init\0tini\0docker-init\0\0"));
         match NAMES.position(word.last_component()) {
             None => Name::Init,
             Some((0, _)) => Name::DumbInit,

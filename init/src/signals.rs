@@ -40,6 +40,7 @@ STKFLT\0CHLD\0CONT\0STOP\0TSTP\0TTIN\0TTOU\0URG\0XCPU\0XFSZ\0VTALRM\0PROF\0WINCH
 );
 
 /// Takes `SIGTERM`, `TERM` or `15`.
+#[cold]
 pub fn take(word: &mut Word<'_>) -> Option<u8> {
     let number = if word.first() <= b'9' {
         number(word)?

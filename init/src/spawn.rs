@@ -5,20 +5,23 @@
 
 use core::cell::Cell;
 
-use init::args::{Contract, Options, number};
+use init::args::{Contract, number};
 use init::contract::{self, Terms};
 use init::exit;
 use init::head;
+use init::near;
 use init::stage::Stage;
 use init::word::{List, Word};
 
 use crate::Failure;
+use crate::supervise::Watch;
 use crate::sys::{self, Entry, Errno, Handed, Path, Short, SignalSet, Text};
-use crate::terminal::Terminal;
 
 /// Where to look when there is no PATH.
 const DEFAULT_PATH: Word<'static> =
     Word::new(c"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+const PATH: Word<'static> = Word::of(near!(b"PATH\0"));
+const LISTEN_PID: Word<'static> = Word::of(near!(b"LISTEN_PID\0"));
 /// NGROUPS_MAX is 65536; the launcher passes no more than fit here.
 const MAX_GROUPS: usize = 64;
 /// Bytes for a file's path that leaves init's stack as it is.
@@ -31,8 +34,7 @@ struct Context<'a> {
     command: List<'static>,
     /// PATH.
     path: Word<'static>,
-    options: &'a Options<'static>,
-    terminal: &'a Terminal,
+    watch: &'a Watch<'static>,
     inherited_mask: SignalSet,
     /// What is being done.
     stage: Cell<Stage>,
@@ -43,15 +45,13 @@ struct Context<'a> {
 pub fn command(
     handed: &Handed,
     command: List<'static>,
-    options: &Options<'static>,
-    terminal: &Terminal,
+    watch: &Watch<'static>,
     inherited_mask: SignalSet,
 ) -> Result<i32, Failure> {
     let stage = Cell::new(Stage::Spawn);
     let failure = Cell::new(None);
-    let path = handed.environment.value(Word::new(c"PATH")).unwrap_or(DEFAULT_PATH);
-    let context =
-        Context { handed, command, path, options, terminal, inherited_mask, stage, failure };
+    let path = handed.environment.value(PATH).unwrap_or(DEFAULT_PATH);
+    let context = Context { handed, command, path, watch, inherited_mask, stage, failure };
     // An ignored SIGCHLD is inherited across execve and would hide the command's end from us.
     let pid = sys::default_sigchld().and_then(|()| sys::spawn(&context, run));
     let result = match context.failure.get() {
@@ -79,16 +79,13 @@ extern "C" fn run(argument: usize) -> ! {
 fn set_up(context: &Context<'_>) -> sys::Result<()> {
     let at = |stage| context.stage.set(stage);
 
-    context.terminal.settle();
-    let mut mask = context.inherited_mask;
-    if let Some(contract) = &context.options.contract {
-        confine(contract, at)?;
-        mask = contract.terms.sigmask();
-    }
-    // Late: a signal that is pending for this process only must not end it before.
-    sys::set_mask(mask);
-    if let Some(contract) = &context.options.contract {
-        install_filter(&contract.terms, Terms::NO_NEW_PRIVS, at)?;
+    context.watch.terminal.settle();
+    match &context.watch.options.contract {
+        Some(contract) => confine(contract, at)?,
+        // Late: a signal that is pending for this process only must not end it before.
+        None => {
+            sys::set_mask(context.inherited_mask);
+        }
     }
     at(Stage::ExecCommand);
     Ok(())
@@ -106,6 +103,7 @@ fn install_filter(terms: &Terms, when: u64, at: impl Fn(Stage)) -> sys::Result<(
 
 /// The order is the kernel's: the bounding set needs CAP_SETPCAP, groups and gid CAP_SETGID; a
 /// change from uid 0 to another clears all of them; what uid 0 keeps is set last.
+#[cold]
 #[inline(never)]
 fn confine(contract: &Contract<'_>, at: impl Fn(Stage)) -> sys::Result<()> {
     let Contract { terms, groups, workdir, label } = contract;
@@ -143,7 +141,10 @@ fn confine(contract: &Contract<'_>, at: impl Fn(Stage)) -> sys::Result<()> {
     sys::set_capabilities(if terms.uid() == 0 { terms.caps() } else { ambient }, ambient)?;
     // As the command's user: it must not start where it may not be.
     at(Stage::ChangeDirectory);
-    sys::change_directory(*workdir)
+    sys::change_directory(*workdir)?;
+    // Late: a signal that is pending for this process only must not end it before.
+    sys::set_mask(terms.sigmask());
+    install_filter(terms, Terms::NO_NEW_PRIVS, at)
 }
 
 fn drop_bounding_except(keep: u64) -> sys::Result<()> {
@@ -171,14 +172,13 @@ fn set_groups(mut word: Word<'_>) -> sys::Result<()> {
 /// sd_listen_fds(3): who passes sockets on names the process that they are for. If that is us, it
 /// is the command that is meant.
 fn hand_sockets_on(handed: &Handed, entry: &mut Entry) {
-    const NAME: Word<'_> = Word::new(c"LISTEN_PID");
     // CLONE_VM, not CLONE_THREAD: the parent is init.
     let mut at = handed.environment;
-    if let Some(mut value) = at.seek(NAME)
+    if let Some(mut value) = at.seek(LISTEN_PID)
         && number(&mut value) == Some(sys::parent_pid() as u64)
     {
         let mut entry = Text::new(entry);
-        entry.add(NAME);
+        entry.add(LISTEN_PID);
         entry.byte(b'=');
         entry.number(sys::own_pid() as u32);
         Handed::replace_variable(at, entry.word());
@@ -203,6 +203,7 @@ fn search_near(context: &Context<'_>, name: Word<'_>) -> Errno {
     search(context, name, &mut Text::new(&mut Short::uninit()))
 }
 
+#[cold]
 #[inline(never)]
 fn search_far(context: &Context<'_>, name: Word<'_>) -> Errno {
     search(context, name, &mut Text::new(&mut Path::uninit()))
@@ -256,10 +257,17 @@ fn execute_path(context: &Context<'_>, path: Word<'_>) -> Errno {
     }
     match handed.execute(path, command) {
         // POSIX: a text file without `#!` is a shell script.
-        Errno::ENOEXEC if head::is_text(sys::read_head(path, &mut [0; 256])) => {
-            let script = handed.shell_script(command, path);
-            handed.execute(Word::new(c"/bin/sh"), script)
-        }
+        Errno::ENOEXEC => execute_text(context, path),
         errno => errno,
     }
+}
+
+#[cold]
+#[inline(never)]
+fn execute_text(context: &Context<'_>, path: Word<'_>) -> Errno {
+    if !head::is_text(sys::read_head(path, &mut [0; 256])) {
+        return Errno::ENOEXEC;
+    }
+    let script = context.handed.shell_script(context.command, path);
+    context.handed.execute(Word::new(c"/bin/sh"), script)
 }

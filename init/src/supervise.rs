@@ -30,17 +30,32 @@ const RETRY_MS: i32 = 100;
 const SI_KERNEL: i32 = 0x80;
 
 /// Who is looked after, and how.
+#[repr(C)] // as in `Options`
 pub struct Watch<'a> {
     /// The command's pid, or [`NOBODY`].
     pub command: i32,
-    /// How it has ended, as wait(2) tells it.
-    pub status: Option<u32>,
     pub own_pid: i32,
-    pub machine: bool,
-    pub options: &'a Options<'a>,
+    /// How the command has ended, as wait(2) tells it.
+    pub status: Option<u32>,
     pub terminal: Terminal,
+    pub machine: bool,
     /// The command has been sent a stop signal through us, so its stop was meant.
     pub asked_to_stop: bool,
+    pub options: Options<'a>,
+}
+
+impl Default for Watch<'_> {
+    fn default() -> Self {
+        Watch {
+            command: NOBODY,
+            status: None,
+            own_pid: 0,
+            machine: false,
+            options: Options::default(),
+            terminal: Terminal::default(),
+            asked_to_stop: false,
+        }
+    }
 }
 
 /// What a batch came to.
@@ -75,18 +90,28 @@ impl Watch<'_> {
             };
             // Whoever sent a SIGCHLD: the kernel's own may have been merged into a stranger's.
             while sys::wait_signal(set, timeout, &mut info) && info.signal != SIGCHLD {
-                if self.machine
-                    && let Some(what) = shutdown(info.signal)
-                {
-                    return Some(what);
-                }
-                if self.command != NOBODY {
-                    self.forward(&info);
-                } else if is_stop(info.signal) {
-                    return None;
+                if let Some(end) = self.take(&info) {
+                    return end;
                 }
             }
         }
+    }
+
+    /// A signal has come. Some: it ends us.
+    #[cold]
+    #[inline(never)]
+    fn take(&mut self, info: &SignalInfo) -> Option<Option<OnExit>> {
+        if self.machine
+            && let Some(what) = shutdown(info.signal)
+        {
+            return Some(Some(what));
+        }
+        if self.command != NOBODY {
+            self.forward(info);
+        } else if is_stop(info.signal) {
+            return Some(None);
+        }
+        None
     }
 
     /// Reaps up to a batch.
@@ -96,12 +121,7 @@ impl Watch<'_> {
                 Ok(Some((pid, status))) => {
                     let is_command = pid == self.command;
                     if status & 0xff == 0x7f {
-                        let signal = (status >> 8) as i32;
-                        // Who asks to be traced by its parent (PTRACE_TRACEME) may get us for one,
-                        // and nobody else could continue it.
-                        if !sys::let_go(pid, signal) && is_command {
-                            self.command_stopped(signal);
-                        }
+                        self.stopped(pid, (status >> 8) as i32);
                     } else if is_command {
                         self.status = Some(status);
                     } else if self.options.flags.have(Flags::WARN) {
@@ -117,7 +137,6 @@ impl Watch<'_> {
         Batch::Full
     }
 
-    #[inline(never)]
     fn forward(&mut self, info: &SignalInfo) {
         let Some(signal) = self.options.rewrites.of(info.signal) else { return };
         // Ctrl-C: the terminal has sent it to the command, too. So it does a stop, but that may have
@@ -159,10 +178,19 @@ impl Watch<'_> {
         }
     }
 
+    #[cold]
+    #[inline(never)]
+    fn stopped(&mut self, pid: i32, signal: i32) {
+        // Who asks to be traced by its parent (PTRACE_TRACEME) may get us for one, and nobody else
+        // could continue it.
+        if !sys::let_go(pid, signal) && pid == self.command {
+            self.command_stopped(signal);
+        }
+    }
+
     /// The command has stopped. As a shell's job we stop with it, or the shell would wait for
     /// ever; where nobody could continue us the kernel refuses, and Ctrl-Z is undone, as the
     /// kernel itself does for a group that nobody could continue.
-    #[inline(never)]
     fn command_stopped(&mut self, signal: i32) {
         let meant = self.asked_to_stop;
         if !(meant || self.terminal.is_shared()) {
@@ -195,6 +223,8 @@ impl Watch<'_> {
 
     /// SIGTERM for all, SIGCONT so that the stopped see it; then their time runs. Another signal
     /// that asks us to end cuts it short.
+    #[cold]
+    #[inline(never)]
     pub fn wait_for_the_rest(&mut self, grace_ms: u32) {
         if self.signal_the_rest(SIGTERM).is_err() {
             return; // ESRCH: nobody is left
@@ -220,6 +250,8 @@ impl Watch<'_> {
 
     /// PID 1 can mean everybody. Anybody else must not: those would be all processes of its
     /// user. There it is the command's group and our children, orphans that we adopted.
+    #[cold]
+    #[inline(never)]
     pub fn signal_the_rest(&self, signal: i32) -> sys::Result<()> {
         if self.own_pid == 1 {
             return sys::kill(-1, signal);

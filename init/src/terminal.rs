@@ -16,7 +16,7 @@ use crate::sys::{self, SignalInfo};
 const NONE: i32 = -1;
 
 /// Where the command is to live, as far as terminals go.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Terminal {
     /// The standard descriptor that is our controlling terminal.
     fd: i32,
@@ -32,7 +32,7 @@ pub struct Terminal {
 impl Terminal {
     /// Looks for our terminal, and lets go of it if the command gets a session of its own.
     #[inline(never)]
-    pub fn find(options: &Options<'_>, own_pid: i32, machine: bool) -> Terminal {
+    pub fn find(options: &mut Options<'_>, own_pid: i32, machine: bool) -> Terminal {
         if let Some(contract) = &options.contract {
             // We lead a session that has none. With one the command is a job in there: if it led a
             // session of its own, the kernel would drop what Ctrl-Z sends.
@@ -52,19 +52,30 @@ impl Terminal {
             // The command stays where its caller's signals reach it.
             terminal.apart = false;
         } else if options.name == Name::DumbInit {
-            // Only its leader can hand a session's terminal on. Where somebody else leads, a
-            // group of its own keeps the command with its terminal, and Ctrl-C working.
-            terminal.session = fd == NONE || sys::leads_session();
-            terminal.hand_over = terminal.session && fd == 0;
-            if terminal.hand_over {
-                leave_terminal();
-            }
+            terminal.lead(options);
         }
         if terminal.session {
             terminal.fd = NONE;
             terminal.apart = true;
+            options.flags.set(Flags::GROUP);
         }
         terminal
+    }
+
+    /// dumb-init's way.
+    #[cold]
+    #[inline(never)]
+    fn lead(&mut self, options: &mut Options<'_>) {
+        // Only its leader can hand a session's terminal on. Where somebody else leads, a group of
+        // its own keeps the command with its terminal, and Ctrl-C working.
+        self.session = !self.is_shared() || sys::leads_session();
+        self.hand_over = self.session && self.fd == 0;
+        if self.hand_over {
+            leave_terminal();
+        }
+        if self.session {
+            options.rewrites.stop_for_certain();
+        }
     }
 
     /// In the command's process: takes its place.

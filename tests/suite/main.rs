@@ -45,6 +45,8 @@ mod init_bare;
 mod init_behaviours;
 mod init_jobs;
 mod init_options;
+#[cfg(target_arch = "x86_64")]
+mod init_pages;
 mod init_storm;
 mod init_subject;
 mod init_terminal;

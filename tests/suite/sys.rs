@@ -5,6 +5,8 @@
 pub mod before;
 #[cfg(target_arch = "x86_64")]
 pub mod fault;
+#[cfg(target_arch = "x86_64")]
+pub mod first;
 pub mod idmap;
 pub mod keyring;
 pub mod network;

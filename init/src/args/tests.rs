@@ -93,7 +93,7 @@ fn launcher_speaks_for_its_command() {
     let argv = Vector::new(["init", "-@6,32,7,0,0,0,0,2500,0,0,0,0,5", "/a b", "-x", "--"]);
     look(&argv, &["TINI_KILL_PROCESS_GROUP=1"], |options, parsed| {
         assert_eq!(parsed, command(&["-x", "--"]));
-        assert_eq!(options.letters(), "", "variables are the command's");
+        assert_eq!(options.letters(), "@", "variables are the command's");
         assert_eq!(options.grace_ms, 2500);
         let contract = options.contract.unwrap();
         assert_eq!((contract.terms.report(), text(contract.workdir)), (7, "/a b".to_string()));
@@ -148,7 +148,7 @@ fn without_a_command_none_is_left() {
 #[test]
 fn flags_of_tini_and_catatonit() {
     let got = options(&["tini", "-swgvv", "-p", "SIGKILL", "-e", "143", "-e3", "--", "x"], &[]);
-    assert_eq!(got.letters(), "gsvw");
+    assert_eq!(got.letters(), "egpsvw");
     assert_eq!(got.death_signal, 9);
     assert!(got.successes.has(143) && got.successes.has(3) && !got.successes.has(0));
     assert_eq!(options(&["catatonit", "-P"], &[]).letters(), "P");
@@ -169,7 +169,7 @@ fn flags_of_tini_and_catatonit() {
 #[test]
 fn flags_of_dumb_init() {
     let got = options(&["dumb-init", "-c", "-r", "15:2", "--rewrite=1:0", "x"], &[]);
-    assert_eq!(got.letters(), "c");
+    assert_eq!(got.letters(), "cr");
     assert_eq!((got.rewrites.of(15), got.rewrites.of(1)), (Some(2), None));
     assert_eq!(options(&["dumb-init", "--single-child", "--verbose", "x"], &[]).letters(), "cv");
 }

@@ -45,6 +45,7 @@ pub const MS_REMOUNT: usize = 32;
 pub const MS_BIND: usize = 4096;
 
 /// mount(2); the type doubles as the source's name.
+#[cold]
 #[inline(never)]
 pub fn mount(source: Word<'_>, target: Word<'_>, kind: Word<'_>, flags: usize) -> Result<()> {
     // SAFETY: all three end with NUL; there is no data.
@@ -81,6 +82,7 @@ pub fn read_head<'a>(path: Word<'_>, buffer: &'a mut [u8; 256]) -> &'a [u8] {
 }
 
 /// Writes a digit to a file that exists.
+#[cold]
 #[inline(never)]
 pub fn overwrite(path: Word<'_>, text: Word<'_>, length: usize) -> Result<()> {
     const O_WRONLY_CLOEXEC: usize = 0o2_000_001;
@@ -134,6 +136,7 @@ pub fn expect_proc(path: Word<'_>) -> Result<()> {
 }
 
 /// The monotonic clock in microseconds.
+#[cold]
 pub fn now_micros() -> u64 {
     const CLOCK_MONOTONIC: usize = 1;
     let mut time = [0u64; 2];

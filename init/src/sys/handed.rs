@@ -50,6 +50,7 @@ impl Handed {
     }
 
     /// `/bin/sh` in the place of the last word.
+    #[cold]
     pub fn shell(&self) -> List<'static> {
         let mut end = self.argv;
         while end.take().is_some() {}

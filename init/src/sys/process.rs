@@ -124,6 +124,7 @@ pub fn set_no_new_privs() -> Result<()> {
 
 /// Sets the permitted and effective capabilities, and of those the inheritable ones, which become
 /// ambient.
+#[cold]
 #[inline(never)]
 pub fn set_capabilities(set: u64, ambient: u64) -> Result<()> {
     const PR_CAP_AMBIENT: usize = 47;
@@ -166,6 +167,7 @@ const FILTER: usize = 0x1000_0000;
 ///
 /// It is read into memory of its own, of which only what it fills exists. As much of the stack, which
 /// is init's too, would be touched page by page, and stay init's.
+#[cold]
 #[inline(never)]
 pub fn install_filter(fd: i32, log: bool) -> Result<()> {
     const READ_WRITE: usize = 3;

@@ -102,6 +102,7 @@ pub fn queue(target: i32, info: &SignalInfo) -> Result<()> {
 }
 
 /// The signals that wait to be taken.
+#[cold]
 pub fn pending() -> SignalSet {
     let mut set: SignalSet = 0;
     // SAFETY: the kernel writes a set of SET_BYTES bytes.

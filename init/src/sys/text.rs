@@ -52,6 +52,7 @@ impl<'a> Text<'a> {
     }
 
     /// Adds a number's digits.
+    #[cold]
     pub fn number(&mut self, number: u32) {
         if number > 9 {
             self.number(number / 10);

@@ -10,6 +10,16 @@ use core::ffi::CStr;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
+/// A text that a plain start reads. A static, unlike a literal, has a section of its own, which
+/// init.ld puts beside the code that such a start runs.
+#[macro_export]
+macro_rules! near {
+    ($text:literal) => {{
+        static TEXT: [u8; $text.len()] = *$text;
+        &TEXT
+    }};
+}
+
 /// What is left of a word; at its end the next byte is 0, again and again.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
@@ -20,6 +30,13 @@ impl<'a> Word<'a> {
     pub const fn new(text: &'a CStr) -> Self {
         // SAFETY: a CStr ends with NUL.
         unsafe { Word::from_ptr(text.as_ptr().cast()) }
+    }
+
+    /// A text that ends with NUL.
+    pub const fn of(text: &'a [u8]) -> Self {
+        assert!(matches!(text, [.., 0]));
+        // SAFETY: there is a NUL in the text.
+        unsafe { Word::from_ptr(text.as_ptr()) }
     }
 
     /// The kernel's own, or a text that was put together.
