@@ -1,8 +1,9 @@
 //! How much memory a plain start of init's touches: one page of its image, and of its stack at most
 //! one that the kernel has not filled.
 
-use std::fs;
-use std::io::Write;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::thread;
 use std::time::Duration;
 
@@ -14,22 +15,38 @@ use crate::running::Running;
 use crate::subject;
 use crate::sys::before::Before;
 use crate::sys::first::First;
+use crate::sys::terminal;
 
 const PAGE: u64 = 4096;
 
-/// init with these words, as a shell is about to execute it; and what has the shell do so.
-fn about_to_start(words: &[&str], pid_one: bool) -> (Running, std::io::PipeWriter) {
+/// A line to a shell that is about to execute init with these words.
+fn about_to_start(words: &[&str], pid_one: bool) -> (Running, File) {
     let (reader, writer) = std::io::pipe().unwrap();
+    let running = through_gate(words, pid_one).stdin(reader).start();
+    running.wait_for("waiting");
+    (running, OwnedFd::from(writer).into())
+}
+
+/// The same on a terminal, whose other end is what is returned.
+fn about_to_start_on_terminal(words: &[&str], pid_one: bool) -> (Running, File) {
+    let (master, slave) = terminal::open().unwrap();
+    let running = through_gate(words, pid_one).start_on(&slave);
+    let (mut master, mut shown) = (File::from(master), Vec::new());
+    while !String::from_utf8_lossy(&shown).contains("waiting") {
+        let mut some = [0; 64];
+        let count = master.read(&mut some).unwrap();
+        shown.extend_from_slice(&some[..count]);
+    }
+    (running, master)
+}
+
+fn through_gate(words: &[&str], pid_one: bool) -> Launch {
     let folder = subject::probe().parent().unwrap().to_string_lossy().into_owned();
     // A long one would be another page of stack, and the code for it another of the image.
     let path = format!("{folder}:/usr/bin:/bin");
-    let mut launch = Launch::init(words.iter().copied()).stdin(reader).variable("PATH", path);
-    if pid_one {
-        launch = launch.before(Before::PidOne);
-    }
-    let running = launch.through_shell("echo waiting; read -r _; exec \"$@\"").start();
-    running.wait_for("waiting");
-    (running, writer)
+    let launch = Launch::init(words.iter().copied()).variable("PATH", path);
+    let launch = launch.through_shell("echo waiting; read -r _; exec \"$@\"");
+    if pid_one { launch.before(Before::PidOne) } else { launch }
 }
 
 /// The mappings of a process: the first line of each, and its bytes that this process alone has
@@ -58,8 +75,7 @@ fn stack(mappings: &[(String, u64)]) -> u64 {
 }
 
 /// The exit code of an init that has no more of its image than one page.
-fn code_with_one_page(words: &[&str], pid_one: bool) -> Option<i32> {
-    let (running, mut writer) = about_to_start(words, pid_one);
+fn code_with_one_page((running, mut writer): (Running, File)) -> Option<i32> {
     let pid = init_of(&running);
     let first = First::after(pid, || writer.write_all(b"\n").unwrap()).unwrap();
     let image = mappings(pid).remove(0).0;
@@ -85,11 +101,14 @@ fn a_plain_start_needs_one_page_of_the_image() {
             // It waits, and reaps an orphan beside the command.
             &["--", "sh", "-c", "(sleep 0.1 & exit) ; sleep 0.2; exit 7"],
         ] {
-            assert_eq!(code_with_one_page(words, pid_one), Some(7), "{words:?} {pid_one}");
+            for start in [about_to_start, about_to_start_on_terminal] {
+                let code = code_with_one_page(start(words, pid_one));
+                assert_eq!(code, Some(7), "{words:?} {pid_one}");
+            }
         }
         // The others are really gone.
         let words = ["-g", &*probe, "exit", "7"];
-        assert_ne!(code_with_one_page(&words, pid_one), Some(7), "{pid_one}");
+        assert_ne!(code_with_one_page(about_to_start(&words, pid_one)), Some(7), "{pid_one}");
     }
 }
 
