@@ -15,6 +15,7 @@ pub mod mounts;
 pub mod network;
 pub mod process;
 pub mod resources;
+mod share;
 pub mod time;
 pub mod user;
 
@@ -30,6 +31,7 @@ use limits::Limits;
 use mounts::{Mount, MountOption};
 use network::Network;
 use resources::Resources;
+pub use share::Shared;
 use time::End;
 use user::UserSpec;
 
@@ -118,16 +120,6 @@ pub enum Userns {
     Explicit { uid: IdMap, gid: IdMap },
 }
 
-/// Namespaces that are the host's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Shared {
-    pub net: bool,
-    pub uts: bool,
-    pub ipc: bool,
-    pub cgroup: bool,
-    pub time: bool,
-}
-
 impl Spec {
     /// Makes sense of what was typed.
     pub fn new(typed: &Typed) -> Result<Spec, Error> {
@@ -138,7 +130,7 @@ impl Spec {
         if args.command.first().is_some_and(|first| first.0.is_empty()) {
             return Err(Error::misuse("COMMAND is an empty word"));
         }
-        let mut share = parse_share(&args.share)?;
+        let mut share = Shared::parse(&args.share)?;
         let network = Network::parse(args, share)?;
         share.net = network.is_shared();
         if share.uts && args.hostname.is_some() {
@@ -250,33 +242,6 @@ fn parse_fd(option: &str, word: &Word) -> Result<i32, Error> {
         .ok_or_else(|| {
             Error::misuse(format!("{option} {} is not a descriptor's number", word.show()))
         })
-}
-
-fn parse_share(words: &[Word]) -> Result<Shared, Error> {
-    let mut shared = Shared::default();
-    for word in words {
-        match word.0.as_slice() {
-            b"net" => shared.net = true,
-            b"uts" => shared.uts = true,
-            b"ipc" => shared.ipc = true,
-            b"cgroup" => shared.cgroup = true,
-            b"time" => shared.time = true,
-            b"user" | b"mnt" | b"mount" | b"pid" => {
-                return Err(Error::misuse(format!(
-                    "--share {}: a container without its own user, mount and pid namespace is none",
-                    word.show()
-                )));
-            }
-            _ => {
-                return Err(unknown_value(
-                    "--share",
-                    word,
-                    &["net", "uts", "ipc", "cgroup", "time"],
-                ));
-            }
-        }
-    }
-    Ok(shared)
 }
 
 fn parse_userns(args: &Args) -> Result<Userns, Error> {
