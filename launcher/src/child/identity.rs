@@ -64,8 +64,8 @@ pub fn watch_parent(start: &Start<'_>) -> Result<(), Failure> {
 }
 
 /// Out of the launcher's process group: what a terminal sends to that (Ctrl-C) comes by the
-/// launcher, and would come twice. So it would if it has come since the clone; nobody else has sent us
-/// anything.
+/// launcher, and would come twice. So it would if it has come since the clone. What else may have come is
+/// the SIGTERM of a `--timeout`, which the launcher sends again when the command runs.
 pub fn leave_session() -> Result<(), Failure> {
     process::start_session().at(Stage::LeaveSession)?;
     signal::drop_pending();
