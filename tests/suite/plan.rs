@@ -176,6 +176,17 @@ fn a_read_only_root_cannot_be_changed_but_where_programs_write() {
 }
 
 #[test]
+fn a_file_where_programs_write_on_a_read_only_root_stays_and_is_told() {
+    let rootfs = Rootfs::new().with_shell();
+    fs::remove_dir(rootfs.inside("tmp")).ok();
+    rootfs.add_file("tmp", "own\n");
+    let output = run_on(&rootfs, &["--read-only", "--verbose"], "cat /tmp").code(0);
+    let output = output.prints(&["own"]);
+    assert!(output.stderr.contains("no tmpfs on /tmp, which is no directory"), "{output}");
+    assert!(!output.stderr.contains("no tmpfs on /run"), "{output}");
+}
+
+#[test]
 fn what_the_command_could_clear_is_not_promised() {
     let source = temporary_path("source");
     fs::create_dir(&source).unwrap();

@@ -159,7 +159,7 @@ pub fn prepare<'a>(
         })?;
     }
     plan::check_owners(spec, &ids)?;
-    let mut plan = plan::open(spec, caller, inherited, rootfs.is_by_path(), log)?;
+    let mut plan = plan::open(spec, caller, inherited, rootfs, log)?;
     if let Some(dev) = &sources.dev {
         plan::make_devices(&mut plan, dev.as_fd(), &ids, log)?;
     }

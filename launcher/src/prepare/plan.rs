@@ -6,12 +6,13 @@ use std::os::unix::ffi::OsStrExt;
 
 use init::stage::Stage;
 
-use super::{Caller, IdPlan, Inherited, Overlay, Source, dev, rootfs};
+use super::{Caller, IdPlan, Inherited, Overlay, Rootfs, Source, dev, rootfs};
 use crate::advice;
 use crate::error::Error;
 use crate::log::Log;
+use crate::resolve;
 use crate::spec::Spec;
-use crate::spec::mounts::{Bind, Mount, What};
+use crate::spec::mounts::{Bind, Mount, Target, What};
 use crate::sys::file::{self, At};
 use crate::sys::{Errno, errno_of};
 
@@ -40,13 +41,18 @@ pub fn open<'a>(
     spec: &'a Spec,
     caller: &Caller,
     inherited: &'a Inherited,
-    by_path: bool,
+    rootfs: &Rootfs,
     log: &Log,
 ) -> Result<Vec<Step<'a>>, Error> {
+    let by_path = rootfs.is_by_path();
     let mut contents = inherited.contents.iter();
     let mut open = |mount: &'a Mount| {
         let source = match &mount.what {
             What::Bind(bind) => open_source(bind, caller, by_path, log)?,
+            What::Tmpfs { .. } if mount.optional && log.is_verbose() => {
+                note_obstacle(&mount.target, rootfs, log);
+                None
+            }
             _ => None,
         };
         let content = match mount.what {
@@ -119,6 +125,15 @@ pub fn make_devices(
         step.device = made.then_some(name);
     }
     Ok(())
+}
+
+/// Where programs could write on a read-only root, if a directory were there.
+fn note_obstacle(target: &Target, rootfs: &Rootfs, log: &Log) {
+    let there = resolve::open(rootfs.dir(), &target.path, libc::O_PATH | libc::O_DIRECTORY);
+    if matches!(there, Err(Errno::ENOTDIR | Errno::ELOOP)) {
+        let shown = target.path.to_string_lossy();
+        log.note(format_args!("no tmpfs on /{shown}, which is no directory in the rootfs"));
+    }
 }
 
 fn open_source(
