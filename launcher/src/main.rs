@@ -36,7 +36,7 @@ use init::exit::{self, Ending};
 
 use error::Error;
 use log::Log;
-use parent::{Cgroups, Outcome, PidFile, Status};
+use parent::{Cgroups, Outcome, PidFile, Placeholders, Status};
 use prepare::{Ground, Inherited, cgroup, prepare};
 use spawn::{Start, spawn, spawn_early};
 use spec::Spec;
@@ -136,6 +136,7 @@ fn start(
     ground.caller.read_own_ids()?;
     start.make_way(&ground.caller.proc, early.is_some());
     start.set(prepare(spec, inherited, &ground, log)?);
+    let _placeholders = Placeholders::make(spec, &ground);
     loop {
         let child = match early.take() {
             Some(child) => child,

@@ -1,11 +1,13 @@
 //! Names: the files of --dns.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::symlink;
 
 use crate::launch::Launch;
 use crate::output::Output;
 use crate::rootfs::Rootfs;
+use crate::running::Running;
 
 #[track_caller]
 fn run(rootfs: &Rootfs, options: &[&str], script: &str) -> Output {
@@ -53,6 +55,73 @@ fn files_lie_over_the_rootfss() {
     assert_eq!(rootfs.listing(), before);
     let output = run(&rootfs, &["--dns=none"], "grep -c nameserver /etc/resolv.conf");
     output.code(1).prints(&["0"]);
+}
+
+/// All but when it was changed, which for a directory is also when something in it was made or removed.
+fn what_is_there(rootfs: &Rootfs) -> Vec<String> {
+    let without_time = |line: String| match line.rsplitn(3, ' ').collect::<Vec<_>>()[..] {
+        [link, _, rest] => format!("{rest} {link}"),
+        _ => line.clone(),
+    };
+    rootfs.listing().into_iter().map(without_time).collect()
+}
+
+/// Without /etc, and with one that is empty.
+#[test]
+fn a_rootfs_that_lacks_the_files_is_left_as_it_was() {
+    let rootfs = Rootfs::new().with_shell();
+    for name in ["run", "var/tmp"] {
+        fs::create_dir_all(rootfs.inside(name)).unwrap();
+    }
+    for has_etc in [true, false] {
+        fs::remove_dir_all(rootfs.inside("etc")).ok();
+        if has_etc {
+            fs::create_dir(rootfs.inside("etc")).unwrap();
+        }
+        let before = what_is_there(&rootfs);
+        for option in ["--verbose", "--read-only", "--share=uts", "--userns=single"] {
+            let output = run(&rootfs, &["--dns=9.9.9.9", option], "cat /etc/resolv.conf");
+            output.code(0).prints(&["nameserver 9.9.9.9"]);
+            run(&rootfs, &["--dns=9.9.9.9", option, "--workdir=/none"], "").code(125);
+            assert_eq!(what_is_there(&rootfs), before, "{option}");
+        }
+    }
+}
+
+/// Whose name is removed is unmounted wherever it was a mount point, so the last one does it. A file of
+/// the rootfs's own is left, empty as it may be.
+#[test]
+fn containers_that_share_a_placeholder_keep_it_and_the_last_removes_it() {
+    let rootfs = Rootfs::new().with_shell();
+    rootfs.add_file("etc/hosts", "");
+    let before = what_is_there(&rootfs);
+    let start = || {
+        let (stdin, go) = io::pipe().unwrap();
+        let launch = Launch::on(&rootfs).option("--dns=9.9.9.9").stdin(stdin);
+        let script = "echo ready; read x; cat /etc/resolv.conf";
+        let running = launch.command(["sh", "-c", script]).start();
+        running.wait_for("ready");
+        (running, go)
+    };
+    let [first, second, third] = [start(), start(), start()];
+    assert_eq!(fs::read(rootfs.inside("etc/resolv.conf")).unwrap(), b"");
+    let end = |(running, go): (Running, io::PipeWriter)| {
+        drop(go);
+        running.finish().code(0).prints(&["ready", "nameserver 9.9.9.9"]);
+    };
+    let kill = |(running, _): (Running, io::PipeWriter)| {
+        running.signal(libc::SIGKILL);
+        running.finish();
+    };
+    end(first);
+    kill(third);
+    end(second);
+    assert_eq!(what_is_there(&rootfs), before);
+    // What one leaves is the next one's.
+    kill(start());
+    assert_ne!(what_is_there(&rootfs), before);
+    run(&rootfs, &["--dns=none"], "").ok();
+    assert_eq!(what_is_there(&rootfs), before);
 }
 
 #[test]

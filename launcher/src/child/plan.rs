@@ -13,7 +13,7 @@ use crate::resolve;
 use crate::spec::mounts::{Target, What};
 use crate::sys::file::{self, At};
 use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID};
-use crate::sys::{Errno, Result as SysResult, mount};
+use crate::sys::{Errno, Result as SysResult, mount, names};
 
 /// Puts everything in its place.
 pub fn apply(prepared: &Prepared<'_>, root: BorrowedFd<'_>, dev: &Dev<'_>) -> Result<(), Failure> {
@@ -67,7 +67,7 @@ fn place(
         }
         What::Symlink(to) => {
             let (dir, name) = parent_of(root, target).at(Stage::MakeTarget)?;
-            match file::make_symlink(to, dir.as_fd(), name) {
+            match names::make_symlink(to, dir.as_fd(), name) {
                 // Of an earlier start.
                 Err(Errno::EEXIST) if is_link_to(dir.as_fd(), name, to) => Ok(()),
                 other => other.at(Stage::MakeTarget),

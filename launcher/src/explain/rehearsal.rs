@@ -80,7 +80,7 @@ fn also_missing(
     let also = [
         ids::plan(&spec.userns, caller, rootfs).err(),
         network.flatten(),
-        plan::open(spec, caller, inherited, rootfs.is_by_path(), log).err(),
+        plan::open(spec, caller, inherited, rootfs, log).err(),
         filter::open(confine, false, log).err(),
         landlock::open(confine.landlock.as_ref()).err(),
         label::look_up(confine.label.as_ref()).err(),

@@ -10,7 +10,8 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
-use crate::sys::{Errno, errno_of, file, signal};
+use crate::sys::file::At;
+use crate::sys::{Errno, errno_of, names, signal};
 
 /// The file, from before the start to after the end.
 pub struct PidFile {
@@ -55,7 +56,7 @@ impl PidFile {
     fn write(&mut self, pid: i32) -> io::Result<()> {
         writeln!(self.file, "{pid}")?;
         let place = CString::new(self.path.as_os_str().as_bytes())?;
-        if self.name.is_none() && file::link(self.file.as_fd(), &place).is_err() {
+        if self.name.is_none() && names::link(self.file.as_fd(), At::Cwd, &place).is_err() {
             // There is one already, and only a rename takes its place.
             let (file, name) = create_beside(&self.path)?;
             (self.file, self.name) = (file, name);

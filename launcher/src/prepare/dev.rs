@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::sys::file::{self, At};
 use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID};
-use crate::sys::{Result as SysResult, mount};
+use crate::sys::{Result as SysResult, mount, names};
 
 /// Their names, and their numbers (the kernel's devices.txt).
 const NODES: [(&CStr, u32, u32); 6] = [
@@ -61,7 +61,7 @@ pub fn open_below_pts(dev: BorrowedFd<'_>) -> SysResult<OwnedFd> {
 /// Makes links, and directories to mount on.
 pub fn fill(dev: BorrowedFd<'_>) -> SysResult<()> {
     for (name, target) in LINKS {
-        file::make_symlink(target, dev, name)?;
+        names::make_symlink(target, dev, name)?;
     }
     [c"pts", c"shm", c"mqueue"]
         .into_iter()

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::namespaces;
 use crate::spec::Changes;
 use crate::sys::file::{self, At, Stat};
-use crate::sys::lock;
+use crate::sys::lock::{self, Lock};
 use crate::sys::mount::attr::{NODEV, RDONLY};
 use crate::sys::process::{self, Forked};
 use crate::sys::{Errno, Result as SysResult, descriptors, mount};
@@ -277,7 +277,7 @@ fn open_kept(
                 ));
         }
     }
-    lock::try_lock(lock.as_fd()).map_err(|errno| {
+    lock::try_lock(lock.as_fd(), Lock::Exclusive).map_err(|errno| {
         let error = Error::at("OpenOverlay", format_args!("lock {option} {shown}"), errno);
         match errno {
             Errno::EAGAIN => error.advise("another container uses it"),

@@ -77,6 +77,11 @@ impl Rootfs {
         Ok(Rootfs { dir, stat, tree, by_path, has_setattr, read_only, is_image: true })
     }
 
+    /// It in the host's mounts, where it stays what it is: device nodes are alive.
+    pub fn on_host(&self) -> BorrowedFd<'_> {
+        self.dir.as_fd()
+    }
+
     /// It came as an image, which cannot be changed.
     pub fn is_image(&self) -> bool {
         self.is_image

@@ -1,5 +1,6 @@
 //! How the container finds names: three files in /etc, which the plan puts over the rootfs's own.
 
+use std::ffi::CStr;
 use std::net::IpAddr;
 
 use super::mounts::{Content, Mount, Target, What};
@@ -7,9 +8,24 @@ use super::{Shared, unknown_value};
 use crate::error::Error;
 use crate::words::Word;
 
+/// Where they lie.
+pub const ETC: &CStr = c"etc";
+
+const NAMES: [&CStr; 3] = [c"resolv.conf", c"hosts", c"hostname"];
+
+/// The names of those that there are.
+pub fn names(word: Option<&Word>, share: Shared) -> &'static [&'static CStr] {
+    match word {
+        None => &[],
+        Some(_) if share.uts => &NAMES[..2],
+        Some(_) => &NAMES,
+    }
+}
+
 /// The files of `--dns`, as steps of the plan.
 pub fn files(word: Option<&Word>, hostname: &[u8], share: Shared) -> Result<Vec<Mount>, Error> {
     let Some(word) = word else { return Ok(Vec::new()) };
+    let [in_resolv_conf, in_hosts, in_hostname] = NAMES;
     let resolv_conf = match word.0.as_slice() {
         b"host" => Content::Path(c"/etc/resolv.conf".to_owned()),
         // An empty one: without any the C library asks 127.0.0.1.
@@ -17,18 +33,18 @@ pub fn files(word: Option<&Word>, hostname: &[u8], share: Shared) -> Result<Vec<
         _ => Content::Text(servers(word)?),
     };
     let mut hosts = b"127.0.0.1 localhost\n::1 localhost\n".to_vec();
-    let file = |name: &str, content| Mount {
-        target: Target::in_etc(name),
+    let file = |name: &CStr, content| Mount {
+        target: Target::below(ETC, name),
         what: What::File { content, mode: 0o644 },
         optional: false,
     };
-    let mut files = vec![file("resolv.conf", resolv_conf)];
+    let mut files = vec![file(in_resolv_conf, resolv_conf)];
     if !share.uts {
         // Where Debian has the machine's own name, if it has no address of its own.
         hosts = [&hosts, &b"127.0.1.1 "[..], hostname, b"\n"].concat();
-        files.push(file("hostname", Content::Text([hostname, b"\n"].concat())));
+        files.push(file(in_hostname, Content::Text([hostname, b"\n"].concat())));
     }
-    files.push(file("hosts", Content::Text(hosts)));
+    files.push(file(in_hosts, Content::Text(hosts)));
     Ok(files)
 }
 

@@ -50,6 +50,8 @@ pub struct Spec {
     pub workdir: Option<CString>,
     /// What is mounted besides the rootfs, in this order.
     pub mounts: Vec<Mount>,
+    /// Its first files, in /etc.
+    pub dns_files: &'static [&'static CStr],
     /// Those of /proc.
     pub proc_options: Vec<MountOption>,
     /// The rootfs cannot be changed.
@@ -154,6 +156,7 @@ impl Spec {
             hostname,
             workdir: process::parse_workdir(args.workdir.as_ref(), Mount::here(args)?)?,
             mounts,
+            dns_files: dns::names(args.dns.as_ref(), share),
             proc_options: Mount::proc_options(args)?,
             read_only: args.read_only,
             changes: parse_changes(args)?,

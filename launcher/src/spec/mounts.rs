@@ -91,10 +91,10 @@ pub struct Target {
 }
 
 impl Target {
-    /// A file in /etc.
-    pub fn in_etc(name: &str) -> Target {
-        let path = CString::new(["etc/", name].concat()).unwrap_or_default();
-        Target { path, above: vec![c"etc".to_owned()] }
+    /// A file in a directory of the root.
+    pub fn below(dir: &CStr, name: &CStr) -> Target {
+        let path = [dir.to_bytes(), b"/", name.to_bytes()].concat();
+        Target { path: CString::new(path).unwrap_or_default(), above: vec![dir.to_owned()] }
     }
 }
 

@@ -31,13 +31,6 @@ pub fn version(dir: BorrowedFd<'_>) -> Result<Option<Version>> {
     })
 }
 
-/// unlinkat(2) of a directory.
-pub fn remove_dir(dir: BorrowedFd<'_>, name: &CStr) -> Result<()> {
-    let flags = libc::AT_REMOVEDIR;
-    // SAFETY: the name ends with NUL.
-    unsafe { syscall!(Sysno::unlinkat, dir.as_raw_fd(), name.as_ptr(), flags) }.map(drop)
-}
-
 /// unshare(2): a cgroup namespace whose root is the cgroup that we are in now.
 pub fn make_namespace() -> Result<()> {
     // SAFETY: it takes no memory.

@@ -1,6 +1,6 @@
 //! Files and descriptors.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 
 use syscalls::{Sysno, syscall};
@@ -93,6 +93,10 @@ pub struct Stat {
     pub size: u64,
     /// The device that it is, if it is one.
     pub rdev: u64,
+    /// How many names it has.
+    pub nlink: u64,
+    /// When it was last changed, in seconds and nanoseconds.
+    pub changed: (i64, i64),
 }
 
 impl Stat {
@@ -157,6 +161,8 @@ fn stat(at: RawFd, path: &CStr, flags: i32) -> Result<Stat> {
         ino: stat.st_ino,
         size: stat.st_size as u64,
         rdev: stat.st_rdev,
+        nlink: stat.st_nlink as _,
+        changed: (stat.st_mtime, stat.st_mtime_nsec),
     })
 }
 
@@ -176,12 +182,6 @@ pub fn make_dir(at: At<'_>, path: &CStr, mode: u32) -> Result<()> {
     unsafe { syscall!(Sysno::mkdirat, at.raw(), path.as_ptr(), mode) }.map(drop)
 }
 
-/// symlinkat(2).
-pub fn make_symlink(target: &CStr, dir: BorrowedFd<'_>, name: &CStr) -> Result<()> {
-    // SAFETY: both end with NUL.
-    unsafe { syscall!(Sysno::symlinkat, target.as_ptr(), dir.as_raw_fd(), name.as_ptr()) }.map(drop)
-}
-
 /// An id that stays as it is.
 pub const KEEP: u32 = u32::MAX;
 
@@ -190,6 +190,13 @@ pub fn change_owner(file: BorrowedFd<'_>, uid: u32, gid: u32) -> Result<()> {
     let (fd, flags) = (file.as_raw_fd(), libc::AT_EMPTY_PATH);
     // SAFETY: the path ends with NUL.
     unsafe { syscall!(Sysno::fchownat, fd, c"".as_ptr(), uid, gid, flags) }.map(drop)
+}
+
+/// utimensat(2) of an open file: when it was last changed, in seconds and nanoseconds.
+pub fn set_changed(file: BorrowedFd<'_>, (seconds, nanoseconds): (i64, i64)) -> Result<()> {
+    let times = [[0, libc::UTIME_OMIT], [seconds, nanoseconds]];
+    // SAFETY: the kernel reads two of its struct timespec, which is two numbers of 64 bits.
+    unsafe { syscall!(Sysno::utimensat, file.as_raw_fd(), 0, times.as_ptr(), 0) }.map(drop)
 }
 
 /// fchmod(2).
@@ -243,16 +250,6 @@ pub fn for_each_entry(
             rest = behind;
         }
     }
-}
-
-/// linkat(2): gives an open file that has no name one that nobody has.
-pub fn link(file: BorrowedFd<'_>, path: &CStr) -> Result<()> {
-    let Ok(own) = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd())) else {
-        return Err(super::Errno::EINVAL);
-    };
-    let (here, follow) = (libc::AT_FDCWD, libc::AT_SYMLINK_FOLLOW);
-    // SAFETY: both paths end with NUL.
-    unsafe { syscall!(Sysno::linkat, here, own.as_ptr(), here, path.as_ptr(), follow) }.map(drop)
 }
 
 /// fchdir(2).

@@ -6,19 +6,23 @@ use syscalls::{Sysno, syscall};
 
 use super::Result;
 
-/// flock(2) of a file for ourselves, if nobody else has it. It goes with the last descriptor.
-pub fn try_lock(file: BorrowedFd<'_>) -> Result<()> {
-    // SAFETY: it takes no memory.
-    unsafe { syscall!(Sysno::flock, file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) }.map(drop)
-}
-
 /// How a lock is held.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Lock {
-    /// With others who share it; the file must be open for reading.
+    /// With others who share it; for [`try_lock_byte`] the file must be open for reading.
     Shared,
-    /// Alone; the file must be open for writing.
+    /// Alone; for [`try_lock_byte`] the file must be open for writing.
     Exclusive,
+}
+
+/// flock(2) of a file, if nobody is in the way. It goes with the last descriptor.
+pub fn try_lock(file: BorrowedFd<'_>, kind: Lock) -> Result<()> {
+    let operation = match kind {
+        Lock::Shared => libc::LOCK_SH,
+        Lock::Exclusive => libc::LOCK_EX,
+    };
+    // SAFETY: it takes no memory.
+    unsafe { syscall!(Sysno::flock, file.as_raw_fd(), operation | libc::LOCK_NB) }.map(drop)
 }
 
 /// Takes a lock on one byte of a file, if nobody is in the way. It belongs to the open file

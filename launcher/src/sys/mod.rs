@@ -17,6 +17,7 @@ pub mod lock;
 pub mod memfd;
 pub mod memory;
 pub mod mount;
+pub mod names;
 pub mod network;
 pub mod process;
 pub mod processor;

@@ -17,10 +17,10 @@ use crate::error::Error;
 use crate::log::Log;
 use crate::prepare::cgroup::{Branch, Controller, Plan, Setting};
 use crate::spec::resources::CpuList;
-use crate::sys::cgroup::{self, Version, read, write};
+use crate::sys::cgroup::{Version, read, write};
 use crate::sys::file::{self, At};
-use crate::sys::lock;
-use crate::sys::{Errno, Result as SysResult, signal};
+use crate::sys::lock::{self, Lock};
+use crate::sys::{Errno, Result as SysResult, names, signal};
 
 /// Those of one container. They are removed when this is dropped.
 pub struct Cgroups<'a> {
@@ -296,7 +296,7 @@ fn create(parent: BorrowedFd<'_>, suffix: &str) -> SysResult<Pair> {
         // Until it is locked it looks like one that was left, and somebody may remove it.
         let lock = || {
             let dir = open_dir(parent, &name)?;
-            lock::try_lock(dir.as_fd())?;
+            lock::try_lock(dir.as_fd(), Lock::Exclusive)?;
             let (ours, there) = (file::stat_fd(dir.as_fd())?, open_dir(parent, &name)?);
             Ok((file::stat_fd(there.as_fd())?.is_same(&ours)).then_some(dir))
         };
@@ -304,7 +304,7 @@ fn create(parent: BorrowedFd<'_>, suffix: &str) -> SysResult<Pair> {
             Ok(Some(dir)) => return Ok(Pair { name, dir }),
             Ok(None) | Err(Errno::ENOENT | Errno::ENODEV | Errno::EAGAIN) => {}
             Err(errno) => {
-                cgroup::remove_dir(parent, &name).ok();
+                names::remove_dir(parent, &name).ok();
                 return Err(errno);
             }
         }

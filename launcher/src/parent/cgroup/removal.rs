@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::open_dir;
 use crate::log;
-use crate::sys::lock;
-use crate::sys::{Errno, Result as SysResult, cgroup, file, signal};
+use crate::sys::lock::{self, Lock};
+use crate::sys::{Errno, Result as SysResult, cgroup, file, names, signal};
 
 /// What the names of ours begin with; the launcher's pid follows.
 pub const PREFIX: &str = "launcher-";
@@ -52,7 +52,7 @@ pub fn sweep(parent: BorrowedFd<'_>) {
     file::for_each_entry(parent, collect).ok();
     for name in names {
         let locked = open_dir(parent, &name).and_then(|dir| {
-            lock::try_lock(dir.as_fd())?;
+            lock::try_lock(dir.as_fd(), Lock::Exclusive)?;
             Ok(dir)
         });
         // Otherwise it is in use, or somebody else sweeps.
@@ -88,13 +88,13 @@ fn remove(
 
 /// From the innermost on: the container may have made cgroups in its own.
 fn remove_tree(parent: BorrowedFd<'_>, name: &CStr) -> SysResult<()> {
-    match cgroup::remove_dir(parent, name) {
+    match names::remove_dir(parent, name) {
         Err(Errno::EBUSY | Errno::ENOTEMPTY) => {}
         other => return other,
     }
     let dir = open_dir(parent, name)?;
     for_each_below(dir.as_fd(), |child| remove_tree(dir.as_fd(), child));
-    cgroup::remove_dir(parent, name)
+    names::remove_dir(parent, name)
 }
 
 /// Whatever still runs there: somebody moved it there, or it dies already.
