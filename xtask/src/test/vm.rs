@@ -90,12 +90,15 @@ pub fn run(wish: &Wish, programs: &Programs, words: &[OsString]) -> Result<Outco
     };
     let mut jobs = Vec::new();
     for (number, candidate) in candidates.iter().enumerate() {
-        jobs.extend(boots::are_wanted(words).then_some(Job::Boots(candidate)));
         let sessions = Session::all(&candidate.kernel, number, wish.root);
         let sessions = sessions.into_iter().enumerate();
         // Root's and the user's, or in turns one of them.
         let wanted = sessions.filter(|(half, _)| wish.both_halves || *half == number % 2);
         jobs.extend(wanted.map(|(_, session)| Job::Suite(candidate, session)));
+    }
+    // They are a third as long: last, they fill up what the halves leave of a processor's time.
+    if boots::are_wanted(words) {
+        jobs.extend(candidates.iter().map(Job::Boots));
     }
     for part in jobs::run(&jobs, |job| lab.run(job))? {
         outcome.rows.extend(part.rows);
