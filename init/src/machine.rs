@@ -22,8 +22,8 @@ pub fn is_ours(own_pid: i32) -> bool {
     own_pid == 1 && sys::group_of(KTHREADD) == Ok(0) && take()
 }
 
-/// Takes Ctrl-Alt-Del, and mounts /proc, /sys and /dev where they are missing. EBUSY means that it is there already;
-/// whatever else fails, the command is better started without than not at all.
+/// Takes Ctrl-Alt-Del, and mounts /proc, /sys and /dev where they are missing. EBUSY means that it is
+/// there already; whatever else fails, the command is better started without than not at all.
 #[cold]
 #[inline(never)]
 fn take() -> bool {

@@ -88,6 +88,15 @@ fn a_rootfs_that_lacks_the_files_is_left_as_it_was() {
     }
 }
 
+#[test]
+fn what_is_made_for_the_files_is_for_everybody_to_read() {
+    let rootfs = Rootfs::new().with_shell();
+    fs::remove_dir_all(rootfs.inside("etc")).ok();
+    let launch = Launch::on(&rootfs).option("--dns=none");
+    let launch = launch.command(["sh", "-c", "stat -c %a /etc /etc/hosts"]);
+    launch.through_shell("umask 077; exec \"$@\"").run().ok().prints(&["755", "644"]);
+}
+
 /// Whose name is removed is unmounted wherever it was a mount point, so the last one does it. A file of
 /// the rootfs's own is left, empty as it may be.
 #[test]

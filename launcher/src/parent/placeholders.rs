@@ -44,15 +44,18 @@ impl<'a> Placeholders<'a> {
         // Not by our own mounts of it, which may yet become read-only.
         let root = ground.rootfs.on_host();
         let mut placeholders = Placeholders { root, made_etc: false, held: Vec::new() };
+        // As in the child: the container's users are to read what is there.
+        let umask = file::set_umask(0);
         for name in spec.dns_files {
             placeholders.hold(name).ok();
         }
+        umask.and_then(file::set_umask).ok();
         Some(placeholders)
     }
 
     fn hold(&mut self, name: &'static CStr) -> SysResult<()> {
         /// Others' ends come between, each of which takes some microseconds while it runs.
-        const TRIES: usize = 1000;
+        const TRIES: usize = 100;
         for _ in 0..TRIES {
             match self.open_etc().and_then(|etc| Held::take(etc, name)) {
                 Err(Errno::EEXIST | Errno::ENOENT) => {}

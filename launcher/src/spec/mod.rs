@@ -50,7 +50,7 @@ pub struct Spec {
     pub workdir: Option<CString>,
     /// What is mounted besides the rootfs, in this order.
     pub mounts: Vec<Mount>,
-    /// Its first files, in /etc.
+    /// The names of those of `--dns`, in /etc.
     pub dns_files: &'static [&'static CStr],
     /// Those of /proc.
     pub proc_options: Vec<MountOption>,
