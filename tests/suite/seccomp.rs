@@ -156,6 +156,24 @@ fn profile_in_json_takes_the_place_of_the_default() {
 }
 
 /// A slip in a profile is told, and in what it refuses it is an error or a warning.
+/// As engines take it; any other word without a slash is one of ours, misspelt.
+#[test]
+fn profile_is_found_where_the_caller_is() {
+    let folder = temporary_path("profiles");
+    fs::create_dir(&folder).unwrap();
+    let text = r#"{"defaultAction": "SCMP_ACT_ALLOW",
+                   "syscalls": [{"names": ["getppid"], "action": "SCMP_ACT_ERRNO", "errnoRet": 18}]}"#;
+    fs::write(folder.join("profile.json"), text).unwrap();
+    fs::write(folder.join("profile"), text).unwrap();
+    let launch = |option: &str| {
+        let call = format!("try call {} ", libc::SYS_getppid);
+        Launch::new().option(option).directory(&folder).probe(&call).run()
+    };
+    launch("--seccomp=profile.json").ok().prints(&["EXDEV"]);
+    launch("--seccomp=profile").fails_with(125, "neither default nor none nor a path");
+    fs::remove_dir_all(folder).unwrap();
+}
+
 #[test]
 fn what_is_not_understood_of_a_profile_is_told() {
     let path = temporary_path("profile");

@@ -56,10 +56,10 @@ impl Confinement {
             None => Seccomp::Default,
             Some(word) if word.as_bytes() == b"default" => Seccomp::Default,
             Some(word) if word.as_bytes() == b"none" => Seccomp::None,
-            Some(word) if word.as_bytes().contains(&b'/') => Seccomp::File(word),
+            Some(word) if is_path(word.as_bytes()) => Seccomp::File(word),
             Some(word) => {
                 return Err(Error::misuse(format!(
-                    "--seccomp {} is neither default nor none nor a path (with a slash)",
+                    "--seccomp {} is neither default nor none nor a path (with a slash, or one that ends in .json)",
                     word.to_string_lossy()
                 )));
             }
@@ -90,4 +90,9 @@ impl Confinement {
             unmask: args.unmask,
         })
     }
+}
+
+/// Whether a word is a file and no misspelt one of ours.
+fn is_path(word: &[u8]) -> bool {
+    word.contains(&b'/') || word.ends_with(b".json")
 }
