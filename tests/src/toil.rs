@@ -2,8 +2,10 @@
 //!
 //! `toil SIGNALS BURSTS` sends PID 1 a signal that it passes on to us, waits for it, and so on; then
 //! leaves it bursts of a hundred orphans that end at once, and waits until it has reaped them. Says
-//! three numbers of nanoseconds: for a signal there and back, for an orphan, and of PID 1's CPU time
-//! for an orphan.
+//! four numbers of nanoseconds: for an orphan, of PID 1's CPU time for an orphan, and for a signal
+//! there and back with PID 1 and us on one processor, and on two. On one it is what the two programs
+//! take; on two it is mostly how deeply the other processor slept. Left to the scheduler it is now
+//! the one, now the other.
 
 #[path = "sys/toil.rs"]
 mod sys;
@@ -33,13 +35,6 @@ fn run() -> io::Result<()> {
         return Err(io::Error::other("SIGNALS BURSTS"));
     };
     let (signals, bursts) = (signals.get(), bursts.get());
-    sys::hold_back_signal()?;
-    let started = Instant::now();
-    for _ in 0..signals {
-        sys::send_to_pid1()?;
-        sys::take_signal()?;
-    }
-    let signal = started.elapsed().as_nanos() / u128::from(signals);
 
     let (mut whole, mut cpu) = (0, 0);
     for _ in 0..bursts {
@@ -55,6 +50,25 @@ fn run() -> io::Result<()> {
         cpu += u128::from(sys::cpu_of_pid1()? - cpu_before);
     }
     let orphans = u128::from(BURST * bursts);
-    println!("{signal} {} {}", whole / orphans, cpu / orphans);
+    let (whole, cpu) = (whole / orphans, cpu / orphans);
+
+    sys::hold_back_signal()?;
+    let (first, last) = sys::processors()?;
+    sys::stay_on(0, first)?;
+    let [on_one, on_two] = [first, last].map(|processor| {
+        sys::stay_on(1, processor)?;
+        there_and_back(signals)
+    });
+    println!("{whole} {cpu} {} {}", on_one?, on_two?);
     Ok(())
+}
+
+/// In nanoseconds for each.
+fn there_and_back(signals: u32) -> io::Result<u128> {
+    let started = Instant::now();
+    for _ in 0..signals {
+        sys::send_to_pid1()?;
+        sys::take_signal()?;
+    }
+    Ok(started.elapsed().as_nanos() / u128::from(signals))
 }

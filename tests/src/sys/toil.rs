@@ -87,3 +87,25 @@ pub fn cpu_of_pid1() -> io::Result<u64> {
     check(unsafe { libc::clock_gettime(clock, &raw mut time) })?;
     Ok(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
 }
+
+/// The first and the last that we may run on; one and the same if there is no other.
+pub fn processors() -> io::Result<(usize, usize)> {
+    // SAFETY: plain data, for which all zero is a value.
+    let mut set = unsafe { mem::zeroed::<libc::cpu_set_t>() };
+    // SAFETY: the kernel writes one set.
+    check(unsafe { libc::sched_getaffinity(0, size_of_val(&set), &raw mut set) })?;
+    // SAFETY: the numbers are within the set.
+    let mut ours = (0..size_of_val(&set) * 8).filter(|at| unsafe { libc::CPU_ISSET(*at, &set) });
+    let first = ours.next().ok_or(io::ErrorKind::NotFound)?;
+    Ok((first, ours.next_back().unwrap_or(first)))
+}
+
+/// `processor` is one of [`processors`].
+pub fn stay_on(pid: i32, processor: usize) -> io::Result<()> {
+    // SAFETY: plain data, for which all zero is a value.
+    let mut set = unsafe { mem::zeroed::<libc::cpu_set_t>() };
+    // SAFETY: the number is within the set.
+    unsafe { libc::CPU_SET(processor, &mut set) };
+    // SAFETY: reads one set.
+    check(unsafe { libc::sched_setaffinity(pid, size_of_val(&set), &raw const set) }).map(drop)
+}
