@@ -9,6 +9,7 @@ use crate::launch::Launch;
 use crate::pace::rounds;
 use crate::rootfs::Rootfs;
 use crate::subject;
+use crate::sys::before::Before;
 
 /// Expects the words to be refused with this text and the hint where to read more.
 #[track_caller]
@@ -228,6 +229,22 @@ fn descriptor_that_is_not_open() {
         "launcher: cannot keep descriptor 77: EBADF (Bad file number); it is not open in the \
          launcher",
     );
+}
+
+/// Has the launcher start without this descriptor, whatever our own caller has left open.
+pub fn closed(launch: Launch, number: i32) -> Launch {
+    let root = fs::File::open("/").unwrap();
+    launch.descriptor(root, number).before(Before::Close(number))
+}
+
+/// The numbers that the launcher's own files get: the host's /proc, the rootfs, the channel to the child.
+#[test]
+fn descriptor_that_is_not_open_is_never_one_of_the_launchers() {
+    for number in 3..20 {
+        let launch = closed(Launch::new(), number);
+        let launch = launch.option("--keep-fd").arg(number.to_string()).probe("fds");
+        launch.run().fails_with(125, &format!("cannot keep descriptor {number}: EBADF"));
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 
 use crate::ability::require;
+use crate::errors::closed;
 use crate::launch::Launch;
 use crate::rootfs::temporary_path;
 use crate::running::limit;
@@ -35,9 +36,14 @@ fn sockets_of_the_manager_are_the_commands() {
 #[test]
 fn sockets_that_are_not_there_are_named() {
     require!(busybox);
-    let launch = Launch::new().variable("LISTEN_FDS", "9").probe("exit 0");
-    let output = launch.through_shell(ANNOUNCE).run();
-    output.fails_with(125, "EBADF (Bad file number); LISTEN_FDS says that there are so many");
+    for count in ["1", "9"] {
+        let launch = closed(Launch::new(), 3).variable("LISTEN_FDS", count).probe("exit 0");
+        let output = launch.through_shell(ANNOUNCE).run();
+        output.fails_with(
+            125,
+            "descriptor 3: EBADF (Bad file number); LISTEN_FDS says that there are",
+        );
+    }
 }
 
 #[test]

@@ -1,19 +1,26 @@
-//! What the launcher was started with, and changes for itself: the command gets it back as it was.
+//! What the launcher has from its caller and what it changes of that for itself: read, and put aside
+//! for the command, before the launcher opens any file of its own.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
-use super::{Proc, contents};
+use super::{Activation, Proc, contents};
 use crate::error::Error;
 use crate::spec::Spec;
 use crate::spec::limits::{AS, FSIZE, NOFILE};
 use crate::sys::process::{self, Limit};
 use crate::sys::signal::{self, SignalSet};
-use crate::sys::{Errno, Result as SysResult, file};
+use crate::sys::{self, Errno, Result as SysResult, file};
 
 /// The caller's settings.
 pub struct Inherited {
     /// The signal mask.
     pub mask: SignalSet,
+    pub environment: Vec<Vec<u8>>,
+    /// What a service manager has passed to us for the command.
+    pub activation: Activation,
+    /// The descriptors that the command inherits; or the first number that is not open, and the
+    /// errno.
+    pub keep_fds: Result<Vec<BorrowedFd<'static>>, (i32, Errno)>,
     /// The limits that were too low for the set-up, each with its number.
     pub limits: Vec<(u32, Limit)>,
     /// What the files hold that the plan puts into the container, in its order.
@@ -28,8 +35,16 @@ const NEEDED: [(u32, u64); 2] = [(NOFILE, 256), (FSIZE, libc::RLIM_INFINITY)];
 const MEMORY: u64 = 4 << 20;
 
 impl Inherited {
-    /// Notes them, and makes the launcher's own; `mask` was the caller's.
+    /// Notes the settings, and replaces them by the launcher's own; `mask` was the caller's.
     pub fn replace(spec: &Spec, mask: SignalSet) -> Result<Inherited, Error> {
+        // First of all: a number that the caller left closed is soon that of a file of ours, such
+        // as the host's /proc, which the command must not get.
+        let environment = sys::environment();
+        let activation = Activation::read(&environment, spec.share.net);
+        let numbers = activation.descriptors.clone().chain(spec.keep_fds.iter().copied());
+        let keep_fds = numbers
+            .map(|number| file::borrow_inherited(number).map_err(|errno| (number, errno)))
+            .collect();
         // A caller that ignores SIGCHLD would have the kernel reap our child unseen.
         signal::set_default(libc::SIGCHLD)
             .map_err(|errno| Error::at("BlockSignals", "reset SIGCHLD", errno))?;
@@ -41,7 +56,8 @@ impl Inherited {
             Error::at("RaiseLimit", "raise the limits on files for the set-up", errno)
         })?;
         close_all_on_exec()?;
-        Ok(Inherited { mask, limits, contents: contents::read(spec, mask)? })
+        let contents = contents::read(spec, mask)?;
+        Ok(Inherited { mask, environment, activation, keep_fds, limits, contents })
     }
 }
 

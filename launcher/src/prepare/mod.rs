@@ -50,7 +50,6 @@ use crate::spec::mounts::What;
 use crate::spec::network::Network;
 use crate::spec::process::Process;
 use crate::sys::process::Words;
-use crate::sys::{self, file};
 use crate::sys::{Errno, Result as SysResult, system};
 use account::Account;
 use activation::Activation;
@@ -115,16 +114,17 @@ pub fn prepare<'a>(
     let Ground { order, caller, rootfs, is_since_6_3 } = ground;
     let order = *order;
     caller.read_own_ids()?;
-    let callers_env = sys::environment();
-    let activation = Activation::read(&callers_env, spec.share.net);
+    let activation = &inherited.activation;
     if let Some(lost) = &activation.lost {
         log.warn(lost);
     }
-    let sockets = activation.descriptors.clone().map(|number| {
-        borrow(number).map_err(|error| error.advise("LISTEN_FDS says that there are so many"))
-    });
-    let keep_fds = sockets.chain(spec.keep_fds.iter().copied().map(borrow));
-    let keep_fds = keep_fds.collect::<Result<_, _>>()?;
+    let keep_fds = inherited.keep_fds.clone().map_err(|(number, errno)| {
+        let error = Error::at("KeepFd", format_args!("keep descriptor {number}"), errno);
+        match activation.descriptors.contains(&number) {
+            true => error.advise("LISTEN_FDS says that there are so many"),
+            false => error,
+        }
+    })?;
     let ids = ids::plan(&spec.userns, caller, rootfs)?;
     log.note(format_args!("ids: {ids}"));
     if let Some(warning) = &ids.warning {
@@ -138,7 +138,8 @@ pub fn prepare<'a>(
     let account = look_up(&process, rootfs, &ids)?;
 
     let (images, services) = (&process.variables, &activation.variables);
-    let environment = spec.environment.build(&callers_env, &account.home, images, services);
+    let environment =
+        spec.environment.build(&inherited.environment, &account.home, images, services);
     let search_path = value_of(&environment, b"PATH").unwrap_or_default();
     let candidates = command::candidates(&process.command[0], search_path, &process.workdir);
 
@@ -360,9 +361,4 @@ fn warn_of_loose_masks(ids: &IdPlan, spec: &Spec, log: &mut Log) {
 fn look_up(process: &Process, rootfs: &Rootfs, ids: &IdPlan) -> Result<Account, Error> {
     Account::look_up(&process.user, rootfs.dir(), ids)
         .map_err(|error| process::blame(error, process))
-}
-
-fn borrow(number: i32) -> Result<BorrowedFd<'static>, Error> {
-    file::borrow_inherited(number)
-        .map_err(|errno| Error::at("KeepFd", format_args!("keep descriptor {number}"), errno))
 }
