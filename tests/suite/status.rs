@@ -36,6 +36,17 @@ fn status_tells_start_and_exit_code() {
     output.code(7);
 }
 
+/// SIGPIPE is blocked when the failure is told, also where it comes while signals are the caller's.
+#[test]
+fn failure_is_told_where_nobody_reads_the_status() {
+    for option in ["--file=/nosuch:/x", "--bind=/nosuch:/x"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let launch = Launch::new().option("--status-fd=9").option(option).descriptor(writer, 9);
+        launch.probe("exit 0").run().fails_with(125, "/nosuch");
+    }
+}
+
 #[test]
 fn status_names_the_namespaces() {
     let launch = Launch::new().option("--status-fd").arg("9").probe("namespaces");

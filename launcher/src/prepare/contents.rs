@@ -1,5 +1,5 @@
-//! What files the plan puts into the container hold, read once: a pipe gives it only once, and a start may
-//! need a second try.
+//! The contents of the files that the mount plan creates (`--file`, `--dns`). They are read once and
+//! kept: a pipe can be read only once, and a start may need a second child.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -12,11 +12,12 @@ use crate::spec::mounts::{Content, What};
 use crate::sys::signal::{self, SignalSet};
 use crate::sys::{Errno, errno_of, file};
 
-/// What the tmpfs holds that they are copied to.
+/// The size of the tmpfs that they are copied to (/dev).
 const MOST: u64 = 64 << 20;
 
-/// Reads them, in the order of the plan. A pipe may give nothing for ever, and nothing has been made
-/// yet: so meanwhile signals are the caller's.
+/// Reads them, in the order of the plan. A read from a pipe may block for ever, so the caller's signal
+/// mask is in force meanwhile: nothing has been made yet that a signal's default action could leave
+/// behind.
 pub fn read(spec: &Spec, callers_mask: SignalSet) -> Result<Vec<Vec<u8>>, Error> {
     if !spec.mounts.iter().any(|mount| matches!(mount.what, What::File { .. })) {
         return Ok(Vec::new());
@@ -26,9 +27,10 @@ pub fn read(spec: &Spec, callers_mask: SignalSet) -> Result<Vec<Vec<u8>>, Error>
             .map_err(|errno| Error::at("BlockSignals", "set the signal mask", errno))
     };
     let own_mask = set(callers_mask)?;
-    let contents = read_all(spec)?;
+    let contents = read_all(spec);
+    // Also after a failure, or a SIGPIPE could end us before it has been told.
     set(own_mask)?;
-    Ok(contents)
+    contents
 }
 
 fn read_all(spec: &Spec) -> Result<Vec<Vec<u8>>, Error> {
