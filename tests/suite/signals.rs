@@ -96,6 +96,18 @@ fn queued_signals_keep_their_number_their_order_and_their_values() {
     }
 }
 
+/// As pthread_kill(3) does it, and many a language's library.
+#[test]
+fn signal_to_the_launchers_thread_reaches_the_command() {
+    let running = trap(Launch::new());
+    for signal in [libc::SIGTERM, libc::SIGINT, 34] {
+        sys::kill_thread(running.pid(), signal).unwrap();
+        running.wait_for(&line_of(signal));
+    }
+    running.signal(libc::SIGUSR2);
+    running.finish().ok();
+}
+
 #[test]
 fn signal_with_a_value_keeps_it() {
     let running = trap(Launch::new());

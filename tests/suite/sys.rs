@@ -121,6 +121,12 @@ pub fn kill(pid: i32, signal: i32) -> io::Result<()> {
     check(unsafe { libc::kill(pid, signal) }).map(drop)
 }
 
+/// tgkill(2): to the one thread of a process.
+pub fn kill_thread(pid: i32, signal: i32) -> io::Result<()> {
+    // SAFETY: takes no memory.
+    check(unsafe { libc::syscall(libc::SYS_tgkill, pid, pid, signal) } as i32).map(drop)
+}
+
 /// sigqueue(3), for the signals too that musl keeps for itself.
 pub fn queue(pid: i32, signal: i32, value: usize) -> io::Result<()> {
     /// The layout of siginfo_t for a queued signal (asm-generic/siginfo.h), 64-bit.

@@ -309,12 +309,14 @@ impl Watch<'_> {
             return relay.pass_size_on();
         }
         let pid = self.container.pid;
-        // ESRCH: init has ended, and the next SIGCHLD says so.
-        if arrived.code == SI_KERNEL || arrived.signal == libc::SIGCONT {
-            signal::queue(pid, arrived, init::SI_FROM_TERMINAL).ok();
-        } else if arrived.code < 0 && arrived.signal != 0 {
-            signal::queue(pid, arrived, arrived.code).ok();
-        } else {
+        let code = match arrived.code == SI_KERNEL || arrived.signal == libc::SIGCONT {
+            true => init::SI_FROM_TERMINAL,
+            false => arrived.code,
+        };
+        // What cannot be queued is sent without its value: the kernel queues tgkill(2)'s code
+        // (SI_TKILL) for nobody but the sender itself, and nothing above RLIMIT_SIGPENDING. ESRCH:
+        // init has ended, and the next SIGCHLD says so.
+        if code >= 0 || signal::queue(pid, arrived, code).is_err() {
             signal::send(pid, arrived.signal).ok();
         }
         match arrived.signal {
