@@ -167,27 +167,34 @@ fn unknown_option<'a>(word: &CStr, name: &[u8], known: impl Iterator<Item = &'a 
     })
 }
 
-/// The candidate that is fewest edits away, if it is near enough to be meant.
+/// The candidate that is fewest edits away, if it is near enough to be meant: one edit, or most of the
+/// letters are right.
 pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .map(|candidate| (distance(word.as_bytes(), candidate.as_bytes()), candidate))
         .min()
-        // A word with not a letter left is another word.
-        .filter(|&(edits, candidate)| edits < word.len() && edits <= 2.max(candidate.len() / 3))
+        .filter(|&(edits, candidate)| {
+            let is_like = edits == 1 && word.len() > 1 || 2 * edits < word.len();
+            is_like && edits <= 2.max(candidate.len() / 3)
+        })
         .map(|(_, candidate)| candidate)
 }
 
-/// Levenshtein's distance, by rows.
+/// Letters to insert, to leave out, to replace, or to exchange with their neighbours, by rows.
 fn distance(a: &[u8], b: &[u8]) -> usize {
+    let mut before = Vec::new();
     let mut row = (0..=b.len()).collect::<Vec<_>>();
-    for (i, &x) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, &y) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+    for i in 0..a.len() {
+        let mut next = vec![i + 1];
+        for j in 0..b.len() {
+            let replaced = row[j] + usize::from(a[i] != b[j]);
+            let mut least = replaced.min(row[j + 1] + 1).min(next[j] + 1);
+            if i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j] {
+                least = least.min(before[j - 1] + 1);
+            }
+            next.push(least);
         }
+        before = std::mem::replace(&mut row, next);
     }
     row[b.len()]
 }
@@ -271,6 +278,21 @@ mod tests {
         for words in [&[&b"--\xff"[..]][..], &[b"-x"], &[b"--user"]] {
             assert_eq!(refused(words).lines().count(), 1);
         }
+    }
+
+    #[test]
+    fn only_what_is_near_is_meant() {
+        let near = |word, known: &[&'static str]| nearest(word, known.iter().copied());
+        for (word, known) in
+            [("nofiles", "nofile"), ("nte", "net"), ("r0", "ro"), ("xr", "rx"), ("vet", "veth")]
+        {
+            assert_eq!(near(word, &["core", known]), Some(known), "{word}");
+        }
+        for word in ["nope", "x", "", "quite-another"] {
+            assert_eq!(near(word, &["core", "cpu", "as", "ro", "x-"]), None, "{word}");
+        }
+        assert_eq!(distance(b"ab", b"ba"), 1);
+        assert_eq!(distance(b"kitten", b"sitting"), 3);
     }
 
     #[test]

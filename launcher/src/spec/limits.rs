@@ -123,6 +123,7 @@ mod tests {
         for (text, part) in [
             ("nofile", "not NAME="),
             ("nofiles=1", "did you mean nofile?"),
+            ("nope=1", "nope is unknown: it is one of cpu, fsize,"),
             ("nofile=", "not NAME="),
             ("nofile=1:", "not NAME="),
             ("nofile=-1", "not NAME="),
