@@ -229,7 +229,9 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
         (Stage::MountOverlay | Stage::AttachMount, Errno::EACCES) => {
             "container root has to be able to write to --overlay-dir or upper=, and to search the layers"
         }
-        (Stage::MountOverlay, Errno::ENODEV) => "the kernel lacks CONFIG_OVERLAY_FS, or its module",
+        (Stage::MountOverlay, Errno::ENODEV) => {
+            "the kernel lacks CONFIG_OVERLAY_FS, or its module overlay; a copy of the rootfs needs none"
+        }
         (Stage::MountOverlay, Errno::EPERM) => {
             "before Linux 5.11 no overlay can be mounted in a user namespace"
         }

@@ -210,10 +210,14 @@ pub fn overlay() -> Ability {
 
 fn overlay_of_roots() -> Ability {
     let known = fs::read_to_string("/proc/filesystems").unwrap_or_default();
-    match known.lines().any(|line| line.ends_with("\toverlay")) {
-        true => Ok(()),
-        false => Err("no overlay in /proc/filesystems; modprobe overlay".into()),
+    if known.lines().any(|line| line.ends_with("\toverlay")) {
+        return Ok(());
     }
+    let remedy = match Path::new("/proc/modules").exists() {
+        true => "modprobe overlay",
+        false => "this kernel takes no modules, those of cargo xtask test --vm have it",
+    };
+    Err(format!("no overlay in /proc/filesystems; {remedy}"))
 }
 
 /// `--ephemeral`: for a user from Linux 6.6 on, for root before, whose marks are `trusted.` attributes.
