@@ -14,7 +14,9 @@ use crate::error::Error;
 use crate::json::quote;
 use crate::log::one_line;
 use crate::prepare::cgroup::Plan;
-use crate::prepare::{Order, Prepared, Step, ids};
+use crate::prepare::ids::{self, IdPlan};
+use crate::prepare::plan::BARE_PROC;
+use crate::prepare::{Ground, Order, Prepared, Source, Step};
 use crate::spec::capability;
 use crate::spec::confine::{Label, Seccomp};
 use crate::spec::landlock::Landlock;
@@ -31,7 +33,7 @@ pub fn explain(spec: &Spec, mask: SignalSet, form: Explain) -> (String, Option<E
     let mut missing = Vec::new();
     let mut entries = rehearsal::look(spec, mask, &mut missing).unwrap_or_else(|error| {
         missing.push(error);
-        Vec::new()
+        describe_asked(spec, None, None, None)
     });
     let lines = missing.iter().map(ToString::to_string).collect();
     entries.push(("cannot be had", lines));
@@ -43,20 +45,42 @@ pub fn explain(spec: &Spec, mask: SignalSet, form: Explain) -> (String, Option<E
 }
 
 fn describe(prepared: &Prepared<'_>, cgroup: Option<&Plan>) -> Vec<Entry> {
+    let (spec, ground, ids) = (prepared.spec, prepared.ground, &prepared.ids);
     vec![
-        ("rootfs", rootfs(prepared)),
+        ("rootfs", rootfs(spec, ground)),
         ("command", command(prepared)),
-        ("init", init::init(prepared)),
-        ("namespaces", namespaces(prepared)),
-        ("network", network::network(prepared)),
-        ("ids", ids(prepared)),
+        ("init", init::init(spec)),
+        ("namespaces", namespaces(spec, ids)),
+        ("network", network::network(&spec.network, prepared.carrier.as_ref())),
+        ("ids", show_ids(spec, ground, ids)),
         ("mounts", mounts(prepared)),
         ("privileges", privileges(prepared)),
         ("seccomp", seccomp(prepared)),
-        ("landlock", landlock(prepared)),
-        ("limits", limits(prepared)),
-        ("resources", resources(prepared, cgroup)),
+        ("landlock", landlock(spec)),
+        ("limits", limits(spec)),
+        ("resources", resources(spec, cgroup)),
         ("from the host", shared(prepared)),
+    ]
+}
+
+/// Of a start that ends before all is known: what does not depend on the rest.
+fn describe_asked(
+    spec: &Spec,
+    ground: Option<&Ground>,
+    ids: Option<&IdPlan>,
+    cgroup: Option<&Plan>,
+) -> Vec<Entry> {
+    let both = ground.zip(ids);
+    vec![
+        ("rootfs", ground.map(|ground| rootfs(spec, ground)).unwrap_or_default()),
+        ("init", init::init(spec)),
+        ("namespaces", ids.map(|ids| namespaces(spec, ids)).unwrap_or_default()),
+        ("network", network::network(&spec.network, None)),
+        ("ids", both.map(|(ground, ids)| show_ids(spec, ground, ids)).unwrap_or_default()),
+        ("landlock", landlock(spec)),
+        ("limits", limits(spec)),
+        ("resources", resources(spec, cgroup)),
+        ("not told", vec!["the rest, as the start would end before it is known".into()]),
     ]
 }
 
@@ -80,18 +104,17 @@ fn as_json(entries: &[Entry]) -> String {
     format!("{{{}}}\n", members.collect::<Vec<_>>().join(","))
 }
 
-fn rootfs(prepared: &Prepared<'_>) -> Vec<String> {
-    let spec = prepared.spec;
+fn rootfs(spec: &Spec, ground: &Ground) -> Vec<String> {
     let path = spec.rootfs.to_string_lossy();
-    let kind = if prepared.ground.rootfs.is_image() { ", an image" } else { "" };
+    let kind = if ground.rootfs.is_image() { ", an image" } else { "" };
     let mut lines = vec![format!("{path}{kind}, without devices (nodev)")];
-    lines.push(match (&spec.changes, spec.read_only, &prepared.overlay) {
-        (_, true, _) => "read-only".into(),
-        (Changes::Kept(dir), ..) => format!("changes are kept in {}", dir.to_string_lossy()),
-        (_, _, Some(_)) => "changes are in memory, and gone at the end".into(),
-        _ => "changes go into it".into(),
+    lines.push(match (spec.read_only, ground.changes(spec)) {
+        (true, _) => "read-only".into(),
+        (_, Changes::Kept(dir)) => format!("changes are kept in {}", dir.to_string_lossy()),
+        (_, Changes::Dropped) => "changes are in memory, and gone at the end".into(),
+        (_, Changes::InPlace) => "changes go into it".into(),
     });
-    lines.push(match prepared.ground.order {
+    lines.push(match ground.order {
         Order::Pivot => "becomes / by pivot_root; nothing of the host's tree is left".into(),
         Order::Locked => {
             "lies over /, in mounts that the kernel locks (initial ramfs, or no /proc)".into()
@@ -126,10 +149,10 @@ fn command(prepared: &Prepared<'_>) -> Vec<String> {
     lines
 }
 
-fn namespaces(prepared: &Prepared<'_>) -> Vec<String> {
-    let share = prepared.spec.share;
+fn namespaces(spec: &Spec, ids: &IdPlan) -> Vec<String> {
+    let share = spec.share;
     let all = [
-        ("user", !prepared.ids.has_userns()),
+        ("user", !ids.has_userns()),
         ("mnt", false),
         ("pid", false),
         ("net", share.net),
@@ -147,20 +170,18 @@ fn namespaces(prepared: &Prepared<'_>) -> Vec<String> {
         lines.push(format!("the host's: {}", named(true)));
     }
     if !share.uts {
-        lines.push(format!("host name {}", prepared.spec.hostname.to_string_lossy()));
+        lines.push(format!("host name {}", spec.hostname.to_string_lossy()));
     }
-    if let Some(seconds) = prepared.spec.uptime {
+    if let Some(seconds) = spec.uptime {
         lines.push(format!("up for {seconds} s when it starts"));
     }
     lines
 }
 
-fn ids(prepared: &Prepared<'_>) -> Vec<String> {
-    let ids = &prepared.ids;
+fn show_ids(spec: &Spec, ground: &Ground, ids: &IdPlan) -> Vec<String> {
     let mut lines = vec![ids.to_string()];
-    let ground = prepared.ground;
     // Nobody is warned of what most machines give a user.
-    if ids.mode == "single" && prepared.spec.userns == Userns::Auto && ids.warning.is_none() {
+    if ids.mode == "single" && spec.userns == Userns::Auto && ids.warning.is_none() {
         let why_not = ids::plan(&Userns::Subid, &ground.caller, &ground.rootfs).err();
         lines.extend(why_not.map(|error| format!("one id only: {error}")));
     }
@@ -190,11 +211,16 @@ fn mounts(prepared: &Prepared<'_>) -> Vec<String> {
         format!("/dev/shm, /dev/mqueue  {}", own(share.ipc)),
         format!("/sys  {} sysfs, read-only", own(share.net)),
     ];
-    lines.extend(prepared.plan.iter().map(step));
+    for step in &prepared.plan {
+        let is_bare = step.source.as_ref().is_some_and(Source::is_bare_proc);
+        let masks = if is_bare && prepared.masks_proc() { BARE_PROC } else { "" };
+        let comma = if masks.is_empty() { "" } else { ", " };
+        lines.push(format!("{}{comma}{masks}", show_step(step)));
+    }
     lines
 }
 
-fn step(step: &Step<'_>) -> String {
+fn show_step(step: &Step<'_>) -> String {
     let Mount { target, what, .. } = step.mount;
     let target = target.path.to_string_lossy();
     let what = match what {
@@ -280,13 +306,13 @@ fn seccomp(prepared: &Prepared<'_>) -> Vec<String> {
     lines
 }
 
-fn landlock(prepared: &Prepared<'_>) -> Vec<String> {
-    let rules = prepared.spec.confine.landlock.as_ref();
+fn landlock(spec: &Spec) -> Vec<String> {
+    let rules = spec.confine.landlock.as_ref();
     rules.map_or_else(|| vec!["none".into()], Landlock::describe)
 }
 
-fn limits(prepared: &Prepared<'_>) -> Vec<String> {
-    let limits = &prepared.spec.limits;
+fn limits(spec: &Spec) -> Vec<String> {
+    let limits = &spec.limits;
     let mut lines = limits
         .resources
         .iter()
@@ -304,11 +330,11 @@ fn limits(prepared: &Prepared<'_>) -> Vec<String> {
 }
 
 /// What it may use together with all that it starts.
-fn resources(prepared: &Prepared<'_>, cgroup: Option<&Plan>) -> Vec<String> {
+fn resources(spec: &Spec, cgroup: Option<&Plan>) -> Vec<String> {
     let mut lines = cgroup.map(Plan::describe).unwrap_or_default();
-    lines.extend(prepared.spec.end.after_ms.map(|after| {
+    lines.extend(spec.end.after_ms.map(|after| {
         let seconds = |millis: u32| format!("{}.{:03} s", millis / 1000, millis % 1000);
-        let notice = seconds(prepared.spec.end.notice_ms);
+        let notice = seconds(spec.end.notice_ms);
         format!("SIGTERM after {}, SIGKILL after {notice} more", seconds(after))
     }));
     if lines.is_empty() {

@@ -122,6 +122,25 @@ fn what_is_the_hosts_is_told() {
     }
 }
 
+/// What is bound is what was asked for, so no warning: but who asks is told.
+#[test]
+fn a_proc_of_the_hosts_without_masks_is_told() {
+    for_root!();
+    let tells = |options: &str| {
+        let launch = options.split(' ').fold(Launch::new(), |launch, option| launch.option(option));
+        let output = launch.option("--userns=identity").probe("exit 0").run().code(0);
+        let text = format!("{}{}", output.stdout, output.stderr);
+        text.contains("without the masks of /proc, so container root can take the host over by it")
+    };
+    for option in ["--explain", "--verbose"] {
+        assert!(tells(&format!("{option} --bind=/proc:/d")), "{option}");
+        for other in ["--bind=/proc:/d --unmask", "--bind=/proc:/d:ro", "--bind=/etc:/d"] {
+            assert!(!tells(&format!("{option} {other}")), "{option} {other}");
+        }
+    }
+    assert!(!tells("--bind=/proc:/d"));
+}
+
 #[test]
 fn a_form_that_is_none_is_refused() {
     let form = Launch::new().option("--explain=yaml").run();

@@ -137,6 +137,39 @@ fn all_that_is_missing_is_told_and_the_first_is_the_starts() {
     }
 }
 
+#[test]
+fn what_does_not_depend_on_what_is_missing_is_told_too() {
+    let asked = ["--explain", "--rlimit=nofile=99", "--read-only"];
+    let explain = |options: &[&str]| {
+        launch(&Rootfs::new(), &[&asked[..], options].concat(), "/probe").run().code(125)
+    };
+    let known = |output: &Output| {
+        assert_eq!(under(output, "limits"), ["nofile 99:99"], "{output}");
+        assert_eq!(under(output, "network"), ["loopback, and nothing else"], "{output}");
+        assert_eq!(under(output, "not told").len(), 1, "{output}");
+        assert!(under(output, "command").is_empty(), "{output}");
+        assert_eq!(under(output, "cannot be had").len(), 1, "{output}");
+    };
+    let output = explain(&["--keep-fd=987"]);
+    known(&output);
+    assert!(under(&output, "rootfs").contains(&"read-only"), "{output}");
+    assert!(under(&output, "namespaces")[0].starts_with("new: "), "{output}");
+    assert_eq!(under(&output, "ids").len(), 1, "{output}");
+    let output = explain(&["--user=nobody-here"]);
+    known(&output);
+    // There is no rootfs, so nothing is known that depends on one.
+    let output =
+        asked.iter().fold(Launch::on_path("/nosuch"), |launch, option| launch.option(*option));
+    let output = output.probe("exit 0").run().code(125);
+    known(&output);
+    for heading in ["rootfs", "namespaces", "ids"] {
+        assert!(under(&output, heading).is_empty(), "{output}");
+    }
+    // What can be had has no such line.
+    let output = launch(&Rootfs::new(), &asked, "/probe").run().ok();
+    assert!(under(&output, "not told").is_empty(), "{output}");
+}
+
 /// And in what is mounted on that.
 #[test]
 fn the_command_is_looked_for_in_what_a_start_mounts() {

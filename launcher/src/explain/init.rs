@@ -1,10 +1,9 @@
 //! The part of `--explain` about PID 1, and what is told of it and of the end.
 
-use crate::prepare::Prepared;
+use crate::spec::Spec;
 
 /// Which program it is, and what the launcher does when the command ends.
-pub fn init(prepared: &Prepared<'_>) -> Vec<String> {
-    let spec = prepared.spec;
+pub fn init(spec: &Spec) -> Vec<String> {
     let mut lines = vec![match &spec.init {
         Some(path) => format!("the host's {}", path.to_string_lossy()),
         None => "the built-in one".into(),

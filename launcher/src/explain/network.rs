@@ -3,18 +3,17 @@
 use std::ffi::CString;
 use std::net::IpAddr;
 
-use crate::prepare::{Carrier, Prepared};
+use crate::prepare::Carrier;
 use crate::spec::network::{Link, Network};
 
 /// What is there, and how it is reached. Addresses are chosen when a container starts.
-pub fn network(prepared: &Prepared<'_>) -> Vec<String> {
-    let spec = &prepared.spec.network;
+pub fn network(spec: &Network, carrier: Option<&Carrier>) -> Vec<String> {
     let mut lines = match spec {
         Network::None => vec!["loopback, and nothing else".into()],
         Network::Host => vec!["the host's".into()],
         Network::Namespace(path) => vec![format!("that of {}", path.to_string_lossy())],
         Network::Link(link) => describe(link),
-        Network::Pasta(pasta) => match &prepared.carrier {
+        Network::Pasta(pasta) => match carrier {
             Some(Carrier::Pasta(path)) => {
                 let options = pasta.options.iter().map(|word| word.to_string_lossy());
                 let words = [path.to_string_lossy()].into_iter().chain(options);
@@ -23,7 +22,7 @@ pub fn network(prepared: &Prepared<'_>) -> Vec<String> {
             Some(Carrier::Slirp(path)) => {
                 vec![format!("by {}, as there is no pasta", path.to_string_lossy())]
             }
-            None => Vec::new(),
+            None => vec!["by pasta".into()],
         },
     };
     lines.extend(spec.publish().iter().map(|publish| format!("port {publish}")));

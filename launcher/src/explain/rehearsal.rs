@@ -7,11 +7,12 @@ use std::ffi::CStr;
 
 use init::stage::Stage;
 
-use super::{Entry, describe};
+use super::{Entry, describe, describe_asked};
 use crate::child::MOUNT_POINTS;
 use crate::error::Error;
 use crate::log::Log;
 use crate::parent::{self, PidFile, Status};
+use crate::prepare::ids::IdPlan;
 use crate::prepare::{Ground, Inherited, Overlay, Prepared, cgroup, prepare};
 use crate::prepare::{filter, ids, label, landlock, network, plan};
 use crate::resolve;
@@ -37,8 +38,8 @@ pub fn look(spec: &Spec, mask: SignalSet, missing: &mut Vec<Error>) -> Result<Ve
         Ok(prepared) => prepared,
         Err(first) => {
             missing.push(first);
-            also_missing(spec, &inherited, &ground, log, missing);
-            return Ok(Vec::new());
+            let ids = also_missing(spec, &inherited, &ground, log, missing);
+            return Ok(describe_asked(spec, Some(&ground), ids.as_ref(), cgroup.as_ref()));
         }
     };
     let has_own = prepared.overlay.is_some();
@@ -65,20 +66,24 @@ pub fn look(spec: &Spec, mask: SignalSet, missing: &mut Vec<Error>) -> Result<Ve
     Ok(entries)
 }
 
-/// What was asked for and cannot be had either, of what is known without the rest.
+/// What was asked for and cannot be had either, of what is known without the rest. And the ids, if those can.
 fn also_missing(
     spec: &Spec,
     inherited: &Inherited,
     ground: &Ground,
     log: &mut Log,
     missing: &mut Vec<Error>,
-) {
+) -> Option<IdPlan> {
     let (confine, caller, rootfs) = (&spec.confine, &ground.caller, &ground.rootfs);
     // It may have been joined.
     let is_joined = matches!(spec.network, Network::Namespace(_));
     let network = (!is_joined).then(|| network::look(&spec.network, caller, ground.order).err());
+    let (ids, no_ids) = match ids::plan(&spec.userns, caller, rootfs) {
+        Ok(ids) => (Some(ids), None),
+        Err(error) => (None, Some(error)),
+    };
     let also = [
-        ids::plan(&spec.userns, caller, rootfs).err(),
+        no_ids,
         network.flatten(),
         plan::open(spec, caller, inherited, rootfs, log).err(),
         filter::open(confine, false, log).err(),
@@ -90,6 +95,7 @@ fn also_missing(
             missing.push(error);
         }
     }
+    ids
 }
 
 /// Sees to it that nothing is changed, if something would be: whether it was necessary, or why it

@@ -161,6 +161,9 @@ pub fn prepare<'a>(
     }
     plan::check_owners(spec, &ids)?;
     let mut plan = plan::open(spec, caller, inherited, rootfs, log)?;
+    if ids.masks_proc(spec) {
+        plan::note_bare_procs(&plan, log);
+    }
     if let Some(dev) = &sources.dev {
         plan::make_devices(&mut plan, dev.as_fd(), &ids, log)?;
     }

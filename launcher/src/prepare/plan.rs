@@ -70,6 +70,19 @@ pub fn open<'a>(
     spec.mounts.iter().map(&mut open).collect()
 }
 
+/// With the host's root in the container, what it can write there is the host's.
+pub const BARE_PROC: &str =
+    "without the masks of /proc, so container root can take the host over by it";
+
+/// Tells of each bind that undoes the masks over the container's /proc.
+pub fn note_bare_procs(plan: &[Step<'_>], log: &Log) {
+    for source in plan.iter().filter_map(|step| step.source.as_ref()) {
+        if log.is_verbose() && source.is_bare_proc() {
+            log.note(format_args!("{} is bound {BARE_PROC}", source.host_path.to_string_lossy()));
+        }
+    }
+}
+
 /// A tmpfs can belong only to whom the container has: the kernel would say EINVAL, and not of what.
 pub fn check_owners(spec: &Spec, ids: &IdPlan) -> Result<(), Error> {
     for mount in &spec.mounts {

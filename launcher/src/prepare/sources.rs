@@ -166,6 +166,12 @@ impl Source {
         self.seen.as_ref().is_some_and(|seen| seen.stat.is_device())
     }
 
+    /// Whether it shows a /proc of the host's, which has no masks, with what can be written there.
+    pub fn is_bare_proc(&self) -> bool {
+        let fd = self.seen.as_ref().map(|seen| seen.fd.as_fd());
+        self.flags & RDONLY == 0 && fd.is_some_and(|fd| mount::is_proc(fd).unwrap_or(false))
+    }
+
     /// Makes a device node like it, with the same owners and mode: in the container's /dev, whose owners
     /// are those of the rootfs's files. False: there is none like it.
     pub fn copy_device(&self, dir: BorrowedFd<'_>, name: &CStr) -> SysResult<bool> {

@@ -166,6 +166,12 @@ pub fn is_plain_device(node: BorrowedFd<'_>) -> Result<bool> {
     Ok(IN_MEMORY.contains(&stat[0]) && stat[F_FLAGS] & libc::MS_NODEV == 0)
 }
 
+/// Whether it is in a proc.
+pub fn is_proc(file: BorrowedFd<'_>) -> Result<bool> {
+    // PROC_SUPER_MAGIC of linux/magic.h.
+    fstatfs(file).map(|stat| stat[0] == 0x9fa0)
+}
+
 fn fstatfs(file: BorrowedFd<'_>) -> Result<[u64; 15]> {
     let mut stat = [0; 15];
     // SAFETY: the kernel fills one struct statfs.
