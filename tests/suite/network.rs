@@ -101,6 +101,20 @@ fn a_port_may_be_published_at_one_address() {
     });
 }
 
+/// Their rules are more than a socket to the kernel takes by default.
+#[test]
+fn hundreds_of_ports_can_be_published() {
+    for_root!();
+    require!(own_networks);
+    in_lab(|_| {
+        let publish = |launch: Launch, n| launch.option(format!("--publish={}:80", 20_000 + n));
+        let _running = serving((0..300).fold(veth(), publish));
+        for port in [20_000, 20_299] {
+            ask(LOCALHOST, port).unwrap();
+        }
+    });
+}
+
 #[test]
 fn a_port_that_somebody_has_is_refused() {
     for_root!();

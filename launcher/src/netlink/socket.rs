@@ -72,6 +72,19 @@ impl Socket {
         self.exchange(vec![question], each).map(drop)
     }
 
+    /// Sends messages in one packet. The rules for hundreds of published ports are more than the send
+    /// buffer takes by default (net.core.wmem_default).
+    fn send(&self, bytes: &[u8]) -> SysResult<()> {
+        let socket = self.fd.as_fd();
+        match file::write(socket, bytes) {
+            Err(Errno::EMSGSIZE) => {
+                network::raise_send_buffer(socket, bytes.len()).map_err(|_| Errno::EMSGSIZE)?;
+                file::write(socket, bytes).map(drop)
+            }
+            other => other.map(drop),
+        }
+    }
+
     /// Sends them at once and reads what comes. The kernel has answered when send(2) returns, or
     /// does so at the next read: when nothing is there, nothing will come. Whether anything was
     /// acknowledged.
@@ -86,7 +99,7 @@ impl Socket {
             message.set_sequence(self.sequence);
             bytes.extend_from_slice(&message.0);
         }
-        file::write(self.fd.as_fd(), &bytes)?;
+        self.send(&bytes)?;
         let mut buffer = vec![0; BUFFER];
         let (mut failure, mut acknowledged) = (None, false);
         loop {

@@ -1,11 +1,11 @@
 //! What a network takes besides netlink(7): loopback up, sockets, ports.
 
 use std::net::IpAddr;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use syscalls::{Sysno, syscall};
 
-use super::{Result, own};
+use super::{Errno, Result, own};
 
 /// struct ifreq of linux/if.h with the flags of its union: 40 bytes on 64-bit machines.
 #[repr(C)]
@@ -35,6 +35,13 @@ pub fn open_netlink(family: i32) -> Result<OwnedFd> {
     unsafe { syscall!(Sysno::socket, libc::AF_NETLINK, kind, family) }.map(own)
 }
 
+/// SO_SNDBUFFORCE: has a socket take packets of this size, whatever net.core.wmem_max says. Takes
+/// CAP_NET_ADMIN.
+pub fn raise_send_buffer(socket: BorrowedFd<'_>, size: usize) -> Result<()> {
+    let size = size.try_into().map_err(|_| Errno::EMSGSIZE)?;
+    set_option(socket, libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, size)
+}
+
 /// Keeps a port from everybody else (EADDRINUSE: somebody has it), without listening there for longer
 /// than it takes to know that nobody else does.
 ///
@@ -59,18 +66,18 @@ pub fn reserve_port(address: IpAddr, port: u16, is_tcp: bool) -> Result<OwnedFd>
             bytes.extend_from_slice(&v6.octets());
             bytes.resize(28, 0);
             // IPv4 has a reservation of its own.
-            set_option(&socket, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1)?;
+            set_option(socket.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1)?;
         }
     }
     if is_tcp {
-        set_option(&socket, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
+        set_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
     }
     // SAFETY: pointer and length are of one buffer, which the kernel only reads.
     unsafe { syscall!(Sysno::bind, socket.as_raw_fd(), bytes.as_ptr(), bytes.len()) }?;
     if is_tcp {
         // SAFETY: it takes no memory.
         unsafe { syscall!(Sysno::listen, socket.as_raw_fd(), 0) }?;
-        set_option(&socket, libc::SOL_SOCKET, libc::SO_REUSEADDR, 0)?;
+        set_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_REUSEADDR, 0)?;
         // SAFETY: as above.
         unsafe { syscall!(Sysno::shutdown, socket.as_raw_fd(), libc::SHUT_RD) }?;
     }
@@ -78,7 +85,7 @@ pub fn reserve_port(address: IpAddr, port: u16, is_tcp: bool) -> Result<OwnedFd>
 }
 
 /// setsockopt(2) with a number.
-fn set_option(socket: &OwnedFd, level: i32, option: i32, value: i32) -> Result<()> {
+fn set_option(socket: BorrowedFd<'_>, level: i32, option: i32, value: i32) -> Result<()> {
     let (value, size) = (&raw const value, size_of::<i32>());
     // SAFETY: the kernel reads one int.
     unsafe { syscall!(Sysno::setsockopt, socket.as_raw_fd(), level, option, value, size) }.map(drop)
