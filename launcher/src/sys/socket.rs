@@ -53,7 +53,8 @@ pub fn send_with_fd(socket: BorrowedFd<'_>, bytes: &[u8], fd: BorrowedFd<'_>) ->
 }
 
 /// Receives a packet without waiting, and the descriptor that may come with it. No bytes: the
-/// other side is gone.
+/// other side is gone. Of several descriptors the kernel closes all but the first: there is room for
+/// one, and what it installed here beside that one would stay open.
 pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<(usize, Option<OwnedFd>)> {
     let mut ancillary = Ancillary { length: 0, level: 0, kind: 0, fd: -1, padding: 0 };
     let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
@@ -62,7 +63,7 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<(usize, Opti
     message.msg_iov = &raw mut part;
     message.msg_iovlen = 1;
     message.msg_control = (&raw mut ancillary).cast();
-    message.msg_controllen = size_of::<Ancillary>() as _;
+    message.msg_controllen = ONE_FD as _;
     let flags = libc::MSG_CMSG_CLOEXEC | libc::MSG_DONTWAIT;
     // SAFETY: every pointer in `message` is to a live local of the stated length, ours to write.
     let count = unsafe { syscall!(Sysno::recvmsg, socket.as_raw_fd(), &raw mut message, flags) }?;
@@ -106,4 +107,37 @@ fn look(fd: BorrowedFd<'_>, events: i16) -> Result<i16> {
     let mut entry = [pollfd { fd: fd.as_raw_fd(), events, revents: 0 }];
     poll(&mut entry, Some(Duration::ZERO))?;
     Ok(entry[0].revents)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::*;
+    use crate::sys::file;
+
+    #[test]
+    fn of_two_descriptors_none_stays_open_unseen() {
+        let (ours, theirs) = pair().unwrap();
+        let (reader, writer) = file::pipe().unwrap();
+        // As [`send_with_fd`], with both ends of the pipe.
+        #[repr(C, align(8))]
+        struct Two(usize, i32, i32, [i32; 2]);
+        let ends = [reader.as_raw_fd(), writer.as_raw_fd()];
+        let mut two = Two(24, libc::SOL_SOCKET, libc::SCM_RIGHTS, ends);
+        let mut byte = [0u8];
+        let mut part = libc::iovec { iov_base: byte.as_mut_ptr().cast(), iov_len: 1 };
+        // SAFETY: msghdr is plain data, for which all zero is a value.
+        let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+        (message.msg_iov, message.msg_iovlen) = (&raw mut part, 1);
+        (message.msg_control, message.msg_controllen) =
+            ((&raw mut two).cast(), size_of::<Two>() as _);
+        // SAFETY: every pointer in `message` is to a live local of the stated length.
+        unsafe { syscall!(Sysno::sendmsg, theirs.as_raw_fd(), &raw const message, 0) }.unwrap();
+        let (count, first) = receive(ours.as_fd(), &mut [0]).unwrap();
+        assert!(count == 1 && first.is_some());
+        drop((reader, writer));
+        // Nobody has the other end of the pipe, which was the second.
+        assert!(is_hung_up(first.unwrap().as_fd()).unwrap());
+    }
 }
