@@ -60,12 +60,17 @@ pub fn user_name(uid: u32) -> Option<String> {
     })
 }
 
-/// Consecutive ids inside, from 0: the caller first, if it is to be there, then the ranges.
+/// Consecutive ids inside, from 0: the caller first, if it is to be there, then the ranges, as far
+/// as there are numbers for them.
 pub fn map_of(own: Option<Outside>, ranges: &[(Outside, u32)]) -> IdMap {
     let mut next = 0;
     let mut map = Vec::new();
     for &(outside, count) in own.map(|id| (id, 1)).iter().chain(ranges) {
-        map.push(IdRange { inside: Inside(next), outside, count });
+        // The last number, -1, is no id.
+        let count = count.min(u32::MAX - next);
+        if count > 0 {
+            map.push(IdRange { inside: Inside(next), outside, count });
+        }
         next += count;
     }
     IdMap::from_ranges(map)
@@ -92,5 +97,7 @@ mod tests {
         let map = map_of(Some(Outside(1000)), &ranges_of(TEXT, 1000, Some("ann")));
         assert_eq!(map.to_lines(), "0 1000 1\n1 100000 65536\n65537 300000 10\n65547 400000 5\n");
         assert_eq!(map_of(None, &[(Outside(5), 2)]).to_lines(), "0 5 2\n");
+        let all = map_of(Some(Outside(0)), &[(Outside(1), u32::MAX), (Outside(7), 9)]);
+        assert_eq!(all.to_lines(), "0 0 1\n1 1 4294967294\n");
     }
 }
