@@ -21,7 +21,7 @@ use crate::prepare::ids::{self, IdPlan};
 use crate::prepare::{Caller, Carrier, Program, Rootfs, Sources, devices, network, program};
 use crate::spec::network::Pasta;
 use crate::spec::{Shared, Userns};
-use crate::sys::process::{self, Forked, Words};
+use crate::sys::process::{self, Words};
 use crate::sys::{Errno, Result as SysResult, file, landlock, memfd, mount, system};
 
 /// What the abilities are tried on when no ROOTFS is given.
@@ -273,15 +273,10 @@ fn run_init() -> SysResult<()> {
     let Ok(Program::Sealed(memfd)) = program::open(None) else { return Err(Errno::EACCES) };
     let argv = Words::new([c"init", c"--version"].map(CString::from).into());
     let none = Words::new(Vec::new());
-    match process::clone(0, libc::SIGCHLD)? {
-        Forked::Child => {
-            // What it prints is for nobody; a host may have no /dev/null.
-            let executed = memfd::for_data(c"output").and_then(|output| {
-                file::duplicate_onto(output.as_fd(), 1)?;
-                Err::<(), _>(process::execute(memfd.as_fd(), &argv, &none))
-            });
-            process::exit(executed.map_or_else(|errno| errno.into_raw() as u8, |()| 0))
-        }
-        Forked::Parent(pid) => process::wait_for_errno(pid),
-    }
+    process::try_in_child(0, || {
+        // What it prints is for nobody; a host may have no /dev/null.
+        let output = memfd::for_data(c"output")?;
+        file::duplicate_onto(output.as_fd(), 1)?;
+        Err(process::execute(memfd.as_fd(), &argv, &none))
+    })
 }

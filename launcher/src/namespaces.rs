@@ -116,8 +116,7 @@ pub fn clone_with_cgroup(
 pub fn try_out(flags: u64) -> SysResult<()> {
     match clone_into(flags, libc::SIGCHLD)? {
         (Forked::Child, lacks) => {
-            let made = if lacks.time { process::unshare_time() } else { Ok(()) };
-            process::exit(made.map_or_else(|errno| errno.into_raw() as u8, |()| 0))
+            process::exit_with(if lacks.time { process::unshare_time() } else { Ok(()) })
         }
         (Forked::Parent(pid), _) => process::wait_for_errno(pid),
     }
@@ -125,21 +124,20 @@ pub fn try_out(flags: u64) -> SysResult<()> {
 
 const NONE_WILL_DO: &str = "; root can do without one: --userns none";
 
-/// Whether setns(2) into our own mount namespace leaves our root, as it leaves that of chroot(2):
-/// the table of mounts is what can be seen from the root. Tried by a process that ends at once.
+/// Whether setns(2) into our own mount namespace leaves our root, as it leaves that of chroot(2): the
+/// table of mounts shows what can be seen from the root. Tried by a process that ends at once.
 pub fn root_can_be_left(proc: &Proc) -> SysResult<bool> {
-    match process::clone(0, libc::SIGCHLD)? {
-        Forked::Child => {
-            let table = || proc.read_text("self/mountinfo");
-            let leave = || {
-                let before = table()?;
-                let own = proc.open_file("self/ns/mnt", libc::O_RDONLY)?;
-                process::enter_namespace(own.as_fd())?;
-                Ok::<_, Errno>(before == table()?)
-            };
-            process::exit(u8::from(leave() != Ok(true)))
-        }
-        Forked::Parent(pid) => Ok(process::wait_for_errno(pid).is_err()),
+    const LEFT: Errno = Errno::EXDEV;
+    let tried = process::try_in_child(0, || {
+        let table = || proc.read_text("self/mountinfo");
+        let before = table()?;
+        let own = proc.open_file("self/ns/mnt", libc::O_RDONLY)?;
+        process::enter_namespace(own.as_fd())?;
+        if before == table()? { Ok(()) } else { Err(LEFT) }
+    });
+    match tried {
+        Err(LEFT) => Ok(true),
+        other => other.map(|()| false),
     }
 }
 

@@ -18,7 +18,6 @@ use crate::spec::network::Network;
 use crate::sys::file::At;
 use crate::sys::process::{self, Forked, Words};
 use crate::sys::shared::{self, Beside, Entry, Gate};
-use crate::sys::socket::pollfd;
 use crate::sys::{Errno, Result as SysResult, descriptors, file, mount, processor, socket};
 
 /// What the two sides have in common. The child finds it where it is, or in its copy of our memory.
@@ -155,7 +154,7 @@ impl<'a> Start<'a> {
         if self.is_beside.get() {
             // Only behind the gate is everything there that is to be copied.
             let opened = self.gate.wait()?;
-            shared::part_descriptors()?;
+            shared::unshare_descriptors()?;
             file::close_in_copy(self.parent_end.as_fd())?;
             return Ok(opened);
         }
@@ -172,8 +171,7 @@ impl<'a> Start<'a> {
     fn take_instead_of(&self, covered: BorrowedFd<'_>) -> SysResult<bool> {
         let channel = self.child_end.as_fd();
         loop {
-            let fd = channel.as_raw_fd();
-            socket::poll(&mut [pollfd { fd, events: libc::POLLIN, revents: 0 }], None)?;
+            socket::poll(&mut [socket::readable(channel.as_raw_fd())], None)?;
             match socket::receive(channel, &mut [0]) {
                 Err(Errno::EAGAIN) => {}
                 Ok((1.., Some(new))) => {
@@ -216,7 +214,7 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        process::end(self.0);
+        process::kill_and_reap(self.0);
     }
 }
 

@@ -33,7 +33,7 @@ pub fn become_container(
     reporter.done(Stage::AttachRoot);
 
     // A change of ids has made us undumpable, and a clone of such a process cannot be mapped.
-    process::make_dumpable().at(Stage::CloneContainer)?;
+    process::set_dumpable(true).at(Stage::CloneContainer)?;
     let (our_gate, its_gate) = socket::pair().at(Stage::CloneContainer)?;
     let (forked, lacks) = spawn::spawn_within(prepared.spec).at(Stage::CloneContainer)?;
     match forked {

@@ -17,8 +17,9 @@ pub fn wait_at_gate<'s, 'a>(start: &'s Start<'a>) -> Result<&'s Task<'a>, Failur
     let left = leave_session();
     let made = match start.makes_network() {
         // It waits for other networks that come and go: not if the parent has died meanwhile.
-        true => watch_parent(start)
-            .and_then(|()| process::make_network_namespace().at(Stage::MakeNetwork)),
+        true => {
+            watch_parent(start).and_then(|()| process::unshare_network().at(Stage::MakeNetwork))
+        }
         false => Ok(()),
     };
     if !start.wait_at_gate().at(Stage::WaitGate)? {

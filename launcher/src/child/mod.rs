@@ -49,7 +49,7 @@ fn steps(
     let lacks = start.lacks.get();
     if lacks.cgroup && !spec.share.cgroup {
         // Not before the parent had moved us: its root is the cgroup that we are in now.
-        cgroup::make_namespace().at(Stage::UnshareCgroup)?;
+        cgroup::unshare_namespace().at(Stage::UnshareCgroup)?;
         if spec.status_fd.is_some() {
             // Who asked for the status is told of it, also of a command that ends at once.
             reporter.moved();
@@ -78,7 +78,7 @@ fn steps(
     let root = root.as_fd();
     // The maps are written, so nobody needs to look into us any more; and no core of this copy of
     // the launcher's memory is left. execve makes init dumpable again.
-    process::forbid_core().at(Stage::WatchParent)?;
+    process::set_dumpable(false).at(Stage::WatchParent)?;
 
     // Before anything is made: a start that cannot work must not leave a trace in the rootfs. But
     // the command may lie in what the plan mounts.

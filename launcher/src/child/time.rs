@@ -18,7 +18,7 @@ use crate::sys::process;
 pub fn enter(prepared: &Prepared<'_>) -> Result<(), Failure> {
     let Some(offsets) = &prepared.clock_offsets else { return Ok(()) };
     let enter = || {
-        process::make_time_namespace()?;
+        process::unshare_time()?;
         let file = file::open(At::Cwd, c"/proc/self/timens_offsets", libc::O_WRONLY)?;
         file::write(file.as_fd(), offsets.as_bytes())?;
         let new = file::open(At::Cwd, c"/proc/self/ns/time_for_children", libc::O_RDONLY)?;

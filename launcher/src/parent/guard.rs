@@ -28,8 +28,7 @@ impl Guard {
             }
             Forked::Child => {
                 drop(channel);
-                let watched = watch(its_end.as_fd(), modes);
-                process::exit(watched.err().map_or(0, |errno| errno.into_raw() as u8))
+                process::exit_with(watch(its_end.as_fd(), modes))
             }
         }
     }

@@ -1,9 +1,7 @@
 //! uid_map, gid_map and setgroups of the child; see user_namespaces(7).
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
 use init::exit::Ending;
 
@@ -78,13 +76,12 @@ fn advice(errno: Errno) -> Option<String> {
     )
 }
 
-fn run_tool(tool: &Path, pid: i32, map: &IdMap) -> Result<(), Error> {
-    let shown = tool.display();
+fn run_tool(tool: &CStr, pid: i32, map: &IdMap) -> Result<(), Error> {
+    let shown = tool.to_string_lossy();
     let numbers = map.ranges().iter().flat_map(|r| [r.inside.0, r.outside.0, r.count]);
-    let words = [tool.as_os_str().as_bytes().to_vec(), pid.to_string().into()]
-        .into_iter()
-        .chain(numbers.map(|number| number.to_string().into()));
-    let argv = Words::new(words.filter_map(|word| CString::new(word).ok()).collect());
+    let numbers = std::iter::once(pid.to_string()).chain(numbers.map(|number| number.to_string()));
+    let words = numbers.filter_map(|number| CString::new(number).ok());
+    let argv = Words::new(std::iter::once(tool.to_owned()).chain(words).collect());
     let (ending, said) = process::run(&argv)
         .map_err(|errno| Error::at("RunNewidmap", format_args!("run {shown}"), errno))?;
     if ending == Ending::Code(0) {

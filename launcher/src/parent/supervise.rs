@@ -22,7 +22,7 @@ use crate::log::Log;
 use crate::prepare::Prepared;
 use crate::spec::Spec;
 use crate::sys::signal::{self, Arrived, SignalSet};
-use crate::sys::socket::{self, pollfd};
+use crate::sys::socket::{self, pollfd, readable};
 use crate::sys::{Errno, Result as SysResult, memory, process};
 
 /// What a search for the command can find wrong with it.
@@ -66,7 +66,7 @@ pub fn until_end(
     let signals = match signal::open_queue(heard) {
         Ok(signals) => signals,
         Err(errno) => {
-            process::end(container.pid);
+            process::kill_and_reap(container.pid);
             return Err(Error::at("Supervise", "open a signalfd", errno));
         }
     };
@@ -90,7 +90,7 @@ pub fn until_end(
         Ok(init) => watch.conclude(init),
         Err(error) => {
             // We cannot do what was asked, so nobody else is to go on with it.
-            process::end(watch.container.pid);
+            process::kill_and_reap(watch.container.pid);
             Err(error)
         }
     }
@@ -262,7 +262,7 @@ impl Watch<'_> {
                 }
                 // A core of ours would tell of the host. Not before the last clone3: a child that is
                 // not dumpable cannot be mapped, and it may be in our memory.
-                process::forbid_core().ok();
+                process::set_dumpable(false).ok();
                 self.listen(signal::ALL)?;
                 if let Some(file) = &mut self.pid_file {
                     file.publish(self.container.pid)?;
@@ -354,10 +354,6 @@ pub fn ended_early(init: Ending, prepared: &Prepared<'_>) -> Error {
             spec if spec.limits.resources.is_empty() => None,
             _ => Some("init counts too: is an --rlimit too low for it?".into()),
         })
-}
-
-fn readable(fd: i32) -> pollfd {
-    pollfd { fd, events: libc::POLLIN, revents: 0 }
 }
 
 fn is_child(pid: i32) -> Result<bool, Error> {

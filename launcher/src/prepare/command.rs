@@ -1,6 +1,10 @@
-//! Where the command can be: the names that execvp(3) would try.
+//! Where programs are found: the command by the PATH of the container, as execvp(3) would try it, and
+//! programs that help the launcher by its own PATH.
 
 use std::ffi::{CStr, CString};
+use std::os::unix::ffi::OsStringExt;
+
+use crate::sys::file;
 
 /// The paths to look at, in order, as seen from the rootfs.
 pub fn candidates(command: &CStr, search_path: &[u8], workdir: &CStr) -> Vec<CString> {
@@ -16,6 +20,16 @@ pub fn candidates(command: &CStr, search_path: &[u8], workdir: &CStr) -> Vec<CSt
         directories.map(|dir| from_workdir(&[dir, b"/", name].concat())).collect()
     };
     paths.into_iter().filter_map(|path| CString::new(path).ok()).collect()
+}
+
+/// A program of the host's by the launcher's own PATH.
+pub fn on_path(name: &str) -> Option<CString> {
+    let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
+    std::env::split_paths(&path).find_map(|dir| {
+        let file = CString::new(dir.join(name).into_os_string().into_vec()).ok()?;
+        let stat = file::stat_path(&file).ok()?;
+        (stat.is_regular() && stat.is_executable()).then_some(file)
+    })
 }
 
 #[cfg(test)]

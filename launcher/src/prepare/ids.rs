@@ -145,37 +145,16 @@ fn auto_for_user(caller: &Caller, rootfs: &Rootfs) -> IdPlan {
 }
 
 fn single(caller: &Caller) -> IdPlan {
-    let uid = IdMap::single(Outside(caller.uid));
-    IdPlan {
-        mode: "single",
-        gid: IdMap::single(Outside(caller.gid)),
-        writer: Writer::Parent,
-        can_set_groups: caller.can_map && setgroups_is_allowed(caller),
-        rootfs_ids: RootfsIds::AsTheyAre,
-        mask_proc: reaches_host_root(caller, &uid),
-        uid,
-        warning: None,
-        or_single: false,
-        _range: None,
-    }
+    let [uid, gid] = [caller.uid, caller.gid].map(|id| IdMap::single(Outside(id)));
+    let plan = direct(caller, "single", uid, gid, RootfsIds::AsTheyAre);
+    IdPlan { can_set_groups: caller.can_map && plan.can_set_groups, ..plan }
 }
 
 fn identity(caller: &Caller) -> IdPlan {
     // Every id that we have, as itself.
     let as_itself = |ranges: &[IdRange]| IdMap::from_ranges(ranges.to_vec()).to_itself();
-    let uid = as_itself(caller.own_uids());
-    IdPlan {
-        mode: "identity",
-        gid: as_itself(caller.own_gids()),
-        writer: Writer::Parent,
-        can_set_groups: setgroups_is_allowed(caller),
-        rootfs_ids: RootfsIds::AsTheyAre,
-        mask_proc: reaches_host_root(caller, &uid),
-        uid,
-        warning: None,
-        or_single: false,
-        _range: None,
-    }
+    let (uid, gid) = (as_itself(caller.own_uids()), as_itself(caller.own_gids()));
+    direct(caller, "identity", uid, gid, RootfsIds::AsTheyAre)
 }
 
 fn own_range(caller: &Caller, rootfs: &Rootfs, rootfs_ids: RootfsIds) -> Result<IdPlan, Error> {
@@ -277,6 +256,7 @@ fn explicit(uid: &IdMap, gid: &IdMap, caller: &Caller, rootfs: &Rootfs) -> Resul
     })
 }
 
+/// Maps that the parent writes itself.
 fn direct(
     caller: &Caller,
     mode: &'static str,

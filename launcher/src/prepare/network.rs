@@ -3,9 +3,8 @@
 
 use std::ffi::CString;
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStringExt;
 
-use super::{Caller, Order, Source};
+use super::{Caller, Order, Source, command};
 use crate::error::Error;
 use crate::spec::network::{Network, Pasta};
 use crate::sys::file::{self, At};
@@ -62,29 +61,20 @@ pub fn look(network: &Network, caller: &Caller, order: Order) -> Result<Option<C
 
 /// The one that is there.
 pub fn find(pasta: &Pasta) -> Result<Carrier, Error> {
-    if let Some(path) = on_path("pasta") {
+    if let Some(path) = command::on_path("pasta") {
         return Ok(Carrier::Pasta(path));
     }
     let missing = |text: &str| {
         Error::refused("FindPasta", text)
             .advise("it is in the package passt (Debian: apt-get install passt)")
     };
-    match on_path("slirp4netns") {
+    match command::on_path("slirp4netns") {
         Some(path) if pasta.publish.is_empty() && pasta.options.is_empty() => {
             Ok(Carrier::Slirp(path))
         }
         Some(_) => Err(missing("there is only slirp4netns, and --publish and options need pasta")),
         None => Err(missing("--net pasta needs the program pasta, which is not on PATH")),
     }
-}
-
-fn on_path(name: &str) -> Option<CString> {
-    let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
-    let found = std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| {
-        let path = CString::new(file.as_os_str().as_encoded_bytes()).unwrap_or_default();
-        file::stat_path(&path).is_ok_and(|stat| stat.is_regular() && stat.is_executable())
-    })?;
-    CString::new(found.into_os_string().into_vec()).ok()
 }
 
 /// That of the namespace we are in now, where the host's /sys shows the host's interfaces. A

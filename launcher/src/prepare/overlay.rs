@@ -16,8 +16,7 @@ use crate::spec::Changes;
 use crate::sys::file::{self, At, Stat};
 use crate::sys::lock::{self, Lock};
 use crate::sys::mount::attr::{NODEV, RDONLY};
-use crate::sys::process::{self, Forked};
-use crate::sys::{Errno, Result as SysResult, descriptors, mount};
+use crate::sys::{Errno, Result as SysResult, descriptors, mount, process};
 
 /// An overlay that is wanted.
 pub struct Overlay {
@@ -163,15 +162,11 @@ impl Overlay {
     /// descriptors are ours.
     pub fn replace(&self, first: BorrowedFd<'_>) -> SysResult<()> {
         const FILES: u64 = libc::CLONE_FILES as u64;
-        match process::clone(FILES | namespaces::MNT, libc::SIGCHLD)? {
-            Forked::Parent(pid) => process::wait_for_errno(pid),
-            Forked::Child => {
-                let replaced = mount::make_private()
-                    .and_then(|()| self.mount_at_root(first, Marks::Trusted))
-                    .and_then(|overlay| descriptors::replace(first, overlay.as_fd()));
-                process::exit(replaced.err().map_or(0, |errno| errno.into_raw() as u8))
-            }
-        }
+        process::try_in_child(FILES | namespaces::MNT, || {
+            mount::make_private()?;
+            let overlay = self.mount_at_root(first, Marks::Trusted)?;
+            descriptors::replace(first, overlay.as_fd())
+        })
     }
 
     /// Of one over the rootfs, or of one of the plan.

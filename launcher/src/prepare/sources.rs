@@ -53,19 +53,18 @@ impl Source {
     /// A directory, with what is mounted below it. Before Linux 5.12 it is opened already now, for its
     /// flags to be put on by path.
     fn of_tree(path: &CStr, flags: u64, proc: &Proc) -> Source {
-        let open = || {
-            let fd = file::open(At::Cwd, path, libc::O_PATH)?;
-            Source::of(fd, path.to_owned(), true, flags, Some(proc))
-        };
-        let opened = if mount::has_setattr() { Err(Errno::EEXIST) } else { open() };
-        opened.unwrap_or_else(|_| Source::new(path, true, flags))
+        if mount::has_setattr() {
+            return Source::new(path, true, flags);
+        }
+        file::open(At::Cwd, path, libc::O_PATH)
+            .and_then(|fd| Source::of(fd, path.to_owned(), true, flags, Some(proc)))
+            .unwrap_or_else(|_| Source::new(path, true, flags))
     }
 
     /// By its path, whatever is there.
     fn new(host_path: &CStr, recursive: bool, flags: u64) -> Source {
-        let host_path = host_path.to_owned();
         Source {
-            host_path,
+            host_path: host_path.to_owned(),
             recursive,
             flags,
             seen: None,

@@ -1,33 +1,26 @@
 //! /etc/subuid and /etc/subgid (subuid(5)), and the setuid tools that act on them.
 
+use std::ffi::CString;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 
+use super::command;
 use crate::spec::idmap::{IdMap, IdRange, Inside, Outside};
 
 /// newuidmap(1) and newgidmap(1), found on PATH.
 #[derive(Clone, Debug)]
 pub struct Tools {
-    pub newuidmap: PathBuf,
-    pub newgidmap: PathBuf,
+    pub newuidmap: CString,
+    pub newgidmap: CString,
 }
 
 impl Tools {
     /// Looks for both.
     pub fn find() -> Result<Tools, &'static str> {
         Ok(Tools {
-            newuidmap: find_program("newuidmap").ok_or("newuidmap")?,
-            newgidmap: find_program("newgidmap").ok_or("newgidmap")?,
+            newuidmap: command::on_path("newuidmap").ok_or("newuidmap")?,
+            newgidmap: command::on_path("newgidmap").ok_or("newgidmap")?,
         })
     }
-}
-
-fn find_program(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
-    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| {
-        fs::metadata(file).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
-    })
 }
 
 /// The ranges that a file grants to a user, by name or by number, in its order.

@@ -24,8 +24,9 @@ fn below(mountinfo: &[u8], directory: &[u8]) -> Vec<CString> {
     std::iter::once(c".".to_owned()).chain(inside).collect()
 }
 
-/// Blanks and backslashes stand in the table as three octal digits (proc(5)).
-fn unescape(field: &[u8]) -> Vec<u8> {
+/// A field of mountinfo, where a blank, tab, newline or backslash is written as `\` and three octal
+/// digits (proc(5)).
+pub fn unescape(field: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field;
     while let Some((&byte, tail)) = rest.split_first() {

@@ -1,12 +1,12 @@
 //! Cgroups, as far as they are not plain files.
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use syscalls::{Sysno, syscall};
 
-use super::Result;
 use super::file::{self, At};
+use super::{Result, statfs};
 
 /// Which of the two file systems a directory is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,12 +19,8 @@ pub enum Version {
 
 /// None: it is another file system.
 pub fn version(dir: BorrowedFd<'_>) -> Result<Option<Version>> {
-    // CGROUP_SUPER_MAGIC and CGROUP2_SUPER_MAGIC of linux/magic.h. struct statfs of any 64-bit
-    // architecture (asm-generic/statfs.h): fifteen words, the type first.
-    let mut stat = [0u64; 15];
-    // SAFETY: the kernel fills one struct statfs.
-    unsafe { syscall!(Sysno::fstatfs, dir.as_raw_fd(), stat.as_mut_ptr()) }?;
-    Ok(match stat[0] {
+    // CGROUP_SUPER_MAGIC and CGROUP2_SUPER_MAGIC of linux/magic.h.
+    Ok(match statfs::of(dir)?.kind {
         0x0027_e0eb => Some(Version::One),
         0x6367_7270 => Some(Version::Two),
         _ => None,
@@ -32,7 +28,7 @@ pub fn version(dir: BorrowedFd<'_>) -> Result<Option<Version>> {
 }
 
 /// unshare(2): a cgroup namespace whose root is the cgroup that we are in now.
-pub fn make_namespace() -> Result<()> {
+pub fn unshare_namespace() -> Result<()> {
     // SAFETY: it takes no memory.
     unsafe { syscall!(Sysno::unshare, libc::CLONE_NEWCGROUP) }.map(drop)
 }
@@ -52,13 +48,7 @@ pub fn childrens_time() -> Result<(u64, u64)> {
 /// All of one of a cgroup's files.
 pub fn read(dir: BorrowedFd<'_>, name: &CStr) -> Result<String> {
     let file = file::open(At::Dir(dir), name, libc::O_RDONLY)?;
-    let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
-    loop {
-        match file::read(file.as_fd(), &mut buffer)? {
-            0 => return Ok(String::from_utf8_lossy(&bytes).into_owned()),
-            count => bytes.extend_from_slice(&buffer[..count]),
-        }
-    }
+    file::read_all(file.as_fd()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Writes to one of a cgroup's files, in one call: the kernel takes it whole or not at all.

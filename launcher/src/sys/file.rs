@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use syscalls::{Sysno, syscall};
 
 use super::mount::attr;
-use super::{Errno, Result, memfd, own};
+use super::{Errno, Result, memfd, own, statfs};
 
 /// The directory that relative paths start from.
 #[derive(Clone, Copy)]
@@ -217,12 +217,7 @@ pub fn try_attribute(file: BorrowedFd<'_>, name: &CStr) -> Result<()> {
 /// Whether this is what pipe(2) makes, and not a FIFO that has a name.
 pub fn is_anonymous_pipe(fd: BorrowedFd<'_>) -> Result<bool> {
     const PIPEFS_MAGIC: u64 = 0x5049_5045;
-    // struct statfs of any 64-bit architecture (asm-generic/statfs.h): fifteen words, the type
-    // first.
-    let mut stat = [0u64; 15];
-    // SAFETY: the kernel fills one struct statfs.
-    unsafe { syscall!(Sysno::fstatfs, fd.as_raw_fd(), stat.as_mut_ptr()) }?;
-    Ok(stat[0] == PIPEFS_MAGIC)
+    Ok(statfs::of(fd)?.kind == PIPEFS_MAGIC)
 }
 
 /// getdents64(2): every name in an open directory, and whether it is that of a directory.

@@ -24,6 +24,7 @@ pub mod processor;
 pub mod shared;
 pub mod signal;
 pub mod socket;
+pub mod statfs;
 pub mod system;
 pub mod terminal;
 #[cfg(all(not(test), target_env = "musl"))]

@@ -7,7 +7,7 @@ use std::ptr;
 use syscalls::{Sysno, syscall};
 
 use super::file::At;
-use super::{Errno, Result, own};
+use super::{Errno, Result, own, statfs};
 
 /// Flags of one mount (MOUNT_ATTR_*, linux/mount.h).
 pub mod attr {
@@ -90,6 +90,9 @@ pub fn create_at(kind: &CStr, path: &CStr, flags: u64, options: &CStr) -> Result
     unsafe { syscall!(Sysno::mount, source, path.as_ptr(), source, flags, data) }.map(drop)
 }
 
+/// fsconfig(2): an option without a value.
+const FSCONFIG_SET_FLAG: u32 = 0;
+
 /// fsopen, fsconfig and fsmount: a new, detached file system. An option without a value is a flag.
 pub fn create<'a>(
     kind: &CStr,
@@ -98,7 +101,6 @@ pub fn create<'a>(
 ) -> Result<OwnedFd> {
     const FSOPEN_CLOEXEC: u32 = 1;
     const FSMOUNT_CLOEXEC: u32 = 1;
-    const FSCONFIG_SET_FLAG: u32 = 0;
     const FSCONFIG_SET_STRING: u32 = 1;
     const FSCONFIG_CMD_CREATE: u32 = 6;
     // SAFETY: the kind ends with NUL.
@@ -121,7 +123,6 @@ pub fn create<'a>(
 /// fspick(2) and fsconfig(2): makes a whole file system read-only, wherever it is mounted.
 pub fn make_read_only(mount: BorrowedFd<'_>) -> Result<()> {
     const FSPICK_CLOEXEC_EMPTY_PATH: u32 = 1 | 8;
-    const FSCONFIG_SET_FLAG: u32 = 0;
     const FSCONFIG_CMD_RECONFIGURE: u32 = 7;
     let (fd, empty) = (mount.as_raw_fd(), c"".as_ptr());
     // SAFETY: the path ends with NUL.
@@ -150,40 +151,22 @@ pub fn has_setattr() -> bool {
     !matches!(result, Err(Errno::ENOSYS | Errno::EPERM))
 }
 
-/// f_flags of struct statfs, which on any 64-bit architecture is fifteen words
-/// (asm-generic/statfs.h).
-const F_FLAGS: usize = 10;
-
 /// Whether a mount, or its file system, is read-only.
 pub fn is_read_only(mount: BorrowedFd<'_>) -> Result<bool> {
-    Ok(fstatfs(mount)?[F_FLAGS] & libc::MS_RDONLY != 0)
+    Ok(statfs::of(mount)?.flags & libc::MS_RDONLY != 0)
 }
 
 /// Whether a device node is nothing but its number: that of a devpts or a binderfs, say, belongs to
 /// that file system; one on a nodev mount is dead.
 pub fn is_plain_device(node: BorrowedFd<'_>) -> Result<bool> {
-    let stat = fstatfs(node)?;
-    Ok(IN_MEMORY.contains(&stat[0]) && stat[F_FLAGS] & libc::MS_NODEV == 0)
+    let stat = statfs::of(node)?;
+    Ok(IN_MEMORY.contains(&stat.kind) && stat.flags & libc::MS_NODEV == 0)
 }
 
 /// Whether it is in a proc.
 pub fn is_proc(file: BorrowedFd<'_>) -> Result<bool> {
     // PROC_SUPER_MAGIC of linux/magic.h.
-    fstatfs(file).map(|stat| stat[0] == 0x9fa0)
-}
-
-fn fstatfs(file: BorrowedFd<'_>) -> Result<[u64; 15]> {
-    let mut stat = [0; 15];
-    // SAFETY: the kernel fills one struct statfs.
-    unsafe { syscall!(Sysno::fstatfs, file.as_raw_fd(), stat.as_mut_ptr()) }?;
-    Ok(stat)
-}
-
-fn statfs(path: &CStr) -> Result<[u64; 15]> {
-    let mut stat = [0; 15];
-    // SAFETY: the path ends with NUL; the kernel fills one struct statfs.
-    unsafe { syscall!(Sysno::statfs, path.as_ptr(), stat.as_mut_ptr()) }?;
-    Ok(stat)
+    statfs::of(file).map(|stat| stat.kind == 0x9fa0)
 }
 
 /// TMPFS_MAGIC, which is devtmpfs's too, and RAMFS_MAGIC of linux/magic.h.
@@ -191,12 +174,12 @@ const IN_MEMORY: [u64; 2] = [0x0102_1994, 0x8584_58f6];
 
 /// Whether a path is on a tmpfs or a ramfs.
 pub fn is_in_memory(path: &CStr) -> Result<bool> {
-    statfs(path).map(|stat| IN_MEMORY.contains(&stat[0]))
+    statfs::of_path(path).map(|stat| IN_MEMORY.contains(&stat.kind))
 }
 
 /// mount(2), the older way to add flags: to the one mount at `path`, keeping its others.
 pub fn add_flags(path: &CStr, flags: u64) -> Result<()> {
-    let stat = statfs(path)?;
+    let now = statfs::of_path(path)?.flags;
     // The ST_* of statfs(2) are the MS_* of mount(2), but for ST_RELATIME and ST_VALID.
     const SAME: u64 = libc::MS_RDONLY
         | libc::MS_NOSUID
@@ -205,7 +188,6 @@ pub fn add_flags(path: &CStr, flags: u64) -> Result<()> {
         | libc::MS_NOATIME
         | libc::MS_NODIRATIME;
     const ST_RELATIME: u64 = 4096;
-    let now = stat[F_FLAGS];
     let relatime = if now & ST_RELATIME != 0 { libc::MS_RELATIME } else { 0 };
     // The MOUNT_ATTR_* of `attr` are the MS_* of the same names.
     let flags = libc::MS_REMOUNT | libc::MS_BIND | flags | now & SAME | relatime;

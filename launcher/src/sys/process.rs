@@ -82,8 +82,8 @@ fn forked(pid: usize) -> Forked {
     if pid == 0 { Forked::Child } else { Forked::Parent(pid as i32) }
 }
 
-/// unshare(2) of a time namespace: not for ourselves, but for the children, and from Linux 6.2 on
-/// for the program that is executed next.
+/// unshare(CLONE_NEWTIME): a new time namespace, not for the caller but for the children to come and,
+/// from Linux 6.3 on, for the program that is executed next. setns(2) enters it at once.
 pub fn unshare_time() -> Result<()> {
     const CLONE_NEWTIME: u32 = 0x80;
     // SAFETY: it takes no memory.
@@ -102,18 +102,32 @@ pub fn wait(pid: i32) -> Result<u32> {
     loop {
         // SAFETY: the kernel writes one int to `status`, which is one.
         match unsafe { syscall!(Sysno::wait4, pid, &raw mut status, 0, 0) } {
-            Err(super::Errno::EINTR) => {}
+            Err(Errno::EINTR) => {}
             other => return other.map(|_| status),
         }
     }
 }
 
-/// For a child that tells an errno by its exit code.
+/// clone(2) with these flags of a process that runs `f` and ends: its result, which comes as the exit
+/// code. An errno is less than 256.
+pub fn try_in_child(flags: u64, f: impl FnOnce() -> Result<()>) -> Result<()> {
+    match clone(flags, libc::SIGCHLD)? {
+        Forked::Child => exit_with(f()),
+        Forked::Parent(pid) => wait_for_errno(pid),
+    }
+}
+
+/// Ends a child whose parent calls [`wait_for_errno`].
+pub fn exit_with(result: Result<()>) -> ! {
+    exit(result.map_or_else(|errno| errno.into_raw() as u8, |()| 0))
+}
+
+/// wait4(2) for a child that ends by [`exit_with`].
 pub fn wait_for_errno(pid: i32) -> Result<()> {
     match Ending::from_wait_status(wait(pid)?) {
         Ending::Code(0) => Ok(()),
-        Ending::Code(errno) => Err(super::Errno::new(i32::from(errno))),
-        Ending::Signal { .. } => Err(super::Errno::EINTR),
+        Ending::Code(errno) => Err(Errno::new(i32::from(errno))),
+        Ending::Signal { .. } => Err(Errno::EINTR),
     }
 }
 
@@ -167,21 +181,21 @@ impl Words {
 }
 
 /// execveat(2) of an open file. Returns only to fail.
-pub fn execute(program: BorrowedFd<'_>, argv: &Words, env: &Words) -> super::Errno {
+pub fn execute(program: BorrowedFd<'_>, argv: &Words, env: &Words) -> Errno {
     let (argv, env) = (argv.pointers.as_ptr(), env.pointers.as_ptr());
     let (fd, empty) = (program.as_raw_fd(), c"".as_ptr());
     // SAFETY: the path ends with NUL; both arrays are NULL-terminated and hold words that end
     // with NUL, as Words::new made them. On success this does not return.
     let result = unsafe { syscall!(Sysno::execveat, fd, empty, argv, env, libc::AT_EMPTY_PATH) };
-    result.err().unwrap_or(super::Errno::EINVAL)
+    result.err().unwrap_or(Errno::EINVAL)
 }
 
 /// execve(2). Returns only to fail.
-pub fn execute_path(path: &CStr, argv: &Words, env: &Words) -> super::Errno {
+pub fn execute_path(path: &CStr, argv: &Words, env: &Words) -> Errno {
     let (argv, env) = (argv.pointers.as_ptr(), env.pointers.as_ptr());
     // SAFETY: as above.
     let result = unsafe { syscall!(Sysno::execve, path.as_ptr(), argv, env) };
-    result.err().unwrap_or(super::Errno::EINVAL)
+    result.err().unwrap_or(Errno::EINVAL)
 }
 
 /// Runs a program of the host's to its end, with an empty environment: how it ended, and what it
@@ -217,9 +231,9 @@ pub fn run(argv: &Words) -> Result<(Ending, Vec<u8>)> {
     Ok((ending, said))
 }
 
-/// Kills a child and waits for its end. One that we may not kill ends with us, as PR_SET_PDEATHSIG and
-/// its gate have it: to wait for that here would be for ever.
-pub fn end(pid: i32) {
+/// Kills a child and reaps it. One that we may not kill is not waited for, which would be for ever: it
+/// ends when we do, by PR_SET_PDEATHSIG or at its gate.
+pub fn kill_and_reap(pid: i32) {
     if signal::send(pid, libc::SIGKILL).is_ok() {
         wait(pid).ok();
     }
@@ -319,15 +333,8 @@ pub fn set_hostname(name: &CStr) -> Result<()> {
     unsafe { syscall!(Sysno::sethostname, name.as_ptr(), name.count_bytes()) }.map(drop)
 }
 
-/// unshare(CLONE_NEWTIME): a time namespace for children and for who enters it.
-pub fn make_time_namespace() -> Result<()> {
-    const CLONE_NEWTIME: i32 = 0x80;
-    // SAFETY: it takes no memory.
-    unsafe { syscall!(Sysno::unshare, CLONE_NEWTIME) }.map(drop)
-}
-
 /// unshare(CLONE_NEWNET).
-pub fn make_network_namespace() -> Result<()> {
+pub fn unshare_network() -> Result<()> {
     // SAFETY: it takes no memory.
     unsafe { syscall!(Sysno::unshare, libc::CLONE_NEWNET) }.map(drop)
 }
@@ -344,16 +351,11 @@ pub fn enter_network(namespace: BorrowedFd<'_>) -> Result<()> {
     unsafe { syscall!(Sysno::setns, namespace.as_raw_fd(), libc::CLONE_NEWNET) }.map(drop)
 }
 
-/// Lets processes of the same user look at this one, and write its id maps.
-pub fn make_dumpable() -> Result<()> {
+/// PR_SET_DUMPABLE. A process that is not dumpable leaves no core file, and nobody without privilege
+/// over it opens its files in /proc, so nobody writes its id maps (ptrace(2), "access mode checking").
+pub fn set_dumpable(is: bool) -> Result<()> {
     // SAFETY: this option takes a number.
-    unsafe { syscall!(Sysno::prctl, libc::PR_SET_DUMPABLE, 1, 0, 0, 0) }.map(drop)
-}
-
-/// Leaves no core file behind when this process dies by a signal that would.
-pub fn forbid_core() -> Result<()> {
-    // SAFETY: this option takes a number.
-    unsafe { syscall!(Sysno::prctl, libc::PR_SET_DUMPABLE, 0, 0, 0, 0) }.map(drop)
+    unsafe { syscall!(Sysno::prctl, libc::PR_SET_DUMPABLE, i32::from(is), 0, 0, 0) }.map(drop)
 }
 
 /// Sets no_new_privs.

@@ -181,7 +181,7 @@ impl Gate {
 }
 
 /// unshare(CLONE_FILES): descriptors of one's own, beginning as a copy.
-pub fn part_descriptors() -> Result<()> {
+pub fn unshare_descriptors() -> Result<()> {
     // SAFETY: it takes no memory.
     unsafe { syscall!(Sysno::unshare, libc::CLONE_FILES) }.map(drop)
 }

@@ -1,6 +1,6 @@
 //! The channel between parent and child: a pair of sockets that keep packets apart.
 
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use syscalls::{Sysno, syscall};
@@ -77,8 +77,13 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<(usize, Opti
 /// What to wait for on a descriptor, and what came.
 pub use libc::pollfd;
 
-/// ppoll(2) without a change of mask.
-/// How many are ready; 0 if the time is over, or a signal came.
+/// For [`poll`]: until there is something to read, or the end of the stream. poll(2) passes over a
+/// negative descriptor.
+pub fn readable(fd: RawFd) -> pollfd {
+    pollfd { fd, events: libc::POLLIN, revents: 0 }
+}
+
+/// ppoll(2) without a change of mask: how many are ready; 0 if the time is over, or a signal came.
 #[inline(always)]
 pub fn poll(fds: &mut [pollfd], timeout: Option<Duration>) -> Result<usize> {
     let time = timeout.map(|time| libc::timespec {

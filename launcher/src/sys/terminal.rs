@@ -104,15 +104,12 @@ pub fn set_size(fd: BorrowedFd<'_>, size: &Size) -> Result<()> {
         .map(drop)
 }
 
-/// The number of a pty, by its master; it is unlocked by the way.
-pub fn unlock(master: BorrowedFd<'_>) -> Result<u32> {
-    let (mut number, zero) = (0u32, 0i32);
-    // SAFETY: the kernel reads one int for the first request and writes one for the second.
-    unsafe {
-        syscall!(Sysno::ioctl, master.as_raw_fd(), libc::TIOCSPTLCK, &raw const zero)?;
-        syscall!(Sysno::ioctl, master.as_raw_fd(), libc::TIOCGPTN, &raw mut number)?;
-    }
-    Ok(number)
+/// unlockpt(3): lets the other side of a pty be opened.
+pub fn unlock(master: BorrowedFd<'_>) -> Result<()> {
+    let zero = 0i32;
+    // SAFETY: the kernel reads one int.
+    unsafe { syscall!(Sysno::ioctl, master.as_raw_fd(), libc::TIOCSPTLCK, &raw const zero) }
+        .map(drop)
 }
 
 /// The other side of a pty, without going through a path (TIOCGPTPEER, Linux 4.13).

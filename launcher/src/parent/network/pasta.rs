@@ -14,7 +14,7 @@ use crate::prepare::{Carrier, Prepared, Proc};
 use crate::spec::network::{Pasta, Protocol, Publish};
 use crate::sys::file::{self, At};
 use crate::sys::process::{self, Forked, Words};
-use crate::sys::socket::{self, pollfd};
+use crate::sys::socket::{self, readable};
 use crate::sys::{Result as SysResult, descriptors, memfd, signal};
 
 /// The program, which serves until this is dropped.
@@ -229,8 +229,7 @@ fn keep(
 /// Of either.
 fn wait_for_end(life: &OwnedFd, program: i32) -> SysResult<()> {
     let program = process::open_pidfd(program)?;
-    let ends = |fd: i32| pollfd { fd, events: libc::POLLIN, revents: 0 };
-    let mut fds = [ends(life.as_raw_fd()), ends(program.as_raw_fd())];
+    let mut fds = [readable(life.as_raw_fd()), readable(program.as_raw_fd())];
     while fds.iter().all(|fd| fd.revents == 0) {
         socket::poll(&mut fds, None)?;
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::error::Error;
 use crate::parent::deadline::{Deadline, TIMED_OUT};
 use crate::sys::signal::{self, SignalSet};
-use crate::sys::socket::{self, pollfd};
+use crate::sys::socket::{self, readable};
 use crate::sys::{Result as SysResult, file};
 
 /// No program takes longer, on no machine: it makes one interface.
@@ -65,7 +65,6 @@ fn asked_by(callers_mask: SignalSet) -> SignalSet {
 
 fn until(ready: BorrowedFd<'_>, signals: SignalSet, limit: Duration) -> SysResult<End> {
     let queue = signal::open_queue(signals)?;
-    let readable = |fd: i32| pollfd { fd, events: libc::POLLIN, revents: 0 };
     let began = Instant::now();
     loop {
         let left = limit.saturating_sub(began.elapsed());

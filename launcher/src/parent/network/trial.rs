@@ -9,17 +9,13 @@ use crate::netlink::Socket;
 use crate::netlink::route::Pair;
 use crate::spec::network::{Cidr, Protocol, Publish};
 use crate::sys::file::{self, At};
-use crate::sys::process::{self, Forked};
-use crate::sys::{Errno, Result as SysResult};
+use crate::sys::{Errno, Result as SysResult, process};
 
 pub const NEEDS: &str = "it needs CONFIG_VETH and CONFIG_NF_TABLES_INET with nat, masq, ct and fib";
 
 /// Makes the pair and the table of a container with a published port, where nobody sees them.
 pub fn make_pair_and_table() -> SysResult<()> {
-    match process::clone(namespaces::NET, libc::SIGCHLD)? {
-        Forked::Child => process::exit(make().map_or_else(|errno| errno.into_raw() as u8, |()| 0)),
-        Forked::Parent(pid) => process::wait_for_errno(pid),
-    }
+    process::try_in_child(namespaces::NET, make)
 }
 
 fn make() -> SysResult<()> {

@@ -4,6 +4,7 @@
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 
+use super::super::submounts::unescape;
 use super::Proc;
 use crate::error::Error;
 use crate::sys::cgroup::{self, Version};
@@ -131,7 +132,7 @@ impl Line {
     fn mounted_at(&self, mountinfo: &str) -> Option<(String, CString)> {
         let (left, right) = mountinfo.split_once(" - ")?;
         let mut left = left.split(' ').skip(3);
-        let (root, point) = (unescape(left.next()?), unescape(left.next()?));
+        let (root, point) = (unescape(left.next()?.as_bytes()), unescape(left.next()?.as_bytes()));
         let mut right = right.split(' ');
         let (kind, options) = (right.next()?, right.nth(1)?);
         let has = |name: &str| options.split(',').any(|option| option == name);
@@ -186,28 +187,6 @@ impl Tree {
 fn below<'a>(path: &'a str, above: &str) -> Option<&'a str> {
     let rest = path.strip_prefix(above.trim_end_matches('/'))?;
     if rest.is_empty() { Some("") } else { rest.strip_prefix('/') }
-}
-
-/// `\040` and the like are blanks, tabs, newlines and backslashes.
-fn unescape(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((&byte, behind)) = rest.split_first() {
-        let digit = |index: usize| {
-            behind.get(index).map(|d| u32::from(d.wrapping_sub(b'0'))).filter(|d| *d < 8)
-        };
-        match (byte, digit(0), digit(1), digit(2)) {
-            (b'\\', Some(a), Some(b), Some(c)) => {
-                bytes.push((a * 64 + b * 8 + c) as u8);
-                rest = &behind[3..];
-            }
-            _ => {
-                bytes.push(byte);
-                rest = behind;
-            }
-        }
-    }
-    bytes
 }
 
 #[cfg(test)]
