@@ -43,7 +43,7 @@ pub fn look(rootfs: &CStr) -> Result<Findings, Error> {
     // In the order of a start.
     let sources = Sources::list(Shared::default(), None, &caller.proc);
     if caller.can_mount {
-        devices::take(&sources).ok();
+        devices::clone_sources(&sources).ok();
     }
     let rootfs = Rootfs::open(rootfs, false, &mut caller)?;
     let (release, machine) = system::name();
@@ -113,7 +113,7 @@ impl Findings {
     }
 
     /// Without this there is no start.
-    fn needs(&mut self, what: impl fmt::Display, tried: Result<(), String>) {
+    fn required(&mut self, what: impl fmt::Display, tried: Result<(), String>) {
         match tried {
             Ok(()) => self.yes(what),
             Err(reason) => {
@@ -124,7 +124,7 @@ impl Findings {
     }
 
     /// A start is made some other way without it.
-    fn likes(&mut self, what: impl fmt::Display, tried: SysResult<()>, otherwise: &str) {
+    fn optional(&mut self, what: impl fmt::Display, tried: SysResult<()>, otherwise: &str) {
         match tried {
             Ok(()) => self.yes(what),
             Err(errno) => self.no(what, format_args!("{}; {otherwise}", show_errno(errno))),
@@ -136,11 +136,11 @@ impl Findings {
     fn check_calls(&mut self) {
         let root = file::open(file::At::Cwd, c"/", libc::O_PATH);
         let resolve = root.and_then(|root| file::open_in_root(root.as_fd(), c".", libc::O_PATH));
-        self.likes("openat2", resolve.map(drop), "paths are looked up name by name without it");
+        self.optional("openat2", resolve.map(drop), "paths are looked up name by name without it");
         let apart = "it is copied to a tmpfs of its own, and executed by a proc of its own";
-        self.likes("init from a memfd", run_init(), apart);
+        self.optional("init from a memfd", run_init(), apart);
         let setattr = if mount::has_setattr() { Ok(()) } else { Err(Errno::ENOSYS) };
-        self.likes("mount_setattr", setattr, "Linux 5.12; no idmapped mounts without it");
+        self.optional("mount_setattr", setattr, "Linux 5.12; no idmapped mounts without it");
         match landlock::abi() {
             Ok(abi) => self.yes(format_args!("landlock, ABI {abi}")),
             Err(errno) => self.no("landlock", format_args!("{}; no --landlock", show_errno(errno))),
@@ -151,7 +151,7 @@ impl Findings {
         let mut paths = sources.devices.iter().map(|(_, device)| &device.host_path);
         let missing = paths.find(|path| file::stat_path(path).is_err());
         let missing = missing.map(|path| format!("the host has no {}", path.to_string_lossy()));
-        self.needs("device nodes", missing.map_or(Ok(()), Err));
+        self.required("device nodes", missing.map_or(Ok(()), Err));
     }
 
     /// The controllers that limits need; no start without a limit minds.
@@ -165,7 +165,7 @@ impl Findings {
     /// The ways out for `--net`.
     fn check_network(&mut self, caller: &Caller) {
         if caller.can_mount {
-            self.likes("--net veth", trial::make_pair_and_table(), trial::NEEDS);
+            self.optional("--net veth", trial::make_pair_and_table(), trial::NEEDS);
         }
         match network::find(&Pasta::default()) {
             Ok(Carrier::Pasta(_)) => self.yes("--net pasta"),
@@ -188,7 +188,7 @@ impl Findings {
             }
             other => {
                 let has_user = other.is_ok();
-                self.needs("user namespace", other);
+                self.required("user namespace", other);
                 if !has_user {
                     return None;
                 }
@@ -231,7 +231,7 @@ impl Findings {
                 Some(plan)
             }
             Err(error) => {
-                self.needs("ids without an option", Err(error.to_string()));
+                self.required("ids without an option", Err(error.to_string()));
                 None
             }
         }
@@ -241,11 +241,11 @@ impl Findings {
     fn check_inside(&mut self, namespaces: u64, ids: &IdPlan, rootfs: &Rootfs, caller: &Caller) {
         let trial = match inside::run(namespaces, ids, rootfs, caller) {
             Ok(trial) => trial,
-            Err(error) => return self.needs("id maps", Err(error.to_string())),
+            Err(error) => return self.required("id maps", Err(error.to_string())),
         };
         self.yes("id maps");
         if let Some(tried) = trial.idmap {
-            self.likes(
+            self.optional(
                 "idmapped mount of this root",
                 tried,
                 "its file system, or one mounted below it, has none: --userns identity",
@@ -255,9 +255,9 @@ impl Findings {
             // Locked mounts, in place of pivot_root, take a user namespace.
             if step.is_needed || step.stage == Stage::PivotRoot && !ids.has_userns() {
                 let explain = |errno| explain(errno, advice::of(step.stage, errno));
-                self.needs(step.what, tried.map_err(explain));
+                self.required(step.what, tried.map_err(explain));
             } else {
-                self.likes(step.what, tried, step.otherwise);
+                self.optional(step.what, tried, step.otherwise);
             }
         }
     }

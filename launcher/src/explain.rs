@@ -297,7 +297,7 @@ fn seccomp(prepared: &Prepared<'_>) -> Vec<String> {
         }
         Seccomp::File(path) => format!("{}{log}", path.to_string_lossy()),
     }];
-    if prepared.has_wall() {
+    if prepared.has_userns_filter() {
         lines.push("no user namespaces and no keys, which are the host's".into());
     }
     if prepared.spec.confine.restricts_tcp() {

@@ -134,7 +134,7 @@ fn start(
     let mut early = spawn_early(&start, &ground)?;
     // So long a child needs to begin on another processor.
     ground.caller.read_own_ids()?;
-    start.make_way(&ground.caller.proc, early.is_some());
+    start.yield_processor(&ground.caller.proc, early.is_some());
     start.set(prepare(spec, inherited, &ground, log)?);
     let _placeholders = Placeholders::make(spec, &ground);
     loop {

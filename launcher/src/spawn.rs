@@ -17,7 +17,7 @@ use crate::spec::Spec;
 use crate::spec::network::Network;
 use crate::sys::file::At;
 use crate::sys::process::{self, Forked, Words};
-use crate::sys::shared::{self, Beside, Entry, Gate};
+use crate::sys::shared::{self, Entry, Gate, SharedMemoryChild};
 use crate::sys::{Errno, Result as SysResult, descriptors, file, mount, processor, socket};
 
 /// What the two sides have in common. The child finds it where it is, or in its copy of our memory.
@@ -27,9 +27,9 @@ pub struct Start<'a> {
     pub parent_end: OwnedFd,
     pub child_end: OwnedFd,
     /// The child shares our memory and our descriptors.
-    is_beside: Cell<bool>,
-    /// On which processor it has begun to run; [`NOWHERE`] before that.
-    begun_on: AtomicU32,
+    shares_memory: Cell<bool>,
+    /// On which processor it has begun to run; [`NOT_BEGUN`] before that.
+    first_processor: AtomicU32,
     /// Where it waits then.
     gate: Gate,
     pub lacks: Cell<Lacks>,
@@ -44,7 +44,7 @@ pub struct Task<'a> {
 }
 
 /// No processor.
-const NOWHERE: u32 = u32::MAX;
+const NOT_BEGUN: u32 = u32::MAX;
 
 /// With it the parent of the new process is ours.
 const CLONE_PARENT: u64 = 0x0000_8000;
@@ -58,8 +58,8 @@ impl<'a> Start<'a> {
             spec,
             parent_end,
             child_end,
-            is_beside: Cell::new(false),
-            begun_on: AtomicU32::new(NOWHERE),
+            shares_memory: Cell::new(false),
+            first_processor: AtomicU32::new(NOT_BEGUN),
             gate: Gate::new(),
             lacks: Cell::default(),
             task: OnceCell::new(),
@@ -77,14 +77,14 @@ impl<'a> Start<'a> {
     ///
     /// Not where others want to run as well: we would wait for our turn behind them, and where nothing is
     /// idle nothing is won.
-    pub fn make_way(&self, proc: &Proc, has_had_time: bool) {
-        if !self.is_beside.get() {
+    pub fn yield_processor(&self, proc: &Proc, has_had_time: bool) {
+        if !self.shares_memory.get() {
             return;
         }
         // If we stay it is only slower.
         let Ok(here) = processor::current() else { return };
-        let childs = self.begun_on.load(Ordering::Relaxed);
-        if childs != here && !(childs == NOWHERE && has_had_time) {
+        let childs = self.first_processor.load(Ordering::Relaxed);
+        if childs != here && !(childs == NOT_BEGUN && has_had_time) {
             return;
         }
         // Two of those are we and the child.
@@ -127,18 +127,18 @@ impl<'a> Start<'a> {
     }
 
     /// Whether the child shares our memory.
-    pub fn is_beside(&self) -> bool {
-        self.is_beside.get()
+    pub fn shares_memory(&self) -> bool {
+        self.shares_memory.get()
     }
 
     /// Whether the child makes its network namespace itself, while we prepare the rest.
     pub fn makes_network(&self) -> bool {
-        self.is_beside.get() && matches!(self.spec.network, Network::None)
+        self.shares_memory.get() && matches!(self.spec.network, Network::None)
     }
 
     /// The gate: lets the child go on.
     pub fn open_gate(&self) -> SysResult<()> {
-        if self.is_beside.get() {
+        if self.shares_memory.get() {
             return self.gate.open();
         }
         // With what has taken the place of what it holds.
@@ -151,7 +151,7 @@ impl<'a> Start<'a> {
     /// Waits at it, and has descriptors of its own afterwards, without the parent's end: that is how it
     /// sees that one die. False: it has died.
     pub fn wait_at_gate(&self) -> SysResult<bool> {
-        if self.is_beside.get() {
+        if self.shares_memory.get() {
             // Only behind the gate is everything there that is to be copied.
             let opened = self.gate.wait()?;
             shared::unshare_descriptors()?;
@@ -184,16 +184,16 @@ impl<'a> Start<'a> {
 
     /// Whether the parent has died since it opened the gate.
     pub fn is_abandoned(&self) -> SysResult<bool> {
-        match self.is_beside.get() {
+        match self.shares_memory.get() {
             true => Ok(self.gate.is_abandoned()),
             false => socket::is_hung_up(self.child_end.as_fd()),
         }
     }
 }
 
-impl Beside for Start<'_> {
+impl SharedMemoryChild for Start<'_> {
     fn run(&self) -> ! {
-        self.begun_on.store(processor::current().unwrap_or(NOWHERE), Ordering::Relaxed);
+        self.first_processor.store(processor::current().unwrap_or(NOT_BEGUN), Ordering::Relaxed);
         child::enter(self)
     }
 }
@@ -224,18 +224,18 @@ pub fn spawn_early(start: &Start<'_>, ground: &Ground) -> Result<Option<Waiting>
     if !ground.child_can_share_memory(start.spec) {
         return Ok(None);
     }
-    let back = step_into(start.spec, ground)?;
-    start.is_beside.set(true);
+    let back = enter_rootfs(start.spec, ground)?;
+    start.shares_memory.set(true);
     start.gate.tie();
     let all = all_of_container(start.spec);
     let flags = if start.makes_network() { all & !namespaces::NET } else { all };
     let entry = Entry::new(start);
-    let cloned = entry.and_then(|entry| process::clone_beside(flags, libc::SIGCHLD, &entry));
+    let cloned = entry.and_then(|entry| process::clone_vm(flags, libc::SIGCHLD, &entry));
     let child = cloned.ok().map(Waiting);
     if child.is_some() {
-        start.make_way(&ground.caller.proc, false);
+        start.yield_processor(&ground.caller.proc, false);
     }
-    step_back(back)?;
+    leave_rootfs(back)?;
     Ok(child)
 }
 
@@ -245,14 +245,14 @@ pub fn spawn(
     ground: &Ground,
     cgroups: Option<&Cgroups<'_>>,
 ) -> Result<Waiting, Error> {
-    start.is_beside.set(false);
+    start.shares_memory.set(false);
     let spec = start.spec;
     let Task { prepared, .. } = start.task()?;
-    let back = step_into(spec, ground)?;
+    let back = enter_rootfs(spec, ground)?;
     let flags = match ground.order {
         Order::Pivot => all_of_container(spec),
         // The child makes a mount namespace, and clones the container with a copy of it.
-        Order::Locked if prepared.has_between() && ground.caller.proc.is_hosts => {
+        Order::Locked if prepared.has_intermediate() && ground.caller.proc.is_hosts => {
             namespaces::USER | namespaces::MNT
         }
         // Into a mount namespace of root's go the rootfs and what has to be in sight; the child then
@@ -266,7 +266,7 @@ pub fn spawn(
                 Error::at(stage.name(), "make the mounts of / private", errno)
                     .advise_maybe(advice::of(stage, errno))
             })?;
-            match prepared.has_between() {
+            match prepared.has_intermediate() {
                 true => namespaces::USER,
                 false => namespaces::own(spec),
             }
@@ -287,7 +287,7 @@ pub fn spawn(
         Ok((Forked::Parent(pid), lacks)) => {
             start.lacks.set(lacks);
             let child = Waiting(pid);
-            step_back(back)?;
+            leave_rootfs(back)?;
             Ok(child)
         }
         Err(errno) => Err(Error::at("Clone", "create the container's namespaces", errno)
@@ -297,7 +297,7 @@ pub fn spawn(
 
 /// Changes into the rootfs, if its mounts are for the child to clone: it inherits the directory. The
 /// one before.
-fn step_into(spec: &Spec, ground: &Ground) -> Result<Option<OwnedFd>, Error> {
+fn enter_rootfs(spec: &Spec, ground: &Ground) -> Result<Option<OwnedFd>, Error> {
     if ground.rootfs.tree().is_some() {
         return Ok(None);
     }
@@ -313,7 +313,7 @@ fn step_into(spec: &Spec, ground: &Ground) -> Result<Option<OwnedFd>, Error> {
 }
 
 /// The paths that the caller gave are looked up from there: we do not stay in the rootfs instead.
-fn step_back(back: Option<OwnedFd>) -> Result<(), Error> {
+fn leave_rootfs(back: Option<OwnedFd>) -> Result<(), Error> {
     back.map_or(Ok(()), |back| file::enter_dir(back.as_fd()))
         .map_err(|errno| Error::at("EnterRoot", "change back from the rootfs", errno))
 }

@@ -47,14 +47,14 @@ pub fn assemble<'a>(
     reporter.done(Stage::MountDev);
 
     for (index, (name, device)) in sources.bound_devices().enumerate() {
-        if device.is_taken() {
+        if device.is_cloned() {
             device.attach_file(dev.as_fd(), name).at_object(Stage::FillDev, index)?;
         }
     }
     if matches!(dev, Held::Own(_)) {
         dev::fill(dev.as_fd()).at_object(Stage::FillDev, NO_DEVICE)?;
     }
-    if let Some(socket) = sources.notify.as_ref().filter(|socket| socket.is_taken()) {
+    if let Some(socket) = sources.notify.as_ref().filter(|socket| socket.is_cloned()) {
         let bound = socket.attach_file(dev.as_fd(), NOTIFY_NAME);
         bound.at_object(Stage::FillDev, NO_DEVICE)?;
     }
@@ -96,7 +96,7 @@ fn mount_pts(prepared: &Prepared<'_>) -> SysResult<()> {
 }
 
 fn mount_shm(sources: &Sources, dev: BorrowedFd<'_>) -> SysResult<()> {
-    if let Some(hosts) = sources.shm.as_ref().filter(|hosts| hosts.is_taken()) {
+    if let Some(hosts) = sources.shm.as_ref().filter(|hosts| hosts.is_cloned()) {
         return attach_hosts(hosts, dev, c"shm");
     }
     let options = c"mode=1777,size=65536k";
@@ -106,7 +106,7 @@ fn mount_shm(sources: &Sources, dev: BorrowedFd<'_>) -> SysResult<()> {
 fn mount_mqueue(prepared: &Prepared<'_>, sources: &Sources, dev: BorrowedFd<'_>) -> SysResult<()> {
     if prepared.spec.share.ipc {
         // A new mount would show the queues of a namespace that is not ours: EPERM.
-        return match sources.mqueue.as_ref().filter(|hosts| hosts.is_taken()) {
+        return match sources.mqueue.as_ref().filter(|hosts| hosts.is_cloned()) {
             Some(hosts) => attach_hosts(hosts, dev, c"mqueue"),
             None => Ok(()),
         };

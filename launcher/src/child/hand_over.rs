@@ -18,7 +18,7 @@ use crate::sys::{Errno, Result as SysResult, file, mount};
 pub fn executable(program: &Program) -> Result<Held<'_>, Failure> {
     match program {
         Program::Sealed(memfd) => Ok(Held::Parents(memfd.as_fd())),
-        Program::Loose(source) => source.copy_apart().map(Held::Own).at(Stage::CopyInit),
+        Program::Unsealed(source) => source.copy_apart().map(Held::Own).at(Stage::CopyInit),
     }
 }
 
@@ -48,8 +48,8 @@ fn execute_by_path(
     let mut path = [0; 32];
     write!(&mut path[..], "self/fd/{}\0", program.as_raw_fd()).map_err(|_| Errno::ENAMETOOLONG)?;
     let path = CStr::from_bytes_until_nul(&path).map_err(|_| Errno::ENAMETOOLONG)?;
-    let now = process::limit(0, NOFILE, None)?;
-    process::limit(0, NOFILE, Some(&Limit { soft: now.hard, ..now }))?;
+    let now = process::prlimit(0, NOFILE, None)?;
+    process::prlimit(0, NOFILE, Some(&Limit { soft: now.hard, ..now }))?;
     let proc = mount::create(c"proc", [], 0)?;
     file::enter_dir(proc.as_fd())?;
     restore_limits(prepared)?;
@@ -62,11 +62,11 @@ fn restore_limits(prepared: &Prepared<'_>) -> SysResult<()> {
     let limits = &prepared.spec.limits;
     for (resource, callers) in &prepared.inherited.limits {
         if limits.of(*resource).is_none() {
-            process::limit(0, *resource, Some(callers))?;
+            process::prlimit(0, *resource, Some(callers))?;
         }
     }
     limits
         .resources
         .iter()
-        .try_for_each(|(resource, limit)| process::limit(0, *resource, Some(limit)).map(drop))
+        .try_for_each(|(resource, limit)| process::prlimit(0, *resource, Some(limit)).map(drop))
 }

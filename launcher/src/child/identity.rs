@@ -49,7 +49,7 @@ pub fn become_root(prepared: &Prepared<'_>) -> Result<(), Failure> {
 }
 
 /// What clone(2) could not make with the others.
-pub fn make_time(is_lacking: bool) -> Result<(), Failure> {
+pub fn unshare_time(is_lacking: bool) -> Result<(), Failure> {
     if is_lacking { process::unshare_time().at(Stage::UnshareTime) } else { Ok(()) }
 }
 
@@ -57,7 +57,7 @@ pub fn make_time(is_lacking: bool) -> Result<(), Failure> {
 /// parent that died before that is seen by the gate, or by its end of the channel: getppid(2) would
 /// not tell, it is 0 in a new pid namespace either way.
 pub fn watch_parent(start: &Start<'_>) -> Result<(), Failure> {
-    process::die_with_parent(libc::SIGKILL).at(Stage::WatchParent)?;
+    process::set_parent_death_signal(libc::SIGKILL).at(Stage::WatchParent)?;
     if start.is_abandoned().at(Stage::WatchParent)? {
         process::exit(exit::FAILED);
     }

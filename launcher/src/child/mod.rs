@@ -4,10 +4,10 @@
 //! launcher's or a copy of it. Changes nothing in it, allocates nothing, opens by host path only what the caller could not
 //! open for it, and ends in execveat or in a report.
 
-mod between;
 mod dev;
 pub mod hand_over;
 mod identity;
+mod intermediate;
 mod landlock;
 mod network;
 mod plan;
@@ -59,11 +59,11 @@ fn steps(
     time::enter(prepared)?;
     if prepared.ground.order == Order::Pivot {
         // As the caller still, who may be nobody inside.
-        root::take_mounts(prepared)?;
+        root::clone_mounts(prepared)?;
         reporter.done(Stage::CloneRoot);
     }
     identity::become_root(prepared)?;
-    identity::make_time(lacks.time)?;
+    identity::unshare_time(lacks.time)?;
     identity::leave_keyring()?;
     identity::watch_parent(start)?;
     reporter.done(Stage::WatchParent);

@@ -5,8 +5,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use init::stage::Stage;
 
-use super::between;
 use super::identity;
+use super::intermediate;
 use super::reporter::{At as _, Failure, Reporter};
 use crate::head::{self, Head};
 use crate::prepare::{Overlay, Prepared, Source};
@@ -45,12 +45,12 @@ pub fn enter_copy(
     prepared: &Prepared<'_>,
     reporter: &mut Reporter<'_>,
 ) -> Result<OwnedFd, Failure> {
-    if prepared.has_between() {
+    if prepared.has_intermediate() {
         if !prepared.ground.caller.proc.is_hosts {
             // By now there is a proc in sight.
             mount::unshare_namespace().at(Stage::CopyNamespace)?;
         }
-        between::become_container(start, prepared, reporter)?;
+        intermediate::become_container(start, prepared, reporter)?;
     } else {
         // `..` of the root goes up to the topmost mount on it, which the parent has put there.
         let topmost = file::open(At::Cwd, c"/..", libc::O_PATH | libc::O_DIRECTORY);
@@ -68,20 +68,20 @@ pub fn enter_copy(
 }
 
 /// Clones what the caller could not clone before, while it can be named.
-pub fn take_mounts(prepared: &Prepared<'_>) -> Result<(), Failure> {
-    prepared.sources.take().map_err(|(index, errno)| Failure {
+pub fn clone_mounts(prepared: &Prepared<'_>) -> Result<(), Failure> {
+    prepared.sources.clone_all().map_err(|(index, errno)| Failure {
         stage: Stage::CloneDevice,
         errno,
         object: index as u16,
     })?;
     for (index, step) in prepared.plan.iter().enumerate() {
-        let taken = step.sources().try_for_each(Source::take);
+        let taken = step.sources().try_for_each(Source::clone_mounts);
         taken.at_object(Stage::CloneSource, index)?;
     }
     let mut of_rootfs = prepared.overlay.iter().flat_map(Overlay::sources);
-    of_rootfs.try_for_each(Source::take).at(Stage::MountOverlay)?;
+    of_rootfs.try_for_each(Source::clone_mounts).at(Stage::MountOverlay)?;
     if prepared.ground.rootfs.tree().is_none() {
-        prepared.ground.rootfs.take(At::Cwd).at(Stage::CloneRoot)?;
+        prepared.ground.rootfs.clone_mounts(At::Cwd).at(Stage::CloneRoot)?;
     }
     Ok(())
 }

@@ -58,7 +58,7 @@ pub fn mount_sys(
             return Ok(());
         }
     };
-    if let Some(hosts) = prepared.sources.sys.as_ref().filter(|hosts| hosts.is_taken()) {
+    if let Some(hosts) = prepared.sources.sys.as_ref().filter(|hosts| hosts.is_cloned()) {
         match hosts.attach(target.as_fd(), root) {
             Ok(()) => reporter.done(Stage::MountSys),
             Err(Errno::ENOTRECOVERABLE) => {

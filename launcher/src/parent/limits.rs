@@ -16,9 +16,9 @@ use crate::sys::process::{self, Limit};
 pub fn apply(limits: &Limits, pid: i32, proc: &Proc, number: i32) -> Result<(), Error> {
     for (resource, wanted) in &limits.resources {
         let raise = || {
-            let now = process::limit(pid, *resource, None)?;
+            let now = process::prlimit(pid, *resource, None)?;
             if wanted.hard > now.hard {
-                process::limit(pid, *resource, Some(&Limit { soft: now.soft, ..*wanted }))?;
+                process::prlimit(pid, *resource, Some(&Limit { soft: now.soft, ..*wanted }))?;
             }
             Ok(())
         };

@@ -55,7 +55,7 @@ pub struct Container<'a> {
     /// In /proc.
     number: i32,
     /// The child shares our memory until it is init.
-    is_beside: bool,
+    shares_memory: bool,
     /// For `--status-fd`; read while the child waits, as a short command may be gone later.
     namespaces: Option<Namespaces>,
     /// Those that the child makes itself, once it has been let go.
@@ -113,13 +113,13 @@ pub fn admit<'a>(
     let namespaces = prepared.spec.status_fd.map(|_| Namespaces::of(proc, number, &late));
     let channel = start.parent_end.as_fd();
     let deadline = Deadline::begin(prepared.spec.end);
-    let (is_beside, network) = (start.is_beside(), None);
+    let (shares_memory, network) = (start.shares_memory(), None);
     let mut container = Container {
         prepared,
         channel,
         pid,
         number,
-        is_beside,
+        shares_memory,
         namespaces,
         late,
         network,
@@ -208,7 +208,7 @@ impl Container<'_> {
     fn is_start_awaited(&self) -> bool {
         let Prepared { spec, streams, ids, .. } = self.prepared;
         let has_run_tools = matches!(ids.writer, Writer::Tools(_));
-        !self.is_beside || has_run_tools || spec.status_fd.is_some() || streams.terminal
+        !self.shares_memory || has_run_tools || spec.status_fd.is_some() || streams.terminal
     }
 
     /// Lets the child, or init, go on from where it waits for a word.
@@ -317,7 +317,7 @@ fn cover(prepared: &Prepared<'_>) -> Result<(), Error> {
 
 /// Has a bind show the owners that the files of the rootfs show.
 fn map_bind(source: &Source, userns: BorrowedFd<'_>) -> Result<(), Error> {
-    let Some(clone) = source.clone() else { return Ok(()) };
+    let Some(clone) = source.tree() else { return Ok(()) };
     mount::map_ids(clone, userns).map_err(|errno| {
         let shown = source.host_path.to_string_lossy();
         Error::at("MapSource", format_args!("idmap {shown}"), errno).advise(

@@ -15,11 +15,11 @@ use crate::sys::{Result as SysResult, mount};
 /// Attaches the rootfs over `/`. The launcher stays in its own root and where it was.
 pub fn assemble(prepared: &Prepared<'_>) -> Result<(), Error> {
     if !prepared.ground.caller.proc.is_hosts {
-        put_in_sight().map_err(|errno| {
+        mount_visible_proc().map_err(|errno| {
             Error::at("PutInSight", "mount a proc for the kernel to see", errno)
         })?;
     }
-    if prepared.has_between() {
+    if prepared.has_intermediate() {
         return Ok(());
     }
     let attach = || {
@@ -36,7 +36,7 @@ pub fn assemble(prepared: &Prepared<'_>) -> Result<(), Error> {
 /// The kernel gives a user namespace a proc, and a sysfs, only while another one is in the mount
 /// namespace with nothing over it (fs/namespace.c, mount_too_revealing). Their place is a tmpfs
 /// that the rootfs comes to lie over; in the rootfs an umount would reveal them.
-fn put_in_sight() -> SysResult<()> {
+fn mount_visible_proc() -> SysResult<()> {
     const FLAGS: u64 = NOSUID | NODEV | NOEXEC;
     let place = mount::create(c"tmpfs", [(c"mode", c"755")], FLAGS)?;
     mount::attach(place.as_fd(), At::Cwd, c"/")?;

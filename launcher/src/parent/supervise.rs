@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::log::Log;
 use crate::prepare::Prepared;
 use crate::spec::Spec;
-use crate::sys::signal::{self, Arrived, SignalSet};
+use crate::sys::signal::{self, SignalInfo, SignalSet};
 use crate::sys::socket::{self, pollfd, readable};
 use crate::sys::{Errno, Result as SysResult, memory, process};
 
@@ -36,10 +36,10 @@ struct Watch<'a> {
     /// container may yet become another process.
     signals: OwnedFd,
     /// What can be read from it.
-    heard: SignalSet,
+    signal_set: SignalSet,
     /// Nobody waits for the command's start. So it does not wake us up, which the command would pay
     /// for, twice if it is short: the end of its namespaces waits for every processor that is busy.
-    dozes: bool,
+    sleeps_through_start: bool,
     channel_open: bool,
     prepared: &'a Prepared<'a>,
     status: &'a Status,
@@ -61,9 +61,10 @@ pub fn until_end(
     log: &Log,
 ) -> Result<Ending, Error> {
     let prepared = container.prepared;
-    let dozes = !(pid_file.is_some() || log.is_verbose() || container.is_start_awaited());
-    let heard = if dozes { signal::ALL } else { signal::only(libc::SIGCHLD) };
-    let signals = match signal::open_queue(heard) {
+    let sleeps_through_start =
+        !(pid_file.is_some() || log.is_verbose() || container.is_start_awaited());
+    let signal_set = if sleeps_through_start { signal::ALL } else { signal::only(libc::SIGCHLD) };
+    let signals = match signal::open_signalfd(signal_set) {
         Ok(signals) => signals,
         Err(errno) => {
             process::kill_and_reap(container.pid);
@@ -74,8 +75,8 @@ pub fn until_end(
         prepared,
         container,
         signals,
-        heard,
-        dozes,
+        signal_set,
+        sleeps_through_start,
         channel_open: true,
         status,
         log,
@@ -102,19 +103,19 @@ fn wait(fds: &mut [pollfd], timeout: Option<Duration>) -> SysResult<()> {
     const WHILE: Duration = Duration::from_millis(250);
     let soon = timeout.map_or(WHILE, |timeout| timeout.min(WHILE));
     if socket::poll(fds, Some(soon))? == 0 && timeout != Some(soon) {
-        memory::rest(fds, timeout.map(|timeout| timeout - soon))?;
+        memory::poll_released(fds, timeout.map(|timeout| timeout - soon))?;
     }
     Ok(())
 }
 
 impl Watch<'_> {
     /// Changes what wakes us up.
-    fn listen(&mut self, set: SignalSet) -> Result<(), Error> {
-        if self.heard == set {
+    fn set_signals(&mut self, set: SignalSet) -> Result<(), Error> {
+        if self.signal_set == set {
             return Ok(());
         }
-        self.heard = set;
-        signal::change_queue(self.signals.as_fd(), set)
+        self.signal_set = set;
+        signal::change_signalfd(self.signals.as_fd(), set)
             .map_err(|errno| Error::at("Supervise", "change a signalfd", errno))
     }
 
@@ -137,8 +138,8 @@ impl Watch<'_> {
     /// One round: wait until something happens, and see to it. The status word of init's end.
     fn turn(&mut self) -> Result<Option<u32>, Error> {
         // poll(2) passes over a negative descriptor.
-        let is_heard = self.channel_open && !self.dozes;
-        let channel = if is_heard { self.container.channel.as_raw_fd() } else { -1 };
+        let is_polled = self.channel_open && !self.sleeps_through_start;
+        let channel = if is_polled { self.container.channel.as_raw_fd() } else { -1 };
         let mut fds = vec![readable(self.signals.as_raw_fd()), readable(channel)];
         if let Some(relay) = &self.relay {
             fds.extend(relay.interests());
@@ -146,13 +147,13 @@ impl Watch<'_> {
         let timeout = self.relay.as_ref().and_then(Relay::timeout);
         let timeout = timeout.into_iter().chain(self.deadline.left()).min();
         wait(&mut fds, timeout).map_err(|errno| Error::at("Supervise", "poll", errno))?;
-        if fds[1].revents != 0 || self.dozes {
+        if fds[1].revents != 0 || self.sleeps_through_start {
             self.read_reports()?;
         }
-        if self.dozes && !self.started {
+        if self.sleeps_through_start && !self.started {
             // What has woken us up is for later.
-            self.dozes = false;
-            self.listen(signal::only(libc::SIGCHLD))?;
+            self.sleeps_through_start = false;
+            self.set_signals(signal::only(libc::SIGCHLD))?;
         }
         if let Some(relay) = &mut self.relay {
             let served = relay.serve(&fds[2..]);
@@ -163,7 +164,7 @@ impl Watch<'_> {
                 self.stop_for(signal);
             }
         }
-        while let Ok(Some(arrived)) = signal::take(self.signals.as_fd()) {
+        while let Ok(Some(arrived)) = signal::read_signalfd(self.signals.as_fd()) {
             if arrived.signal != libc::SIGCHLD {
                 self.forward(&arrived);
             }
@@ -263,7 +264,7 @@ impl Watch<'_> {
                 // A core of ours would tell of the host. Not before the last clone3: a child that is
                 // not dumpable cannot be mapped, and it may be in our memory.
                 process::set_dumpable(false).ok();
-                self.listen(signal::ALL)?;
+                self.set_signals(signal::ALL)?;
                 if let Some(file) = &mut self.pid_file {
                     file.publish(self.container.pid)?;
                 }
@@ -296,7 +297,7 @@ impl Watch<'_> {
     }
 
     /// Passes a signal on to init, which passes it on to the command.
-    fn forward(&mut self, arrived: &Arrived) {
+    fn forward(&mut self, arrived: &SignalInfo) {
         /// si_code of a signal that the kernel itself sends: from here, a terminal.
         const SI_KERNEL: i32 = 0x80;
         // Our own write to a closed stderr: nobody sent that.

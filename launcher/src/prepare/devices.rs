@@ -11,10 +11,10 @@ use crate::sys::{Errno, Result as SysResult, mount};
 /// Takes the sources, for real root. To be called before anything else that is going to be mounted is
 /// opened, but for the rootfs, which was cloned when it was: what was opened in another mount namespace
 /// is no source in this one.
-pub fn take(sources: &Sources) -> Result<(), (usize, Errno)> {
-    match sources.take() {
+pub fn clone_sources(sources: &Sources) -> Result<(), (usize, Errno)> {
+    match sources.clone_all() {
         // Where that cannot be done, the missing node is what there is to tell.
-        Err((_, Errno::ENOENT)) if put_in_place().is_ok() => sources.take(),
+        Err((_, Errno::ENOENT)) if put_in_place().is_ok() => sources.clone_all(),
         other => other,
     }
 }

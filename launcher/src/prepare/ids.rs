@@ -323,7 +323,7 @@ impl IdPlan {
 
     /// Whether the filter has to do that, for want of a user namespace of its own that has a limit, and
     /// keyrings. A kernel without any perhaps has no seccomp, either, and may then do without.
-    pub fn needs_wall(&self, spec: &Spec, caller: &Caller) -> bool {
+    pub fn needs_userns_filter(&self, spec: &Spec, caller: &Caller) -> bool {
         let has_none = || caller.proc.stat("self/ns/user").err() == Some(Errno::ENOENT);
         let has_filter = spec.confine.seccomp != Seccomp::None;
         self.forbids_userns(spec) && !self.has_userns() && (has_filter || !has_none())

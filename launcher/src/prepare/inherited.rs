@@ -48,7 +48,7 @@ impl Inherited {
         // A caller that ignores SIGCHLD would have the kernel reap our child unseen.
         signal::set_default(libc::SIGCHLD)
             .map_err(|errno| Error::at("BlockSignals", "reset SIGCHLD", errno))?;
-        if process::limit(0, AS, None).is_ok_and(|limit| limit.soft < MEMORY) {
+        if process::prlimit(0, AS, None).is_ok_and(|limit| limit.soft < MEMORY) {
             let text = "the limit on memory is below 4 MiB";
             return Err(Error::refused("RaiseLimit", text).advise("raise it: ulimit -v"));
         }
@@ -65,10 +65,10 @@ impl Inherited {
 fn raise_limits() -> SysResult<Vec<(u32, Limit)>> {
     let mut limits = Vec::new();
     for (resource, enough) in NEEDED {
-        let callers = process::limit(0, resource, None)?;
+        let callers = process::prlimit(0, resource, None)?;
         if callers.soft < enough && callers.soft < callers.hard {
             let raised = Limit { soft: callers.hard.min(enough), ..callers };
-            process::limit(0, resource, Some(&raised))?;
+            process::prlimit(0, resource, Some(&raised))?;
             limits.push((resource, callers));
         }
     }

@@ -131,7 +131,7 @@ pub fn prepare<'a>(
         log.warn(warning);
     }
     if !ids.has_userns() {
-        order.holds_without_userns(spec, caller)?;
+        order.check_without_userns(spec, caller)?;
     }
     warn_of_loose_masks(&ids, spec, log);
     let process = process::decide(spec, rootfs.dir())?;
@@ -153,7 +153,7 @@ pub fn prepare<'a>(
         if *is_since_6_3 && ids.has_userns() && !rootfs.is_by_path() {
             sources.make_dev();
         }
-        devices::take(&sources).map_err(|(index, errno)| {
+        devices::clone_sources(&sources).map_err(|(index, errno)| {
             let path = sources.devices[index].1.host_path.to_string_lossy();
             Error::at("CloneDevice", format_args!("clone the host's {path}"), errno)
                 .advise_maybe(advice::of(Stage::CloneDevice, errno))
@@ -170,7 +170,7 @@ pub fn prepare<'a>(
     let overlay =
         Overlay::over_rootfs(ground.changes(spec), rootfs.stat(), caller, rootfs.is_by_path())?;
     let program = program::open(spec.init.as_deref())?;
-    let filter = filter::open(&spec.confine, ids.needs_wall(spec, caller), log)?;
+    let filter = filter::open(&spec.confine, ids.needs_userns_filter(spec, caller), log)?;
     let landlock = landlock::open(spec.confine.landlock.as_ref())?;
     let label = label::look_up(spec.confine.label.as_ref())?;
     log.step("prepare init and devices");
@@ -244,13 +244,13 @@ impl Prepared<'_> {
     /// A user's keyrings are open to the same user inside, by their number, where no filter refuses
     /// keyctl(2). Nobody else has the ids of a range.
     pub fn has_hosts_keys(&self) -> bool {
-        let is_filtered = self.has_wall() || self.spec.confine.seccomp == Seccomp::Default;
+        let is_filtered = self.has_userns_filter() || self.spec.confine.seccomp == Seccomp::Default;
         self.ids.mode != "range" && !is_filtered
     }
 
     /// Whether the filter forbids user namespaces.
-    pub fn has_wall(&self) -> bool {
-        self.ids.needs_wall(self.spec, &self.ground.caller)
+    pub fn has_userns_filter(&self) -> bool {
+        self.ids.needs_userns_filter(self.spec, &self.ground.caller)
     }
 
     /// Sources of the host's whose files belong to the same ids inside as those of the rootfs.
@@ -281,7 +281,7 @@ impl Prepared<'_> {
     /// Whether a process between launcher and container makes the mount namespace that the container
     /// gets a locked copy of. Root can do that without, but for an overlay: that acts with the ids
     /// of who mounts it, which have to be the container's.
-    pub fn has_between(&self) -> bool {
+    pub fn has_intermediate(&self) -> bool {
         let is_childs = self.overlay.as_ref().is_some_and(|overlay| !overlay.is_launchers);
         self.ground.order == Order::Locked && (!self.ground.caller.can_mount || is_childs)
     }

@@ -37,7 +37,7 @@ impl Order {
     }
 
     /// Whether the host's tree stays away where container root has no user namespace of its own.
-    pub fn holds_without_userns(self, spec: &Spec, caller: &Caller) -> Result<(), Error> {
+    pub fn check_without_userns(self, spec: &Spec, caller: &Caller) -> Result<(), Error> {
         let asked = spec.confine.capabilities.bounding;
         // What this kernel does not know nobody has; and nobody has more than the launcher.
         let known = u64::MAX >> caller.capabilities.leading_zeros().min(63);

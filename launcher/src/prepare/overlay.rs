@@ -154,7 +154,7 @@ impl Overlay {
 
     /// Where the launcher puts one of the plan that it mounts: by the descriptor of the first layer.
     pub fn place(&self) -> Option<BorrowedFd<'_>> {
-        self.lower.first().filter(|_| self.is_launchers)?.1.clone()
+        self.lower.first().filter(|_| self.is_launchers)?.1.tree()
     }
 
     /// Puts a detached overlay in the place of the rootfs, a detached tree, or of its first layer: by

@@ -187,7 +187,7 @@ pub fn open_path(
     let by_path = by_path.then_some(&caller.proc);
     let source = Source::of(fd, full, recursive, flags, by_path).map_err(failed)?;
     if caller.can_mount {
-        source.take().map_err(|errno| {
+        source.clone_mounts().map_err(|errno| {
             Error::at("CloneSource", format_args!("clone the mounts of {shown}"), errno)
                 .advise_maybe(advice::of(Stage::CloneSource, errno))
         })?;

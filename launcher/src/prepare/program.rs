@@ -20,7 +20,7 @@ pub enum Program {
     Sealed(OwnedFd),
     /// No executable memfd can be had: the sysctl vm.memfd_noexec is 2, or a seccomp filter has
     /// no memfd_create. The child copies it to a file system that only it can make.
-    Loose(Source),
+    Unsealed(Source),
 }
 
 /// Where init comes from.
@@ -48,7 +48,7 @@ pub fn open(path: Option<&CStr>) -> Result<Program, Error> {
             memfd::seal(memfd.as_fd()).map_err(|errno| at("seal init's memfd", errno))?;
             Ok(Program::Sealed(memfd))
         }
-        Err(Errno::EACCES | Errno::ENOSYS | Errno::EPERM) => Ok(Program::Loose(source)),
+        Err(Errno::EACCES | Errno::ENOSYS | Errno::EPERM) => Ok(Program::Unsealed(source)),
         Err(errno) => Err(at("create a memfd for init", errno)),
     }
 }

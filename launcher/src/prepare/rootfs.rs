@@ -56,7 +56,7 @@ impl Rootfs {
         let tree = OnceCell::new();
         let rootfs = Rootfs { dir, stat, tree, by_path, has_setattr, read_only, is_image: false };
         if caller.can_mount {
-            match rootfs.take(At::Dir(rootfs.dir.as_fd())) {
+            match rootfs.clone_mounts(At::Dir(rootfs.dir.as_fd())) {
                 // Root of a user namespace, in a mount namespace from before (`unshare -Ur`).
                 Err(Errno::EPERM) if !range::exist(caller) => caller.can_mount = false,
                 taken => taken.map_err(|errno| {
@@ -90,7 +90,7 @@ impl Rootfs {
     /// Clones the mounts of the directory `at`, and makes device nodes that lie there dead from
     /// here on, for us as well. Where the rootfs is to be read-only, what is mounted below it is
     /// so from here on; itself only when nothing has to be made in it any more.
-    pub fn take(&self, at: At<'_>) -> SysResult<()> {
+    pub fn clone_mounts(&self, at: At<'_>) -> SysResult<()> {
         let tree = mount::clone_tree(at, c"", true)?;
         if self.by_path.is_empty() {
             let is_writable = self.read_only && !mount::is_read_only(tree.as_fd())?;

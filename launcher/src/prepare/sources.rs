@@ -21,9 +21,9 @@ pub struct Source {
     flags: u64,
     /// What the caller saw there: the path may lead elsewhere by the time the child takes it.
     seen: Option<Opened>,
-    clone: OnceCell<OwnedFd>,
+    tree: OnceCell<OwnedFd>,
     /// Before Linux 5.12: the clone does not have its flags yet.
-    is_loose: Cell<bool>,
+    lacks_flags: Cell<bool>,
 }
 
 /// A source that was opened as the caller.
@@ -68,15 +68,15 @@ impl Source {
             recursive,
             flags,
             seen: None,
-            clone: OnceCell::new(),
-            is_loose: Cell::default(),
+            tree: OnceCell::new(),
+            lacks_flags: Cell::default(),
         }
     }
 
     /// A mount that was made for this container, and is attached nowhere yet.
     pub fn of_mount(mount: OwnedFd, shown_as: &CStr) -> Source {
         let source = Source::new(shown_as, true, 0);
-        source.clone.set(mount).ok(); // it was empty
+        source.tree.set(mount).ok(); // it was empty
         source
     }
 
@@ -105,24 +105,26 @@ impl Source {
             recursive,
             flags,
             seen,
-            clone: OnceCell::new(),
-            is_loose: Cell::default(),
+            tree: OnceCell::new(),
+            lacks_flags: Cell::default(),
         })
     }
 
     /// Clones it, if that has not been done.
-    pub fn take(&self) -> SysResult<()> {
-        if self.clone.get().is_some() {
+    pub fn clone_mounts(&self) -> SysResult<()> {
+        if self.tree.get().is_some() {
             return Ok(());
         }
         let clone = self.clone_tree()?;
         match mount::restrict(clone.as_fd(), self.flags) {
             // Before Linux 5.12: by path, later. A tree of which nobody has listed the mounts would be
             // open to changes, so it is not taken.
-            Err(Errno::ENOSYS) if self.seen.is_some() || !self.recursive => self.is_loose.set(true),
+            Err(Errno::ENOSYS) if self.seen.is_some() || !self.recursive => {
+                self.lacks_flags.set(true);
+            }
             other => other?,
         }
-        self.clone.set(clone).ok(); // it was empty
+        self.tree.set(clone).ok(); // it was empty
         Ok(())
     }
 
@@ -144,12 +146,12 @@ impl Source {
     }
 
     /// The clone.
-    pub fn clone(&self) -> Option<BorrowedFd<'_>> {
-        self.clone.get().map(AsFd::as_fd)
+    pub fn tree(&self) -> Option<BorrowedFd<'_>> {
+        self.tree.get().map(AsFd::as_fd)
     }
 
-    pub fn is_taken(&self) -> bool {
-        self.clone.get().is_some()
+    pub fn is_cloned(&self) -> bool {
+        self.tree.get().is_some()
     }
 
     pub fn is_dir(&self) -> bool {
@@ -195,10 +197,10 @@ impl Source {
     /// Attaches the clone of a file onto a new one of this name. The current directory may be `dir`
     /// afterwards.
     pub fn attach_file(&self, dir: BorrowedFd<'_>, name: &CStr) -> SysResult<()> {
-        let clone = self.clone().ok_or(Errno::EBADF)?;
+        let clone = self.tree().ok_or(Errno::EBADF)?;
         file::create_empty(dir, name)?;
         mount::attach(clone, At::Dir(dir), name)?;
-        if !self.is_loose.get() {
+        if !self.lacks_flags.get() {
             return Ok(());
         }
         file::enter_dir(dir)?;
@@ -208,7 +210,7 @@ impl Source {
     /// Attaches the clone onto an open file. The current directory is `root` afterwards. What fails is
     /// not there, or ENOTRECOVERABLE.
     pub fn attach(&self, onto: BorrowedFd<'_>, root: BorrowedFd<'_>) -> SysResult<()> {
-        let clone = self.clone().ok_or(Errno::EBADF)?;
+        let clone = self.tree().ok_or(Errno::EBADF)?;
         mount::attach(clone, At::Dir(onto), c"")?;
         let by_path = self.seen.as_ref().map_or(&[][..], |seen| &seen.by_path);
         if !by_path.is_empty() {
@@ -268,12 +270,12 @@ impl Sources {
 
     /// Takes them; the index is that of the device which could not be had. The others are a
     /// convenience that not every host has.
-    pub fn take(&self) -> Result<(), (usize, Errno)> {
+    pub fn clone_all(&self) -> Result<(), (usize, Errno)> {
         for (index, (_, device)) in self.bound_devices().enumerate() {
-            device.take().map_err(|errno| (index, errno))?;
+            device.clone_mounts().map_err(|errno| (index, errno))?;
         }
         for tree in [&self.sys, &self.shm, &self.mqueue, &self.notify].into_iter().flatten() {
-            tree.take().ok();
+            tree.clone_mounts().ok();
         }
         Ok(())
     }

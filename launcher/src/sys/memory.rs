@@ -111,7 +111,7 @@ unsafe impl GlobalAlloc for Arena {
 /// and since Linux 6.18 all that is one piece in the page cache.
 #[inline(never)]
 #[unsafe(link_section = ".text.rest")] // tables.ld: on one page, behind all others
-pub fn rest(fds: &mut [pollfd], timeout: Option<Duration>) -> Result<usize> {
+pub fn poll_released(fds: &mut [pollfd], timeout: Option<Duration>) -> Result<usize> {
     unsafe extern "C" {
         // From the linker: the read-only part of our image begins here.
         static __executable_start: u8;
@@ -122,7 +122,7 @@ pub fn rest(fds: &mut [pollfd], timeout: Option<Duration>) -> Result<usize> {
     // This frame and that of the call below lie on the two pages around it.
     let top = ((&raw const mark).addr() & !(PAGE - 1)) - PAGE;
     let code = (&raw const __executable_start).addr();
-    let length = (rest as *const ()).addr().saturating_sub(code) & !(PAGE - 1);
+    let length = (poll_released as *const ()).addr().saturating_sub(code) & !(PAGE - 1);
     // SAFETY: the image is a file's, mapped privately and never written to, so that its pages can be
     // had again; what lies on the stack below the frames that are in use is never read again. Nothing
     // of ours but the stack is in the quarter of a mebibyte below it: the kernel keeps a gap of 128.

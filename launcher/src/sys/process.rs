@@ -55,7 +55,7 @@ pub fn clone3(flags: u64, exit_signal: i32, cgroup: Option<BorrowedFd<'_>>) -> R
 
 /// clone3(2) with these CLONE_* flags: a process in our memory, with our descriptors, that begins at
 /// `entry`. Its pid.
-pub fn clone_beside(flags: u64, exit_signal: i32, entry: &Entry) -> Result<i32> {
+pub fn clone_vm(flags: u64, exit_signal: i32, entry: &Entry) -> Result<i32> {
     let (stack, stack_size) = entry.stack();
     let args = CloneArgs {
         flags: flags | (libc::CLONE_VM | libc::CLONE_FILES) as u64,
@@ -292,7 +292,7 @@ pub fn set_name(name: &CStr) -> Result<()> {
 }
 
 /// Asks for a signal when the parent dies.
-pub fn die_with_parent(signal: i32) -> Result<()> {
+pub fn set_parent_death_signal(signal: i32) -> Result<()> {
     // SAFETY: this option takes a number.
     unsafe { syscall!(Sysno::prctl, libc::PR_SET_PDEATHSIG, signal, 0, 0, 0) }.map(drop)
 }
@@ -313,7 +313,7 @@ pub struct Limit {
 }
 
 /// prlimit64(2) of a process, 0 for ourselves: sets it, if a new one is given; the one before.
-pub fn limit(pid: i32, resource: u32, new: Option<&Limit>) -> Result<Limit> {
+pub fn prlimit(pid: i32, resource: u32, new: Option<&Limit>) -> Result<Limit> {
     let new = new.map_or(std::ptr::null(), std::ptr::from_ref);
     let mut old = Limit { soft: 0, hard: 0 };
     // SAFETY: `new` is null or one struct rlimit64, which is read; `old` is one to be written.

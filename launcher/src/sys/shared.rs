@@ -64,7 +64,7 @@ unsafe extern "C" {
 }
 
 /// What a process in our memory does.
-pub trait Beside {
+pub trait SharedMemoryChild {
     /// All of it. Memory that this reaches is not to be changed meanwhile, but by the rules of
     /// [`Gate`] or of atomics.
     fn run(&self) -> !;
@@ -84,8 +84,8 @@ impl Entry {
     /// Maps the stack, which is never given back: there is one.
     ///
     /// `what` must live until the new process has executed a program or has ended.
-    pub fn new<T: Beside>(what: &T) -> Result<Entry> {
-        extern "C" fn enter<T: Beside>(argument: usize) -> ! {
+    pub fn new<T: SharedMemoryChild>(what: &T) -> Result<Entry> {
+        extern "C" fn enter<T: SharedMemoryChild>(argument: usize) -> ! {
             // SAFETY: `argument` is the address of the T that `new` was given, which its caller
             // keeps alive.
             unsafe { &*ptr::with_exposed_provenance::<T>(argument) }.run()

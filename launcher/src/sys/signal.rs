@@ -46,16 +46,16 @@ pub const fn only(signal: i32) -> SignalSet {
 }
 
 /// A descriptor that these (blocked) signals can be read from.
-pub fn open_queue(set: SignalSet) -> Result<OwnedFd> {
-    queue_for(-1, set).map(own)
+pub fn open_signalfd(set: SignalSet) -> Result<OwnedFd> {
+    signalfd4(-1, set).map(own)
 }
 
 /// Lets these be read from it instead.
-pub fn change_queue(queue: BorrowedFd<'_>, set: SignalSet) -> Result<()> {
-    queue_for(queue.as_raw_fd(), set).map(drop)
+pub fn change_signalfd(queue: BorrowedFd<'_>, set: SignalSet) -> Result<()> {
+    signalfd4(queue.as_raw_fd(), set).map(drop)
 }
 
-fn queue_for(fd: i32, set: SignalSet) -> Result<usize> {
+fn signalfd4(fd: i32, set: SignalSet) -> Result<usize> {
     let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
     // SAFETY: `set` is of the size that is given.
     unsafe { syscall!(Sysno::signalfd4, fd, &raw const set, SET_BYTES, flags) }
@@ -63,7 +63,7 @@ fn queue_for(fd: i32, set: SignalSet) -> Result<usize> {
 
 /// A signal that has arrived.
 #[derive(Clone, Copy, Debug)]
-pub struct Arrived {
+pub struct SignalInfo {
     pub signal: i32,
     /// si_code: 0 or less from a process, more from the kernel.
     pub code: i32,
@@ -75,13 +75,13 @@ pub struct Arrived {
 }
 
 /// Takes the next signal off the queue; None when there is none.
-pub fn take(queue: BorrowedFd<'_>) -> Result<Option<Arrived>> {
+pub fn read_signalfd(queue: BorrowedFd<'_>) -> Result<Option<SignalInfo>> {
     // SAFETY: signalfd_siginfo is plain data, for which all zero is a value.
     let mut info: libc::signalfd_siginfo = unsafe { std::mem::zeroed() };
     let size = size_of::<libc::signalfd_siginfo>();
     // SAFETY: the kernel writes at most `size` bytes into one struct of that size.
     match unsafe { syscall!(Sysno::read, queue.as_raw_fd(), &raw mut info, size) } {
-        Ok(_) => Ok(Some(Arrived {
+        Ok(_) => Ok(Some(SignalInfo {
             signal: info.ssi_signo as i32,
             code: info.ssi_code,
             pid: info.ssi_pid,
@@ -146,7 +146,7 @@ struct QueuedInfo {
 }
 
 /// rt_sigqueueinfo(2): a signal with a code and a payload. The code must be negative.
-pub fn queue(pid: i32, arrived: &Arrived, code: i32) -> Result<()> {
+pub fn queue(pid: i32, arrived: &SignalInfo, code: i32) -> Result<()> {
     let info = QueuedInfo {
         signal: arrived.signal,
         errno: 0,

@@ -64,13 +64,13 @@ fn asked_by(callers_mask: SignalSet) -> SignalSet {
 }
 
 fn until(ready: BorrowedFd<'_>, signals: SignalSet, limit: Duration) -> SysResult<End> {
-    let queue = signal::open_queue(signals)?;
+    let queue = signal::open_signalfd(signals)?;
     let began = Instant::now();
     loop {
         let left = limit.saturating_sub(began.elapsed());
         let mut fds = [readable(ready.as_raw_fd()), readable(queue.as_raw_fd())];
         let count = socket::poll(&mut fds, Some(left))?;
-        if let Some(arrived) = signal::take(queue.as_fd())? {
+        if let Some(arrived) = signal::read_signalfd(queue.as_fd())? {
             return Ok(End::Signal(arrived.signal));
         }
         if fds[0].revents != 0 {

@@ -3,7 +3,7 @@
 //! All signals are blocked here, so what the kernel would do by itself is done by hand.
 
 use super::Watch;
-use crate::sys::signal::{self, Arrived};
+use crate::sys::signal::{self, SignalInfo};
 
 impl Watch<'_> {
     /// Stops the launcher, as the command has been told to, until somebody continues it: with the
@@ -38,7 +38,7 @@ impl Watch<'_> {
 
     /// Undoes the command's stop.
     fn go_on(&self) {
-        let resume = Arrived { signal: libc::SIGCONT, code: 0, pid: 0, uid: 0, value: 0 };
+        let resume = SignalInfo { signal: libc::SIGCONT, code: 0, pid: 0, uid: 0, value: 0 };
         signal::queue(self.container.pid, &resume, init::SI_FROM_TERMINAL).ok();
     }
 

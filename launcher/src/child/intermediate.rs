@@ -26,7 +26,7 @@ pub fn become_container(
 ) -> Result<(), Failure> {
     let channel = start.child_end.as_fd();
     mount::make_private().at(Stage::MakePrivate)?;
-    root::take_mounts(prepared)?;
+    root::clone_mounts(prepared)?;
     reporter.done(Stage::CloneRoot);
     prepared.attach_root().at(prepared.attach_stage())?;
     mount::change_root_here().at(Stage::AttachRoot)?;
@@ -55,7 +55,7 @@ pub fn become_container(
             // init leads its session, or it could give it no terminal.
             identity::leave_session()?;
             identity::become_root(prepared)?;
-            identity::make_time(lacks.time)?;
+            identity::unshare_time(lacks.time)?;
             identity::watch_parent(start)
         }
     }
