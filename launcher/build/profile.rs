@@ -32,11 +32,17 @@ macro_rules! abi {
             audit: $audit,
             name: concat!("SCMP_ARCH_", $name),
             calls: || {
-                let table = $arch::Sysno::iter().map(|call| (call.name(), call.id() as u32));
+                let table = $arch::Sysno::iter();
+                let table = table.map(|call| (kernels_name(call.name()), call.id() as u32));
                 table.chain([$(($more, $number)),*]).collect()
             },
         }
     };
+}
+
+/// The crate's table of aarch64 has the C library's name of this one.
+fn kernels_name(name: &'static str) -> &'static str {
+    if name == "fstatat" { "newfstatat" } else { name }
 }
 
 const X86_64: Abi = abi!(0xc000_003e, "X86_64", x86_64);

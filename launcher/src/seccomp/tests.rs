@@ -135,6 +135,20 @@ fn every_architecture_has_its_own_numbers() {
     }
 }
 
+/// aarch64 and riscv64 number their calls by the same list, asm-generic/unistd.h, but for those of one
+/// architecture (244 to 259), renameat(2), which riscv64 never had, and the calls with 64-bit times
+/// (403 to 423), which only 32-bit programs have.
+#[test]
+fn architectures_with_one_list_of_numbers_have_one_filter() {
+    let filter = super::default::filter_for(&EVERY, 0);
+    let audit = |name| EVERY.iter().find(|abi| abi.name == name).unwrap().audit;
+    let (arm, riscv) = (audit("SCMP_ARCH_AARCH64"), audit("SCMP_ARCH_RISCV64"));
+    for number in (0..500).filter(|number| !matches!(number, 38 | 244..=259 | 403..=423)) {
+        let [arm, riscv] = [arm, riscv].map(|audit| ask(&filter, audit, number, &[]).0);
+        assert_eq!(arm, riscv, "{number}");
+    }
+}
+
 #[test]
 fn numbers_of_no_call_and_programs_of_no_architecture_are_refused() {
     let filter = filter(!0);
