@@ -152,9 +152,10 @@ fn show_source(prepared: &Prepared<'_>, index: usize) -> String {
 fn of_mount(what: Option<&What>) -> Option<&'static str> {
     match what {
         Some(What::Tmpfs { .. }) => Some("the kernel takes no tmpfs with these options (tmpfs(5))"),
-        Some(What::Overlay { .. }) => {
-            Some("a layer is on a file system that overlays cannot use, or lies in another layer")
-        }
+        Some(What::Overlay { .. }) => Some(
+            "a layer is on a file system that overlays cannot use, lies in another layer, or, for an ordinary \
+             user, has something mounted below it",
+        ),
         _ => None,
     }
 }
@@ -231,6 +232,11 @@ pub fn of(stage: Stage, errno: Errno) -> Option<String> {
         }
         (Stage::MountOverlay, Errno::ENODEV) => {
             "the kernel lacks CONFIG_OVERLAY_FS, or its module overlay; a copy of the rootfs needs none"
+        }
+        // has_locked_children in fs/namespace.c.
+        (Stage::MountOverlay, Errno::EINVAL) => {
+            "an ordinary user can have nothing mounted below the rootfs, as its overlay would uncover what \
+             lies there (findmnt -R); or a layer's file system cannot be one"
         }
         (Stage::MountOverlay, Errno::EPERM) => {
             "before Linux 5.11 no overlay can be mounted in a user namespace"

@@ -4,7 +4,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use crate::ability::{for_user, require};
+use crate::ability::{for_user, not_on_initial_ramfs, require};
 use crate::launch::Launch;
 use crate::output::Output;
 use crate::rootfs::Rootfs;
@@ -54,6 +54,22 @@ fn component_that_leads_nowhere_is_named() {
             &format!("launcher: cannot open rootfs {part}/rootfs/below: {errno}; {advice}"),
         );
     }
+}
+
+/// As /proc is below `/`: what it covers is not for a user to see.
+#[test]
+fn mounts_below_what_a_user_covers_are_named() {
+    for_user!();
+    not_on_initial_ramfs!();
+    require!(ephemeral);
+    let launch = || Launch::on_path("/").command(["true"]);
+    let output = launch().option("--ephemeral").run();
+    output.fails_with(
+        125,
+        "cannot cover rootfs / with a tmpfs: EINVAL (Invalid argument); an ordinary",
+    );
+    let output = Launch::new().option("--overlay=/o:lower=/").probe("exit 0").run();
+    output.fails_with(125, "EINVAL (Invalid argument); a layer is on");
 }
 
 /// The launcher, while strace fails these system calls.
