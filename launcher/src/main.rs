@@ -1,10 +1,13 @@
 //! launcher: start a command in a container, and wait for its end.
 //!
-//! argv → Args → Spec → Ground → clone3 → parent | child. The parent prepares the rest, supervises and
-//! gives the exit code; the child assembles the root and becomes init, which runs the command.
+//! A start, in the order of the modules: argv → [`args`] and [`words`] → [`spec`] (what is asked for;
+//! pure) → [`prepare`] (what the host gives) → [`spawn`] (clone3). From there on there are two
+//! processes. The [`parent`] writes the id maps, opens the gate that the child waits at, passes signals
+//! on and returns the exit code. The [`child`] mounts, calls pivot_root and executes init, which runs
+//! the command.
 
 #![cfg_attr(not(test), no_main)]
-// The test harness brings its own main, so from `run` on nothing is called.
+// The test harness has its own main and never calls `run`.
 #![cfg_attr(test, allow(dead_code))]
 
 mod advice;
@@ -44,7 +47,7 @@ use sys::signal::SignalSet;
 use sys::{file, signal};
 use words::{Misuse, Request, Word};
 
-/// Called by the C runtime's entry; the only place that prints an error.
+/// Called by `main` (sys/entry.rs); the only place that prints an error.
 fn run(argv: &[CString]) -> u8 {
     machine::take_over_if_first(argv);
     if file::fill_standard_descriptors().is_err() {
@@ -57,13 +60,13 @@ fn run(argv: &[CString]) -> u8 {
 }
 
 fn do_as_told(argv: &[CString]) -> Result<u8, Error> {
-    // First of all: a signal that comes from here on waits for supervise, or in the child for
-    // init, so none is lost, and SIGXFSZ does not end us before we have said why.
+    // First of all. From here on a signal stays pending until `parent::supervise` reads it, or in the
+    // child until init does, so none is lost; and SIGXFSZ does not end us before we have said why.
     let callers_mask = signal::set_mask(signal::ALL)
         .map_err(|errno| Error::at("BlockSignals", "block signals", errno))?;
     match words::parse(argv) {
         Ok(Request::Print(text)) => {
-            // A reader that has seen enough ends us by SIGPIPE, as it ends everybody.
+            // As for any program, SIGPIPE ends us when the reader has gone.
             signal::set_mask(callers_mask).ok();
             Ok(print(&text))
         }
@@ -80,7 +83,7 @@ fn do_as_told(argv: &[CString]) -> Result<u8, Error> {
     }
 }
 
-/// Wrong words are a start that failed: a program that asked to be told is told.
+/// A wrong command line is a failed start too: `--status-fd` is told of it.
 fn misused(error: Error, status_fd: Option<&Word>) -> Error {
     if let Ok(status) = spec::parse_status_fd(status_fd).and_then(Status::open) {
         status.failed(&error);
@@ -124,19 +127,20 @@ fn start(
     pid_file: &mut Option<PidFile>,
     log: &mut Log,
 ) -> Result<Outcome, Error> {
-    // Never dropped, as what follows: our own end closes and frees all of it at once.
+    // Neither this nor `start` is dropped: our exit closes and frees everything at once.
     let ground = ManuallyDrop::new(Ground::look(spec, log)?);
     let plan = cgroup::plan(&spec.resources, &ground.caller.proc)?;
     let cgroups = plan.as_ref().map(|plan| Cgroups::make(plan, log)).transpose()?;
     let cgroups = cgroups.as_ref();
     let mut start = ManuallyDrop::new(Start::new(spec)?);
-    // The kernel makes namespaces while we prepare the rest.
+    // On another processor the kernel makes the child's namespaces while we prepare the rest.
     let mut early = spawn_early(&start, &ground)?;
-    // So long a child needs to begin on another processor.
+    // This takes about as long as a child needs to begin there.
     ground.caller.read_own_ids()?;
     start.yield_processor(&ground.caller.proc, early.is_some());
     start.set(prepare(spec, inherited, &ground, log)?);
     let _placeholders = Placeholders::make(spec, &ground);
+    // Twice at most: after a child whose ids cannot be had comes one with others (`Blocked`).
     loop {
         let child = match early.take() {
             Some(child) => child,
@@ -150,9 +154,9 @@ fn start(
     }
 }
 
-/// Ends as the command did, so that whoever waits for us sees the signal.
+/// `--die-by-signal`: ends as the command did, so that whoever waits for us sees the signal.
 fn die_by(signal: i32) {
-    // It leaves no core, since the command runs: that was the command's to leave.
+    // Without a core: we are not dumpable since the command was started.
     signal::set_default(signal).ok();
     signal::send(signal::own_pid(), signal).ok();
     signal::set_mask(0).ok();

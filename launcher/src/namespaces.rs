@@ -1,4 +1,5 @@
-//! The namespaces of a container: their flags, how they are made, and why they cannot be.
+//! The namespaces of a container: their CLONE_NEW* flags, the clone that makes them, and why the kernel
+//! refuses it.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -39,7 +40,8 @@ pub const ALL: [Namespace; 7] = [
     Namespace { name: "time", flag: TIME, kernel_option: "CONFIG_TIME_NS", is_optional: true },
 ];
 
-/// The container's own, but for its mount namespace, which is not always made in the same call.
+/// The flags of the namespaces that the container does not share, without CLONE_NEWNS: its mount
+/// namespace is not always made in the same call.
 pub fn own(spec: &Spec) -> u64 {
     let share = spec.share;
     let has_userns = !matches!(spec.userns, Userns::None);
@@ -49,29 +51,29 @@ pub fn own(spec: &Spec) -> u64 {
         | unless(share.uts, UTS)
         | unless(share.ipc, IPC)
         | unless(share.cgroup, CGROUP)
-        // Where its clocks are to be set, the child makes it.
+        // With --uptime the child makes it: clone3 leaves no moment to set the offsets in.
         | unless(share.time || spec.uptime.is_some(), TIME)
 }
 
-/// What a clone could not do with the rest, and has to be done afterwards.
+/// What the clone left out and has to be done afterwards.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Lacks {
-    /// The child makes its time namespace.
+    /// The child unshares its time namespace.
     pub time: bool,
-    /// The parent moves it into its cgroup, and then the child makes the namespace of that.
+    /// The parent moves the child into its cgroup, and then the child unshares its cgroup namespace.
     pub cgroup: bool,
 }
 
-/// clone3, which makes them all in one call; where a seccomp filter has no clone3, clone.
+/// clone3(2), which makes all in one call; or clone(2), where an outer seccomp filter refuses clone3.
 pub fn clone_into(flags: u64, exit_signal: i32) -> SysResult<(Forked, Lacks)> {
     match process::clone3(flags, exit_signal, None) {
-        // EPERM also says that there are no user namespaces for us; then clone repeats it.
+        // EPERM may also mean that we may make no user namespace: then clone says the same.
         Err(Errno::ENOSYS | Errno::EPERM) => {}
         other => return other.map(|forked| (forked, Lacks::default())),
     }
     let mut lacks = Lacks::default();
     if flags & TIME != 0 {
-        // The child is born into ours, if we may make one.
+        // clone has no flag for it (the bit is the exit signal's): unshare it for our children.
         match process::unshare_time() {
             Err(Errno::EPERM) => lacks.time = true,
             other => other?,
@@ -80,9 +82,9 @@ pub fn clone_into(flags: u64, exit_signal: i32) -> SysResult<(Forked, Lacks)> {
     process::clone(flags & !TIME, exit_signal).map(|forked| (forked, lacks))
 }
 
-/// The same for a child with a cgroup. It is born in it, and so in no other for a moment; if it
-/// cannot be, or if there are more (cgroup v1), it has to be moved. A cgroup namespace that was
-/// made before that would show the way from the cgroup of its maker.
+/// The same for a child that gets a cgroup (CLONE_INTO_CGROUP), so that it is in no other even for a
+/// moment. Where that is refused, or there are several (`is_all` is false: cgroup v1), the parent moves it
+/// afterwards; its cgroup namespace has to be made after that, as its root is the cgroup at that time.
 pub fn clone_with_cgroup(
     flags: u64,
     exit_signal: i32,
@@ -92,8 +94,8 @@ pub fn clone_with_cgroup(
     let fewer = if is_all { flags } else { flags & !CGROUP };
     if let Some(cgroup) = cgroup {
         match process::clone3(fewer, exit_signal, Some(cgroup)) {
-            // No clone3 (5.3, or seccomp) or not that flag (5.7), or the kernel does not allow it
-            // where it may allow to move.
+            // No clone3 (Linux 5.3, or seccomp), not this flag (5.7), or a cgroup that may be entered
+            // only by a move.
             Err(
                 Errno::ENOSYS
                 | Errno::EPERM
@@ -112,7 +114,7 @@ pub fn clone_with_cgroup(
     Ok((forked, Lacks { cgroup: true, ..lacks }))
 }
 
-/// Makes them for a process that ends at once.
+/// Whether they can be made, tried by a process that ends at once.
 pub fn try_out(flags: u64) -> SysResult<()> {
     match clone_into(flags, libc::SIGCHLD)? {
         (Forked::Child, lacks) => {
@@ -141,7 +143,7 @@ pub fn root_can_be_left(proc: &Proc) -> SysResult<bool> {
     }
 }
 
-/// Why the kernel does not make them.
+/// Why the kernel refuses these flags, and what can be done.
 pub fn advice(errno: Errno, flags: u64, caller: &Caller) -> Option<String> {
     Some(match errno {
         Errno::EPERM if caller.own_uids().is_empty() => {
@@ -162,7 +164,7 @@ pub fn advice(errno: Errno, flags: u64, caller: &Caller) -> Option<String> {
     })
 }
 
-/// Which of them, found out by trying each.
+/// Which of them are refused, found out by trying each.
 fn missing(errno: Errno, flags: u64) -> String {
     let (mut names, mut shares) = (Vec::new(), Vec::new());
     // Root may do without a user namespace.

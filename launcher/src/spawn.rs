@@ -1,4 +1,8 @@
-//! clone3, or clone: one process becomes two sides.
+//! clone3(2), or clone(2): the launcher becomes two processes, parent and child.
+//!
+//! Mostly the child shares the launcher's memory until it executes init (CLONE_VM), and is cloned before
+//! everything is prepared ([`spawn_early`]). Where it may not, it is a copy that is cloned afterwards
+//! ([`spawn`]). Either way it waits at the gate until the parent has written its id maps.
 
 use std::cell::{Cell, OnceCell};
 use std::mem::ManuallyDrop;
@@ -20,37 +24,38 @@ use crate::sys::process::{self, Forked, Words};
 use crate::sys::shared::{self, Entry, Gate, SharedMemoryChild};
 use crate::sys::{Errno, Result as SysResult, descriptors, file, mount, processor, socket};
 
-/// What the two sides have in common. The child finds it where it is, or in its copy of our memory.
+/// What both sides use. The child has it in the shared memory, or in its copy.
 pub struct Start<'a> {
     pub spec: &'a Spec,
-    /// Reports come by it.
+    /// The two ends of the channel: reports to the parent, words to the child.
     pub parent_end: OwnedFd,
     pub child_end: OwnedFd,
     /// The child shares our memory and our descriptors.
     shares_memory: Cell<bool>,
-    /// On which processor it has begun to run; [`NOT_BEGUN`] before that.
+    /// The processor that such a child has begun to run on; [`NOT_BEGUN`] before that.
     first_processor: AtomicU32,
-    /// Where it waits then.
+    /// Where such a child waits. A copy waits at the channel.
     gate: Gate,
     pub lacks: Cell<Lacks>,
+    /// Empty until everything is prepared.
     task: OnceCell<Task<'a>>,
 }
 
-/// What the child is to do once it is let go.
+/// What the child does behind the gate.
 pub struct Task<'a> {
     pub prepared: Prepared<'a>,
     /// What init is to be executed with.
     pub argv: Words,
 }
 
-/// No processor.
+/// In place of a processor's number.
 const NOT_BEGUN: u32 = u32::MAX;
 
-/// With it the parent of the new process is ours.
+/// Of linux/sched.h: the new process is a child of the caller's parent.
 const CLONE_PARENT: u64 = 0x0000_8000;
 
 impl<'a> Start<'a> {
-    /// Nobody runs yet.
+    /// Creates the channel.
     pub fn new(spec: &'a Spec) -> Result<Start<'a>, Error> {
         let (parent_end, child_end) = socket::pair()
             .map_err(|errno| Error::at("Channel", "create the channel to the child", errno))?;
@@ -66,55 +71,52 @@ impl<'a> Start<'a> {
         })
     }
 
-    /// Leaves this processor to a child that waits for it, though it could have another.
+    /// Moves us to another processor if the child waits for this one, so that both run at a time.
     ///
-    /// The kernel places a new process beside its parent if it takes no other processor for idle, as in
-    /// a virtual machine, where an idle one looks like one that the host has taken away
-    /// (kernel/sched/sched.h, available_idle_cpu). Then nothing would be done at a time: the child, if
-    /// it has had a turn at all, waits for the next one. The processors that we may use are ours alone
-    /// by now: the child has a set of its own. One that has not begun may be about to, elsewhere, unless it
-    /// has had the time for that.
+    /// The kernel places a new process on its parent's processor if it takes no other for idle. In a
+    /// virtual machine an idle one looks preempted (kernel/sched/sched.h, available_idle_cpu), so that
+    /// happens although others are idle. A change of our own affinity moves us; the child inherited its
+    /// own. A child that has not begun (`has_had_time` is false) may be about to begin elsewhere.
     ///
-    /// Not where others want to run as well: we would wait for our turn behind them, and where nothing is
-    /// idle nothing is won.
+    /// Not where more processes want to run than there are processors: we would queue behind them.
     pub fn yield_processor(&self, proc: &Proc, has_had_time: bool) {
         if !self.shares_memory.get() {
             return;
         }
-        // If we stay it is only slower.
+        // All failures here cost time only.
         let Ok(here) = processor::current() else { return };
         let childs = self.first_processor.load(Ordering::Relaxed);
         if childs != here && !(childs == NOT_BEGUN && has_had_time) {
             return;
         }
-        // Two of those are we and the child.
+        // Two of the running are we and the child.
         if let Ok(running) = proc.running() {
             processor::leave(here, running.saturating_sub(1)).ok();
         }
     }
 
-    /// From here on it is known what the child is to do.
+    /// Sets the child's task, before the gate is opened.
     pub fn set(&self, prepared: Prepared<'a>) {
         let argv = prepared.init_argv(self.child_end.as_raw_fd());
         self.task.set(Task { prepared, argv }).ok(); // it was empty
     }
 
-    /// What was set. Before that, in a child that nobody has let go, an error.
+    /// The task. An error before it is set.
     pub fn task(&self) -> Result<&Task<'a>, Error> {
         self.known().map_err(|errno| Error::at("Clone", "tell the child what to do", errno))
     }
 
-    /// The same for the child.
+    /// The same for the child, which makes no [`Error`]: that allocates.
     pub fn known(&self) -> SysResult<&Task<'a>> {
         self.task.get().ok_or(Errno::EBADE)
     }
 
-    /// Takes it back, when there is no child any more.
+    /// Takes what was prepared back, when there is no child any more.
     pub fn into_prepared(self) -> Option<Prepared<'a>> {
         self.task.into_inner().map(|task| task.prepared)
     }
 
-    /// Changes it, while there is no child.
+    /// Changes what was prepared, while there is no child.
     pub fn change(
         &mut self,
         change: impl FnOnce(&mut Prepared<'a>) -> Result<(), Error>,
@@ -141,18 +143,19 @@ impl<'a> Start<'a> {
         if self.shares_memory.get() {
             return self.gate.open();
         }
-        // With what has taken the place of what it holds.
+        // A copy has descriptors of its own: it is sent the overlays that have replaced trees it holds.
         for (_, covered) in self.known()?.prepared.covered() {
             socket::send_with_fd(self.parent_end.as_fd(), b"c", covered)?;
         }
         file::write(self.parent_end.as_fd(), b"g").map(drop)
     }
 
-    /// Waits at it, and has descriptors of its own afterwards, without the parent's end: that is how it
-    /// sees that one die. False: it has died.
+    /// The child: waits at the gate. Afterwards it has a descriptor table of its own, without the
+    /// parent's end of the channel, so that it sees the parent's death as a hang-up. False: the parent
+    /// has died.
     pub fn wait_at_gate(&self) -> SysResult<bool> {
         if self.shares_memory.get() {
-            // Only behind the gate is everything there that is to be copied.
+            // After the wait: by then the table has everything that was prepared.
             let opened = self.gate.wait()?;
             shared::unshare_descriptors()?;
             file::close_in_copy(self.parent_end.as_fd())?;
@@ -167,7 +170,8 @@ impl<'a> Start<'a> {
         file::read(self.child_end.as_fd(), &mut [0]).map(|count| count != 0)
     }
 
-    /// Waits for what the parent has put in the place of this one. False: it has died.
+    /// Receives the overlay that has replaced this tree, and puts it under the same number. False: the
+    /// parent has died.
     fn take_instead_of(&self, covered: BorrowedFd<'_>) -> SysResult<bool> {
         let channel = self.child_end.as_fd();
         loop {
@@ -198,7 +202,7 @@ impl SharedMemoryChild for Start<'_> {
     }
 }
 
-/// A child before the gate. Dropped, it is ended.
+/// A child that waits at the gate, by its pid. It is killed when this is dropped.
 pub struct Waiting(i32);
 
 impl Waiting {
@@ -206,7 +210,7 @@ impl Waiting {
         self.0
     }
 
-    /// It may live.
+    /// The child has been let through the gate.
     pub fn release(self) -> i32 {
         ManuallyDrop::new(self).0
     }
@@ -218,8 +222,8 @@ impl Drop for Waiting {
     }
 }
 
-/// Clones a child in our memory, before it is known what it has to do. None: it has to be a copy of us
-/// that knows, and if that cannot be had either, [`spawn`] tells why.
+/// Clones a child that shares our memory, before its task is known. None: it has to be a copy of us, made
+/// by [`spawn`] when the task is known, which also tells why the kernel refuses it if it does.
 pub fn spawn_early(start: &Start<'_>, ground: &Ground) -> Result<Option<Waiting>, Error> {
     if !ground.child_can_share_memory(start.spec) {
         return Ok(None);
@@ -239,7 +243,7 @@ pub fn spawn_early(start: &Start<'_>, ground: &Ground) -> Result<Option<Waiting>
     Ok(child)
 }
 
-/// Clones the child into its namespaces, and into its cgroups if it is to have some.
+/// Clones the child as a copy of us into its namespaces, and into its cgroups if it is to have some.
 pub fn spawn(
     start: &Start<'_>,
     ground: &Ground,
@@ -251,12 +255,12 @@ pub fn spawn(
     let back = enter_rootfs(spec, ground)?;
     let flags = match ground.order {
         Order::Pivot => all_of_container(spec),
-        // The child makes a mount namespace, and clones the container with a copy of it.
+        // The intermediate process: its mount namespace is what the container gets a locked copy of.
         Order::Locked if prepared.has_intermediate() && ground.caller.proc.is_hosts => {
             namespaces::USER | namespaces::MNT
         }
-        // Into a mount namespace of root's go the rootfs and what has to be in sight; the child then
-        // copies it.
+        // The outer mount namespace, which root owns, is ours from here on (parent/outer.rs). The
+        // container's is a locked copy, which the child makes later.
         Order::Locked => {
             mount::unshare_namespace().map_err(|errno| {
                 Error::at("UnshareMounts", "leave the host's mount namespace", errno)
@@ -295,8 +299,8 @@ pub fn spawn(
     }
 }
 
-/// Changes into the rootfs, if its mounts are for the child to clone: it inherits the directory. The
-/// one before.
+/// Changes into the rootfs if the child is to clone its mounts: the current directory is the one path into
+/// the old mount namespace that the kernel carries over into the new. Returns the previous directory.
 fn enter_rootfs(spec: &Spec, ground: &Ground) -> Result<Option<OwnedFd>, Error> {
     if ground.rootfs.tree().is_some() {
         return Ok(None);
@@ -312,20 +316,19 @@ fn enter_rootfs(spec: &Spec, ground: &Ground) -> Result<Option<OwnedFd>, Error> 
     })
 }
 
-/// The paths that the caller gave are looked up from there: we do not stay in the rootfs instead.
+/// Changes back, as the caller's relative paths are looked up from there.
 fn leave_rootfs(back: Option<OwnedFd>) -> Result<(), Error> {
     back.map_or(Ok(()), |back| file::enter_dir(back.as_fd()))
         .map_err(|errno| Error::at("EnterRoot", "change back from the rootfs", errno))
 }
 
-/// clone3 once more, by a child that stands between: the container proper, as the launcher's own
-/// child.
+/// clone3 once more, by the intermediate process: the container proper, as the launcher's own child.
 pub fn spawn_within(spec: &Spec) -> SysResult<(Forked, Lacks)> {
     // With CLONE_PARENT the exit signal is that of the caller.
     namespaces::clone_into(all_of_container(spec) | CLONE_PARENT, 0)
 }
 
-/// The namespaces of a container, if they are made in one call.
+/// All namespaces of a container, as CLONE_NEW* flags.
 pub fn all_of_container(spec: &Spec) -> u64 {
     namespaces::MNT | namespaces::own(spec)
 }

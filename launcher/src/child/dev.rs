@@ -1,4 +1,5 @@
-//! /dev: a tmpfs with the nodes every program expects, and terminals of its own.
+//! The container's /dev: a tmpfs with the device nodes that every program expects, and a devpts, tmpfs
+//! (shm) and mqueue of its own below. And the container's terminal.
 
 use std::ffi::CStr;
 use std::io::Write;
@@ -17,17 +18,18 @@ use crate::sys::file::At;
 use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID};
 use crate::sys::{Errno, Result as SysResult, file, mount, socket, terminal};
 
-/// What a report of FillDev names when it is not about a device node.
+/// The object of a FillDev report that is not about a device node.
 const NO_DEVICE: usize = u16::MAX as usize;
 
-/// The group that terminals belong to (Debian's base-passwd, and every distribution since); the
-/// number is in the options of devpts too.
+/// `tty`, the group that terminals belong to (Debian's base-passwd, and other distributions). The
+/// number is in the options of devpts below, too.
 const TTY_GROUP: u32 = 5;
 
 /// The mounted /dev.
 pub struct Dev<'a> {
     dev: Held<'a>,
-    /// What devpts is mounted on, if the plan has something in there.
+    /// The directory that devpts is mounted on. The plan's files and device nodes are in there, where
+    /// they have a name and nobody sees them.
     below_pts: Option<OwnedFd>,
 }
 
@@ -66,7 +68,7 @@ pub fn assemble<'a>(
             true => Some(dev::open_below_pts(dev.as_fd()).at(Stage::MountPts)?),
             false => None,
         };
-    // Everything in here is ours, so what lies below can be named.
+    // mount(2) by relative path: this tmpfs is ours alone, so nobody can exchange a directory for a link.
     file::enter_dir(dev.as_fd()).at(Stage::MountDev)?;
     mount_pts(prepared).at(Stage::MountPts)?;
     reporter.done(Stage::MountPts);
@@ -74,7 +76,7 @@ pub fn assemble<'a>(
     reporter.done(Stage::MountShm);
     match mount_mqueue(prepared, sources, dev.as_fd()) {
         Ok(()) => reporter.done(Stage::MountMqueue),
-        // CONFIG_POSIX_MQUEUE is off on many boards; who needs queues is told by mq_open itself.
+        // CONFIG_POSIX_MQUEUE may be off; a program that needs queues is told by mq_open(3).
         Err(errno) => reporter.skipped(Stage::MountMqueue, errno),
     }
     file::enter_dir(root).at(Stage::MountDev)?;
@@ -87,7 +89,7 @@ fn bind(dir: BorrowedFd<'_>, name: &CStr, onto: BorrowedFd<'_>) -> SysResult<()>
 }
 
 fn mount_pts(prepared: &Prepared<'_>) -> SysResult<()> {
-    // The kernel takes no id that the container does not have.
+    // The kernel refuses a gid that the container does not have.
     let options = match prepared.ids.gid.has_inside(TTY_GROUP) {
         true => c"mode=620,ptmxmode=666,gid=5",
         false => c"mode=620,ptmxmode=666",
@@ -105,7 +107,7 @@ fn mount_shm(sources: &Sources, dev: BorrowedFd<'_>) -> SysResult<()> {
 
 fn mount_mqueue(prepared: &Prepared<'_>, sources: &Sources, dev: BorrowedFd<'_>) -> SysResult<()> {
     if prepared.spec.share.ipc {
-        // A new mount would show the queues of a namespace that is not ours: EPERM.
+        // The host's IPC namespace is not owned by our user namespace: a new mount of it is EPERM.
         return match sources.mqueue.as_ref().filter(|hosts| hosts.is_cloned()) {
             Some(hosts) => attach_hosts(hosts, dev, c"mqueue"),
             None => Ok(()),
@@ -114,15 +116,15 @@ fn mount_mqueue(prepared: &Prepared<'_>, sources: &Sources, dev: BorrowedFd<'_>)
     mount::create_at(c"mqueue", c"mqueue", NOSUID | NODEV | NOEXEC, c"")
 }
 
-/// The current directory is /dev, before and afterwards.
+/// Attaches a mount of the host's. The current directory is /dev, before and afterwards.
 fn attach_hosts(hosts: &Source, dev: BorrowedFd<'_>, name: &CStr) -> SysResult<()> {
     let onto = file::open(At::Dir(dev), name, libc::O_PATH | libc::O_DIRECTORY)?;
     hosts.attach(onto.as_fd(), dev)
 }
 
 impl Dev<'_> {
-    /// Attaches a new file with this content onto another one. It keeps a name, out of sight: the
-    /// kernel mounts nothing that has none, nor on it.
+    /// Attaches a new file with this content onto another one. The new file is created below
+    /// /dev/pts: the kernel mounts no file that has no name (O_TMPFILE).
     pub fn attach_file(
         &self,
         number: usize,
@@ -130,12 +132,12 @@ impl Dev<'_> {
         mode: u32,
         onto: BorrowedFd<'_>,
     ) -> SysResult<()> {
-        let mut name = [0; 24]; // on the stack: nothing is allocated here
+        let mut name = [0; 24];
         write!(&mut name[..], "{number}\0").map_err(|_| Errno::ENAMETOOLONG)?;
         let name = CStr::from_bytes_until_nul(&name).map_err(|_| Errno::ENAMETOOLONG)?;
         let dir = self.below_pts.as_ref().ok_or(Errno::EBADF)?.as_fd();
-        // Before Linux 5.12 no mount loses its noexec but by its path: a program has a file system of
-        // its own, in there as well.
+        // /dev is noexec, which before Linux 5.12 could be taken from a mount by its path only. So a
+        // program goes to a tmpfs of its own, in there as well.
         let apart = match mode & 0o111 {
             0 => None,
             _ => {
@@ -156,10 +158,10 @@ impl Dev<'_> {
         bind(self.below_pts.as_ref().ok_or(Errno::EBADF)?.as_fd(), name, onto)
     }
 
-    /// Opens a terminal of the container's own devpts: one of the host's would belong to nobody
-    /// in here, and would let the command type into the host's session (TIOCSTI). The master
-    /// goes out to the parent; the other side becomes standard input and output, /dev/console,
-    /// and by init's doing the controlling terminal.
+    /// Opens a terminal in the container's own devpts: one of the host's would belong to nobody in
+    /// here, and would let the command type into the host's session (TIOCSTI). The master is sent to
+    /// the parent. The other side becomes standard input and output and /dev/console; init makes it the
+    /// controlling terminal.
     pub fn open_terminal(
         &self,
         prepared: &Prepared<'_>,
@@ -177,8 +179,8 @@ impl Dev<'_> {
             file::create_empty(self.dev.as_fd(), c"console")?;
             mount::attach(console.as_fd(), At::Dir(self.dev.as_fd()), c"console")?;
             socket::send_with_fd(channel, &Report::Terminal.to_bytes(), master.as_fd())?;
-            // The parent gives it the size and the modes of the caller's; the command must not
-            // look before that.
+            // The parent sets its size and modes to those of the caller's terminal, before the command
+            // can read them.
             identity::wait_for_parent(channel)?;
             file::duplicate_onto(peer.as_fd(), 0)?;
             file::duplicate_onto(peer.as_fd(), 1)?;

@@ -1,4 +1,4 @@
-//! The end of the child: it becomes init.
+//! The last step of the child: it executes init.
 
 use std::ffi::CStr;
 use std::io::Write;
@@ -13,8 +13,8 @@ use crate::sys::descriptors::Held;
 use crate::sys::process::{self, Limit, Words};
 use crate::sys::{Errno, Result as SysResult, file, mount};
 
-/// init, as a file that can be executed and not be written: what the launcher has sealed, or a copy that
-/// is as safe.
+/// init, as a file that can be executed and that nobody can write: the sealed memfd, or where there can
+/// be none, a copy on a read-only tmpfs.
 pub fn executable(program: &Program) -> Result<Held<'_>, Failure> {
     match program {
         Program::Sealed(memfd) => Ok(Held::Parents(memfd.as_fd())),
@@ -22,14 +22,14 @@ pub fn executable(program: &Program) -> Result<Held<'_>, Failure> {
     }
 }
 
-/// Returns only to fail.
+/// Executes init; returns only to fail.
 pub fn execute(prepared: &Prepared<'_>, program: BorrowedFd<'_>, argv: &Words) -> Failure {
     if let Err(failure) = restore_limits(prepared).at(Stage::RestoreLimit) {
         return failure;
     }
     let errno = match process::execute(program, argv, &prepared.environment) {
-        // TOMOYO (Debian's 5.10 has it) looks for the file by the path /dev/fd/N, and behind
-        // /dev/fd there is no proc yet. Some seccomp filters have no execveat.
+        // TOMOYO (in Debian's 5.10) looks the file up as /dev/fd/N, which leads to /proc, and no proc
+        // can be seen there yet. Some seccomp filters refuse execveat.
         first @ (Errno::ENOENT | Errno::ENOSYS | Errno::EPERM) => {
             execute_by_path(prepared, program, argv).err().unwrap_or(first)
         }
@@ -38,8 +38,7 @@ pub fn execute(prepared: &Prepared<'_>, program: BorrowedFd<'_>, argv: &Words) -
     Failure { stage: Stage::ExecInit, errno, object: 0 }
 }
 
-/// By its path in a proc that is attached nowhere; the current directory is in it until init
-/// leaves it.
+/// By its path self/fd/N in a new, detached proc. That stays the current directory until init changes it.
 fn execute_by_path(
     prepared: &Prepared<'_>,
     program: BorrowedFd<'_>,
@@ -48,6 +47,7 @@ fn execute_by_path(
     let mut path = [0; 32];
     write!(&mut path[..], "self/fd/{}\0", program.as_raw_fd()).map_err(|_| Errno::ENAMETOOLONG)?;
     let path = CStr::from_bytes_until_nul(&path).map_err(|_| Errno::ENAMETOOLONG)?;
+    // `execute` has lowered the limit already, and this takes descriptors.
     let now = process::prlimit(0, NOFILE, None)?;
     process::prlimit(0, NOFILE, Some(&Limit { soft: now.hard, ..now }))?;
     let proc = mount::create(c"proc", [], 0)?;
@@ -56,8 +56,8 @@ fn execute_by_path(
     Err(process::execute_path(path, argv, &prepared.environment))
 }
 
-/// The caller's limits, and those that were asked for: the parent has raised what
-/// they need. From here on few descriptors may be opened.
+/// Sets the caller's limits and those of --rlimit, for which the parent has raised the hard limits. From
+/// here on only few descriptors may be opened.
 fn restore_limits(prepared: &Prepared<'_>) -> SysResult<()> {
     let limits = &prepared.spec.limits;
     for (resource, callers) in &prepared.inherited.limits {

@@ -1,4 +1,5 @@
-//! From nobody to the container's root, with the parent known to be alive.
+//! What the child is to the kernel: its session, its ids, its keyring, and the death signal that ties it
+//! to the parent.
 
 use std::os::fd::BorrowedFd;
 
@@ -10,13 +11,14 @@ use crate::prepare::Prepared;
 use crate::spawn::{Start, Task};
 use crate::sys::{Errno, Result as SysResult, file, process, signal};
 
-/// What needs no ids, and the wait at the gate until they are there. The parent listens only behind
-/// it.
+/// Leaves the session, makes the network namespace if that is the child's to make, and waits at the gate.
+/// A failure is reported behind the gate, where the parent reads the channel.
 pub fn wait_at_gate<'s, 'a>(start: &'s Start<'a>) -> Result<&'s Task<'a>, Failure> {
-    // At once, so that no Ctrl-C comes to us too.
+    // First, so that a Ctrl-C at the caller's terminal does not reach us, too.
     let left = leave_session();
     let made = match start.makes_network() {
-        // It waits for other networks that come and go: not if the parent has died meanwhile.
+        // It can wait long for other network namespaces that come and go (pernet_ops_rwsem). If the
+        // parent dies meanwhile, we have to die, too.
         true => {
             watch_parent(start).and_then(|()| process::unshare_network().at(Stage::MakeNetwork))
         }
@@ -29,8 +31,7 @@ pub fn wait_at_gate<'s, 'a>(start: &'s Start<'a>) -> Result<&'s Task<'a>, Failur
     start.known().at(Stage::WaitGate)
 }
 
-/// Waits for the parent's next word. Go is a byte; the end of the stream is a parent that has
-/// died.
+/// Waits for the parent's next word. Go is a byte; the end of the stream means that the parent has died.
 pub fn wait_for_parent(channel: BorrowedFd<'_>) -> SysResult<()> {
     match file::read(channel, &mut [0])? {
         0 => process::exit(exit::FAILED),
@@ -38,8 +39,7 @@ pub fn wait_for_parent(channel: BorrowedFd<'_>) -> SysResult<()> {
     }
 }
 
-/// The ids that the maps gave us. Groups first: they need the gid's privilege, which needs the
-/// uid's.
+/// Becomes the container's root: supplementary groups, gid, uid, in the usual order.
 pub fn become_root(prepared: &Prepared<'_>) -> Result<(), Failure> {
     if prepared.ids.can_set_groups {
         process::clear_groups().at(Stage::ClearGroups)?;
@@ -48,14 +48,14 @@ pub fn become_root(prepared: &Prepared<'_>) -> Result<(), Failure> {
     process::set_uid(0).at(Stage::SetUid)
 }
 
-/// What clone(2) could not make with the others.
+/// Unshares the time namespace that clone(2) could not make.
 pub fn unshare_time(is_lacking: bool) -> Result<(), Failure> {
     if is_lacking { process::unshare_time().at(Stage::UnshareTime) } else { Ok(()) }
 }
 
-/// A change of credentials clears the death signal, so it is asked for (again) after the last one. A
-/// parent that died before that is seen by the gate, or by its end of the channel: getppid(2) would
-/// not tell, it is 0 in a new pid namespace either way.
+/// Asks for SIGKILL when the parent dies, and exits if it has died already. A change of credentials clears
+/// the death signal, so this comes (again) after the last one. getppid(2) cannot tell whether the parent
+/// is alive, as it is 0 in a new pid namespace either way; the gate or the channel's hang-up does.
 pub fn watch_parent(start: &Start<'_>) -> Result<(), Failure> {
     process::set_parent_death_signal(libc::SIGKILL).at(Stage::WatchParent)?;
     if start.is_abandoned().at(Stage::WatchParent)? {
@@ -64,21 +64,22 @@ pub fn watch_parent(start: &Start<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Out of the launcher's process group: what a terminal sends to that (Ctrl-C) comes by the
-/// launcher, and would come twice. So it would if it has come since the clone. What else may have come is
-/// the SIGTERM of a `--timeout`, which the launcher sends again when the command runs.
+/// Leaves the launcher's session and process group: a signal that the terminal sends to the group (Ctrl-C)
+/// is passed on by the launcher and would come twice. What has become pending since the clone is dropped
+/// for the same reason; the SIGTERM of a `--timeout`, which may be among it, is sent again when the
+/// command runs.
 pub fn leave_session() -> Result<(), Failure> {
     process::start_session().at(Stage::LeaveSession)?;
     signal::drop_pending();
     Ok(())
 }
 
-/// The caller's session keyring comes through clone3 and execve, and whoever possesses it reads
-/// the keys in it (session-keyring(7)).
+/// Joins a new session keyring. The caller's would be inherited through clone3 and execve, and whoever
+/// possesses it can read its keys (session-keyring(7)).
 pub fn leave_keyring() -> Result<(), Failure> {
     match process::join_new_keyring() {
-        // No CONFIG_KEYS, or a seccomp filter of an outer container's, which the command is under
-        // as well: nobody in here can use a key.
+        // The kernel has no CONFIG_KEYS, or an outer seccomp filter refuses keyctl: to the command as
+        // well, so it cannot use a key either.
         Err(Errno::ENOSYS | Errno::EPERM) => Ok(()),
         other => other.at(Stage::LeaveKeyring),
     }

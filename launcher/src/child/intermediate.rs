@@ -1,10 +1,10 @@
-//! The process between launcher and container on an initial ramfs: for an ordinary user, and for
-//! root where the rootfs is an overlay.
+//! The intermediate process on an initial ramfs: for an ordinary user, and for root where the rootfs is
+//! an overlay.
 //!
-//! In: the container's ids, a user and a mount namespace and nothing else new. It attaches the
-//! rootfs over `/` here, where it may, and clones the container proper into a further user
-//! namespace, whose copy of the mounts is locked. That one is the launcher's own child
-//! (CLONE_PARENT); this process maps its ids, tells the launcher of it, and is done.
+//! In: the container's ids, in a new user and a new mount namespace. It attaches the rootfs over `/` here
+//! and clones the container proper into a further user namespace, in whose copy of the mount namespace
+//! every mount is locked. The container is the launcher's own child (CLONE_PARENT). The intermediate
+//! process writes its id maps, reports its pid to the launcher, and exits.
 
 use std::os::fd::AsFd;
 
@@ -18,7 +18,7 @@ use crate::spawn::{self, Start};
 use crate::sys::process::{self, Forked};
 use crate::sys::{Result as SysResult, file, mount, socket};
 
-/// Returns in the container proper; the process that called it does not come back.
+/// Returns in the container proper only: the intermediate process exits.
 pub fn become_container(
     start: &Start<'_>,
     prepared: &Prepared<'_>,
@@ -32,7 +32,8 @@ pub fn become_container(
     mount::change_root_here().at(Stage::AttachRoot)?;
     reporter.done(Stage::AttachRoot);
 
-    // A change of ids has made us undumpable, and a clone of such a process cannot be mapped.
+    // The change of ids has cleared dumpable, which a clone inherits, and then its maps could not be
+    // written.
     process::set_dumpable(true).at(Stage::CloneContainer)?;
     let (our_gate, its_gate) = socket::pair().at(Stage::CloneContainer)?;
     let (forked, lacks) = spawn::spawn_within(prepared.spec).at(Stage::CloneContainer)?;
@@ -42,8 +43,8 @@ pub fn become_container(
             map(prepared, pid).at(Stage::MapContainer)?;
             reporter.hand_over(pid);
             if prepared.spec.status_fd.is_some() {
-                // The parent looks at its namespaces while it may: once it has ids it no longer
-                // can be looked into.
+                // The parent reads the container's namespaces now: once that has changed its ids,
+                // it is not dumpable any more.
                 identity::wait_for_parent(channel).at(Stage::MapContainer)?;
             }
             file::write(our_gate.as_fd(), b"g").at(Stage::MapContainer)?;
@@ -52,7 +53,7 @@ pub fn become_container(
         Forked::Child => {
             drop(our_gate);
             identity::wait_for_parent(its_gate.as_fd()).at(Stage::WaitGate)?;
-            // init leads its session, or it could give it no terminal.
+            // init has to lead the session to give it a controlling terminal.
             identity::leave_session()?;
             identity::become_root(prepared)?;
             identity::unshare_time(lacks.time)?;
@@ -61,7 +62,7 @@ pub fn become_container(
     }
 }
 
-/// As the parent does it for us: each id of ours becomes itself.
+/// Writes the id maps, by which each of our ids is itself, as the parent wrote ours.
 fn map(prepared: &Prepared<'_>, pid: i32) -> SysResult<()> {
     let proc = &prepared.ground.caller.proc;
     let number = proc.find(pid)?;

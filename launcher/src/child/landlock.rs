@@ -1,4 +1,5 @@
-//! The paths of `--landlock`, as the container has them: after everything is mounted.
+//! Adds the path rules of `--landlock` to the ruleset, with the paths as the container sees them: when
+//! everything is mounted.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -10,7 +11,7 @@ use crate::resolve;
 use crate::spec::landlock::OF_A_FILE;
 use crate::sys::{Result as SysResult, file, landlock};
 
-/// Adds a rule for each. A rule holds for the file, whatever lies over its path later.
+/// Adds a rule for each path. It is about the file (inode), whatever is mounted over the path later.
 pub fn allow_paths(prepared: &Prepared<'_>, root: BorrowedFd<'_>) -> Result<(), Failure> {
     let (Some(rules), Some(asked)) = (&prepared.landlock, &prepared.spec.confine.landlock) else {
         return Ok(());

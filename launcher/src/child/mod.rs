@@ -1,8 +1,9 @@
-//! The child: the steps inside, from clone3 to init, in the order of [`Stage`].
+//! The child: the steps from clone3 to init, in the order of [`Stage`].
 //!
-//! In: all new namespaces, ids unmapped until the gate opens, every signal blocked, the memory the
-//! launcher's or a copy of it. Changes nothing in it, allocates nothing, opens by host path only what the caller could not
-//! open for it, and ends in execveat or in a report.
+//! In: new namespaces, ids that are not mapped until the gate opens, every signal blocked, and memory that
+//! is the launcher's (CLONE_VM) or a copy. So it changes none of the launcher's data and allocates
+//! nothing. It opens by host path only what the parent could not open for it. Out: execveat(2) of init,
+//! or a report of the stage that failed.
 
 mod dev;
 pub mod hand_over;
@@ -48,17 +49,17 @@ fn steps(
     reporter.done(Stage::WaitGate);
     let lacks = start.lacks.get();
     if lacks.cgroup && !spec.share.cgroup {
-        // Not before the parent had moved us: its root is the cgroup that we are in now.
+        // Now that the parent has moved us: the namespace's root is the cgroup that we are in.
         cgroup::unshare_namespace().at(Stage::UnshareCgroup)?;
         if spec.status_fd.is_some() {
-            // Who asked for the status is told of it, also of a command that ends at once.
+            // --status-fd tells the namespace: the parent reads it while we are there for certain.
             reporter.moved();
             identity::wait_for_parent(channel).at(Stage::UnshareCgroup)?;
         }
     }
     time::enter(prepared)?;
     if prepared.ground.order == Order::Pivot {
-        // As the caller still, who may be nobody inside.
+        // While our ids are still the caller's: container root may not be allowed to search the paths.
         root::clone_mounts(prepared)?;
         reporter.done(Stage::CloneRoot);
     }
@@ -68,7 +69,7 @@ fn steps(
     identity::watch_parent(start)?;
     reporter.done(Stage::WatchParent);
 
-    // Modes inside are as they are given here; the command gets the caller's mask back.
+    // Files inside get exactly the modes that are given here. The command gets the caller's umask back.
     let callers_umask = file::set_umask(0).at(Stage::SetUmask)?;
 
     let root = match prepared.ground.order {
@@ -76,12 +77,12 @@ fn steps(
         Order::Locked => root::enter_copy(start, prepared, reporter)?,
     };
     let root = root.as_fd();
-    // The maps are written, so nobody needs to look into us any more; and no core of this copy of
-    // the launcher's memory is left. execve makes init dumpable again.
+    // Not earlier: nobody could write the id maps of a process that is not dumpable. From here on a
+    // crash leaves no core file of the launcher's memory. execve makes init dumpable again.
     process::set_dumpable(false).at(Stage::WatchParent)?;
 
-    // Before anything is made: a start that cannot work must not leave a trace in the rootfs. But
-    // the command may lie in what the plan mounts.
+    // Before anything is created, so that a start that cannot work leaves no trace in the rootfs;
+    // unless the command may lie on a mount of the plan.
     if prepared.plan.is_empty() {
         root::find_command(prepared, root)?;
         reporter.done(Stage::FindCommand);
@@ -113,11 +114,11 @@ fn steps(
 
     landlock::allow_paths(prepared, root)?;
     if prepared.ground.rootfs.is_by_path() {
-        // Without mount_setattr a clone, such as a device node, is still a peer of the host's.
+        // Without mount_setattr a cloned mount is still in the peer group of the host's.
         mount::make_private().at(Stage::MakePrivate)?;
     }
     if prepared.ground.order == Order::Pivot {
-        // The old root now lies over the new one; init detaches it.
+        // The old root now lies over the new one, until init detaches it.
         mount::pivot_here().at(Stage::PivotRoot)?;
         reporter.done(Stage::PivotRoot);
     }
@@ -133,7 +134,7 @@ fn steps(
     Err(hand_over::execute(prepared, program.as_fd(), argv))
 }
 
-/// Everything else is closed by execve.
+/// Clears close-on-exec of what init needs. All other descriptors are closed by execve.
 fn keep_open(prepared: &Prepared<'_>, channel: BorrowedFd<'_>) -> crate::sys::Result<()> {
     let keep = |fd: BorrowedFd<'_>| file::set_close_on_exec(fd.as_raw_fd(), false);
     keep(channel)?;

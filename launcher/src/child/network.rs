@@ -1,4 +1,4 @@
-//! The network: an own namespace has nothing but a loopback interface, which is down.
+//! The loopback interface, which in a new network namespace is down.
 
 use init::stage::Stage;
 

@@ -1,5 +1,5 @@
-//! The interpreter of the mount plan: from first to last, everything resolved inside the root that
-//! is attached by now.
+//! The interpreter of the mount plan (`spec::mounts`): goes through it from first to last. The rootfs is
+//! attached by now, and every target is resolved inside it ([`resolve`]).
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -15,7 +15,7 @@ use crate::sys::file::{self, At};
 use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID};
 use crate::sys::{Errno, Result as SysResult, mount, names};
 
-/// Puts everything in its place.
+/// Carries all steps out.
 pub fn apply(prepared: &Prepared<'_>, root: BorrowedFd<'_>, dev: &Dev<'_>) -> Result<(), Failure> {
     for (index, step) in prepared.plan.iter().enumerate() {
         match place(index, step, root, dev) {
@@ -60,15 +60,15 @@ fn place(
         }
         What::Mqueue => put_file_system(c"mqueue", [], NOSUID | NODEV | NOEXEC, root, target),
         What::File { mode, .. } => {
-            // A link is covered, not followed: it may dangle, as resolv.conf does where a daemon of
-            // the host's would have written it.
+            // A symbolic link is covered, not followed: it may dangle, as /etc/resolv.conf does when it
+            // leads to what systemd-resolved writes in /run.
             let onto = open_or_make_file(root, target, libc::O_NOFOLLOW).at(Stage::MakeTarget)?;
             dev.attach_file(index, step.content, *mode, onto.as_fd()).at(Stage::AttachMount)
         }
         What::Symlink(to) => {
             let (dir, name) = parent_of(root, target).at(Stage::MakeTarget)?;
             match names::make_symlink(to, dir.as_fd(), name) {
-                // Of an earlier start.
+                // An earlier start has made it.
                 Err(Errno::EEXIST) if is_link_to(dir.as_fd(), name, to) => Ok(()),
                 other => other.at(Stage::MakeTarget),
             }
@@ -84,13 +84,13 @@ fn put_file_system<'a>(
     root: BorrowedFd<'_>,
     target: &Target,
 ) -> Result<(), Failure> {
-    // First of all, as it may be refused for its options.
+    // First: the kernel may refuse its options, and then no directory is to be left.
     let new = mount::create(kind, options, flags).at(Stage::AttachMount)?;
     let onto = open_or_make_dir(root, target, 0o755).at(Stage::MakeTarget)?;
     mount::attach(new.as_fd(), At::Dir(onto.as_fd()), c"").at(Stage::AttachMount)
 }
 
-/// The directory, and those above it, made where they are missing.
+/// Opens the directory; creates it, and those above it, if they are missing.
 fn open_or_make_dir(root: BorrowedFd<'_>, target: &Target, mode: u32) -> SysResult<OwnedFd> {
     let open = || resolve::open(root, &target.path, libc::O_PATH | libc::O_DIRECTORY);
     match open() {
@@ -103,7 +103,7 @@ fn open_or_make_dir(root: BorrowedFd<'_>, target: &Target, mode: u32) -> SysResu
     }
 }
 
-/// The file, or a new empty one for the mount to cover.
+/// Opens the file; creates an empty one for the mount to cover if it is missing.
 fn open_or_make_file(root: BorrowedFd<'_>, target: &Target, flags: i32) -> SysResult<OwnedFd> {
     let open = || resolve::open(root, &target.path, libc::O_PATH | flags);
     let found = match open() {
@@ -120,10 +120,11 @@ fn open_or_make_file(root: BorrowedFd<'_>, target: &Target, flags: i32) -> SysRe
     }
 }
 
-/// The directory that a target lies in, made if it is missing, and the target's name there.
+/// The directory that a target lies in, created if it is missing, and the target's name there.
 ///
-/// Each step is taken from an open directory by a plain name: mkdirat(2) and its like follow no
-/// link there, so nobody who exchanges directories for links meanwhile leads it out of the root.
+/// Each directory is created by a single name in the open directory above it. mkdirat(2) follows no link
+/// in a last component, so somebody who exchanges directories for links meanwhile cannot lead this out of
+/// the root.
 fn parent_of<'a>(root: BorrowedFd<'_>, target: &'a Target) -> SysResult<(OwnedFd, &'a CStr)> {
     let flags = libc::O_PATH | libc::O_DIRECTORY;
     let mut dir = resolve::open(root, c".", flags)?;
@@ -139,7 +140,7 @@ fn parent_of<'a>(root: BorrowedFd<'_>, target: &'a Target) -> SysResult<(OwnedFd
     Ok((dir, last_name(&target.path)))
 }
 
-/// EEXIST: another container on the same rootfs was faster.
+/// Creates a directory, unless another container on the same rootfs has just created it (EEXIST).
 fn make_dir(dir: BorrowedFd<'_>, name: &CStr, mode: u32) -> SysResult<()> {
     match file::make_dir(At::Dir(dir), name, mode) {
         Err(Errno::EEXIST) => Ok(()),
@@ -147,7 +148,7 @@ fn make_dir(dir: BorrowedFd<'_>, name: &CStr, mode: u32) -> SysResult<()> {
     }
 }
 
-/// Apart, for the sake of its page of stack.
+/// A function of its own, so that only a call of it touches the page of stack that the buffer takes.
 #[inline(never)]
 fn is_link_to(dir: BorrowedFd<'_>, name: &CStr, to: &CStr) -> bool {
     let mut target = [0; libc::PATH_MAX as usize];

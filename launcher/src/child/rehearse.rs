@@ -1,4 +1,5 @@
-//! What init would do for the command and the kernel may refuse, tried by a child that ends (`--explain`).
+//! `--explain`: what init would do for the command and the kernel might refuse, tried by a child that
+//! then exits.
 
 use std::os::fd::AsFd;
 
@@ -9,7 +10,7 @@ use crate::prepare::Prepared;
 use crate::sys::file::{self, At};
 use crate::sys::{filter, process};
 
-/// The label, and last of all the filter, as it may refuse all that follows.
+/// Sets no_new_privs and the label, and installs the filter last, as that may refuse any system call.
 pub fn try_privileges(prepared: &Prepared<'_>) -> Result<(), Failure> {
     process::set_no_new_privs().at(Stage::SetNoNewPrivs)?;
     if let Some(label) = &prepared.label {

@@ -1,4 +1,4 @@
-//! The child's way back to the parent.
+//! Reports of the child to the parent, on the channel.
 
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
@@ -13,11 +13,11 @@ use crate::sys::{Errno, Result as SysResult, file};
 pub struct Failure {
     pub stage: Stage,
     pub errno: Errno,
-    /// Which of the stage's objects.
+    /// Which of the stage's objects (a device, a mount of the plan), where it has several.
     pub object: u16,
 }
 
-/// Names the step in the errno of a system call.
+/// Adds the stage to the errno of a system call.
 pub trait At<T> {
     fn at(self, stage: Stage) -> Result<T, Failure>;
     fn at_object(self, stage: Stage, object: usize) -> Result<T, Failure>;
@@ -33,7 +33,7 @@ impl<T> At<T> for SysResult<T> {
     }
 }
 
-/// Sends records to the parent. A parent that is gone cannot be told; its death ends us anyway.
+/// Sends reports to the parent. A failure to send is ignored: the parent is dead, and its death kills us.
 pub struct Reporter<'a> {
     channel: BorrowedFd<'a>,
     step_began: Option<Instant>,
@@ -44,7 +44,7 @@ impl<'a> Reporter<'a> {
         Reporter { channel, step_began: steps.then(Instant::now) }
     }
 
-    /// Ends a step.
+    /// With `--verbose`: this stage is done, and how long it took.
     pub fn done(&mut self, stage: Stage) {
         if let Some(began) = self.step_began {
             let micros = u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX);
@@ -53,7 +53,7 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    /// A step that the container can do without was refused.
+    /// With `--verbose`: the kernel has refused a step that the container can do without.
     pub fn skipped(&self, stage: Stage, errno: Errno) {
         if self.step_began.is_some() {
             self.send(Report::Skipped { stage, errno: errno.into_raw() as u16 });
@@ -65,17 +65,17 @@ impl<'a> Reporter<'a> {
         self.send(Report::HandedOver { pid: pid as u32 });
     }
 
-    /// Our namespaces are others now; the parent answers.
+    /// Our namespaces have changed. The caller then waits for the parent, which reads them.
     pub fn moved(&self) {
         self.send(Report::Moved);
     }
 
-    /// Nothing was in the way, and nobody goes on.
+    /// `--explain`: every step went well, and the child exits.
     pub fn is_rehearsed(&self) {
         self.send(Report::Started);
     }
 
-    /// The end of it.
+    /// A stage has failed, and the child exits.
     pub fn fail(&self, failure: Failure) {
         let errno = failure.errno.into_raw() as u16;
         self.send(Report::Failed { stage: failure.stage, errno, object: failure.object });

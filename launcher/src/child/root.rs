@@ -1,4 +1,5 @@
-//! The rootfs: attached over `/`, then entered. From there on every target is resolved inside it.
+//! The rootfs: attaches it over `/`, and looks for the command in it. From there on every path is resolved
+//! inside it.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -15,14 +16,14 @@ use crate::spawn::Start;
 use crate::sys::file::At;
 use crate::sys::{Errno, Result as SysResult, file, mount};
 
-/// Mount points that may be missing; reports tell them by their place in this list.
+/// Mount points that are created if they are missing. A report's object is the index in this list.
 pub const MOUNT_POINTS: [&CStr; 3] = [c"proc", c"dev", c"sys"];
 pub const PROC: usize = 0;
 pub const DEV: usize = 1;
 pub const SYS: usize = 2;
 
-/// Attaches the rootfs over `/` and changes into it. The process's root stays the old one until
-/// pivot_root, so nothing is hidden yet.
+/// Attaches the rootfs over `/` and changes into it. The root directory of the process stays the old root
+/// until pivot_root, so absolute paths still lead to the host's files.
 pub fn attach_over_hosts(
     prepared: &Prepared<'_>,
     reporter: &mut Reporter<'_>,
@@ -35,11 +36,12 @@ pub fn attach_over_hosts(
     Ok(root)
 }
 
-/// [`Order::Locked`](crate::prepare::Order::Locked): the rootfs lies over `/` of a namespace that
-/// is not ours. Makes it our root and copies the namespace; the copy's mounts are locked.
+/// [`Order::Locked`](crate::prepare::Order::Locked): the rootfs lies over `/` in a mount namespace that
+/// another user namespace owns. Makes it our root and copies the mount namespace: in the copy the mounts
+/// are locked.
 ///
-/// The root must be the topmost mount of the namespace's root, or the kernel takes us for
-/// chrooted and refuses every user namespace further in.
+/// Our root has to be the topmost mount on the namespace's root: otherwise the kernel takes us for
+/// chrooted (fs/namespace.c, current_chrooted), and no user namespace could be made inside.
 pub fn enter_copy(
     start: &Start<'_>,
     prepared: &Prepared<'_>,
@@ -47,12 +49,12 @@ pub fn enter_copy(
 ) -> Result<OwnedFd, Failure> {
     if prepared.has_intermediate() {
         if !prepared.ground.caller.proc.is_hosts {
-            // By now there is a proc in sight.
+            // The parent has mounted a visible proc in this one by now.
             mount::unshare_namespace().at(Stage::CopyNamespace)?;
         }
         intermediate::become_container(start, prepared, reporter)?;
     } else {
-        // `..` of the root goes up to the topmost mount on it, which the parent has put there.
+        // `/..` is the topmost mount on the root: the rootfs, which the parent has attached there.
         let topmost = file::open(At::Cwd, c"/..", libc::O_PATH | libc::O_DIRECTORY);
         topmost.and_then(|dir| file::enter_dir(dir.as_fd())).at(Stage::AttachRoot)?;
         mount::change_root_here().at(Stage::AttachRoot)?;
@@ -67,7 +69,7 @@ pub fn enter_copy(
     Ok(root)
 }
 
-/// Clones what the caller could not clone before, while it can be named.
+/// Clones the mounts that an ordinary user could not clone before, while the host's tree can be seen.
 pub fn clone_mounts(prepared: &Prepared<'_>) -> Result<(), Failure> {
     prepared.sources.clone_all().map_err(|(index, errno)| Failure {
         stage: Stage::CloneDevice,
@@ -90,13 +92,12 @@ fn open_here() -> SysResult<OwnedFd> {
     file::open(At::Cwd, c".", libc::O_PATH | libc::O_DIRECTORY)
 }
 
-/// Whether the command, and what it needs to be executed, is there, as the container's root sees
-/// it; and the working directory. execve(2) has the last word; this one comes before anything is
-/// created.
+/// Looks for the command, for the interpreter or ELF loader that it needs, and for the working directory,
+/// as the container's root. execve(2) decides later; this comes before anything is created.
 pub fn find_command(prepared: &Prepared<'_>, root: BorrowedFd<'_>) -> Result<(), Failure> {
     let mut failure = Failure { stage: Stage::FindCommand, errno: Errno::ENOENT, object: 0 };
     for path in &prepared.candidates {
-        // As execvp(3): the search goes on, but what was there and did not do is remembered.
+        // As execvp(3): the search goes on after a file that will not do, but its errno is remembered.
         match look_at(root, path) {
             Ok(()) if is_missing_what_it_needs(root, path) => failure.stage = Stage::ExecCommand,
             Ok(()) => return look_for_workdir(root, &prepared.process.workdir),
@@ -121,7 +122,7 @@ fn look_at(root: BorrowedFd<'_>, path: &CStr) -> SysResult<()> {
     if stat.is_regular() && stat.is_executable() { Ok(()) } else { Err(Errno::EACCES) }
 }
 
-/// Only what is certain counts: a file that cannot be read here may still be executed.
+/// False if that cannot be told: a file that cannot be read here can still be executed.
 fn is_missing_what_it_needs(root: BorrowedFd<'_>, path: &CStr) -> bool {
     let mut bytes = [0; head::LENGTH];
     let Ok(count) = resolve::read_head(root, path, &mut bytes) else { return false };
@@ -129,7 +130,7 @@ fn is_missing_what_it_needs(root: BorrowedFd<'_>, path: &CStr) -> bool {
     other.starts_with(b"/") && is_missing(root, other)
 }
 
-/// Apart, for the sake of its page of stack: a static program needs nothing.
+/// A function of its own, so that its page of stack is not touched for a static program.
 #[inline(never)]
 fn is_missing(root: BorrowedFd<'_>, path: &[u8]) -> bool {
     let mut name = [0; head::LENGTH];
@@ -147,12 +148,12 @@ fn look_for_workdir(root: BorrowedFd<'_>, path: &CStr) -> Result<(), Failure> {
         Err(errno @ (Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP)) => {
             Err(errno).at(Stage::ChangeDirectory)
         }
-        // Whether the command's user may enter it is for init to find out.
+        // Whether the command's user may enter it, init finds out.
         _ => Ok(()),
     }
 }
 
-/// What is yet to be mounted cannot be looked at.
+/// Whether a path lies on what will be mounted later, where nothing can be looked up yet.
 fn is_on_a_mount_point(path: &CStr) -> bool {
     let path = path.to_bytes();
     MOUNT_POINTS.iter().any(|point| is_below(path, point.to_bytes()))
@@ -164,8 +165,8 @@ fn is_below(path: &[u8], directory: &[u8]) -> bool {
         .is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
 }
 
-/// Opens a mount point, and makes it if it is missing. It is never removed again: another
-/// container on the same rootfs may be using it.
+/// Opens a mount point, and creates it if it is missing. It is not removed again, as another container on
+/// the same rootfs may use it.
 pub fn make_mount_point(root: BorrowedFd<'_>, point: usize) -> Result<OwnedFd, Failure> {
     let path = MOUNT_POINTS[point];
     let open = || resolve::open(root, path, libc::O_PATH | libc::O_DIRECTORY);

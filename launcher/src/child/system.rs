@@ -1,5 +1,5 @@
-//! /proc; and /sys and /sys/fs/cgroup, read-only. A container lives without those two, so what the
-//! kernel refuses is left out, and `--verbose` says so.
+//! Mounts /proc, and /sys and /sys/fs/cgroup read-only. The last two are left out where the kernel refuses
+//! them, and `--verbose` says so.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -15,13 +15,14 @@ use crate::sys::{Errno, Result as SysResult, mount};
 
 const FLAGS: u64 = RDONLY | NOSUID | NODEV | NOEXEC;
 
-/// Mounts a proc of the container's own.
+/// Mounts a proc of the container's pid namespace.
 ///
-/// The kernel lets a user namespace do that only while another one is fully visible in its mount
-/// namespace (fs/namespace.c, mount_too_revealing): before the host's tree is cut away. But after
-/// the plan, which a link in a hostile rootfs could have put over a file in here.
+/// In a user namespace the kernel allows that only while another proc is fully visible in the same mount
+/// namespace (fs/namespace.c, mount_too_revealing), so it comes before the old root is detached. And it
+/// comes after the plan: a mount of the plan could otherwise be led by a link of a hostile rootfs onto a
+/// file in /proc.
 ///
-/// Such a link at /proc itself would put proc elsewhere, and its masks with it (CVE-2019-19921).
+/// A link at /proc itself is not followed (CVE-2019-19921): proc and its masks would be mounted elsewhere.
 pub fn mount_proc(prepared: &Prepared<'_>, root: BorrowedFd<'_>) -> Result<(), Failure> {
     let spec = prepared.spec;
     if prepared.limits_userns() && !spec.proc_options.is_empty() {
@@ -37,7 +38,8 @@ pub fn mount_proc(prepared: &Prepared<'_>, root: BorrowedFd<'_>) -> Result<(), F
     mount().at(Stage::MountProc)
 }
 
-/// What init does by the container's /proc, which with `subset=pid` has no /proc/sys.
+/// Writes max_user_namespaces, by a detached proc. Usually init does it in the container's /proc, but with
+/// `subset=pid` that has no /proc/sys.
 fn forbid_userns() -> SysResult<()> {
     let proc = mount::create(c"proc", [], 0)?;
     let path = c"sys/user/max_user_namespaces";
@@ -45,7 +47,7 @@ fn forbid_userns() -> SysResult<()> {
     file::write_all(limit.as_fd(), b"0")
 }
 
-/// Mounts both, as far as they can be had.
+/// Mounts /sys and /sys/fs/cgroup, if the kernel allows it. The host's, where the network is shared.
 pub fn mount_sys(
     prepared: &Prepared<'_>,
     root: BorrowedFd<'_>,
@@ -68,7 +70,7 @@ pub fn mount_sys(
         }
         return Ok(());
     }
-    // A sysfs shows the devices of a network namespace: it needs one of our own.
+    // The kernel allows a new sysfs only to whoever owns the network namespace that it shows.
     let sys = mount::create(c"sysfs", [], FLAGS).and_then(|sys| {
         mount::attach(sys.as_fd(), At::Dir(target.as_fd()), c"")?;
         Ok(sys)
@@ -86,8 +88,8 @@ pub fn mount_sys(
     Ok(())
 }
 
-/// Only in a namespace of its own: in the host's a mount sets the options of the host's mounts to its
-/// own (kernel/cgroup/cgroup.c, apply_cgroup_root_flags).
+/// Not in the host's cgroup namespace: a new mount there changes the options of the host's mounts
+/// (kernel/cgroup/cgroup.c, apply_cgroup_root_flags).
 fn mount_cgroup(spec: &Spec, sys: BorrowedFd<'_>) -> SysResult<()> {
     if spec.share.cgroup {
         return Err(Errno::EPERM);

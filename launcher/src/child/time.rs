@@ -1,4 +1,4 @@
-//! A time namespace whose clocks begin elsewhere than the host's.
+//! `--uptime`: a time namespace whose monotonic and boot-time clocks differ from the host's.
 
 use std::os::fd::AsFd;
 
@@ -9,12 +9,12 @@ use crate::prepare::Prepared;
 use crate::sys::file::{self, At};
 use crate::sys::process;
 
-/// Makes it, if one is wanted, and enters it. `/` is the host's still.
+/// Makes the namespace, if one is wanted, sets its offsets and enters it. `/` is still the host's.
 ///
-/// Not by clone3, after which the kernel takes no offsets any more (EACCES): a new one is at first
-/// that of children, and takes them until somebody is in it. Entered here, and not by a fork or by
-/// execve, which enters it from Linux 6.3 on only. The kernel lets the file be written by whoever
-/// the process belongs to, so this comes before the change of ids, which makes it root's.
+/// Offsets can be written only while no process is in the namespace (EACCES), so not after clone3 with
+/// CLONE_NEWTIME. unshare(2) makes one for the children to come; it is then entered by setns(2), as
+/// execve does that only since Linux 6.3. Before the change of ids, which clears dumpable: after that the
+/// files in /proc/self belong to the host's root.
 pub fn enter(prepared: &Prepared<'_>) -> Result<(), Failure> {
     let Some(offsets) = &prepared.clock_offsets else { return Ok(()) };
     let enter = || {

@@ -1,24 +1,27 @@
-//! How long the command may run: until its `--timeout`, or until its terminal is gone. Then it is
-//! asked to end, by SIGTERM or by the kernel's own SIGHUP, has some time to, and SIGKILL comes.
+//! How long the command may run: until `--timeout` has passed, or its terminal has hung up. Then it gets
+//! SIGTERM (or has got the kernel's SIGHUP), and after a notice SIGKILL.
 
 use std::time::{Duration, Instant};
 
 use crate::spec::time::End;
 
-/// What an exit code says of a command that had no more time, as for timeout(1).
+/// The exit code when `--timeout` has passed, as of timeout(1).
 pub const TIMED_OUT: u8 = 124;
 
-/// When to do what.
+/// When to send the next signal.
 #[derive(Clone, Copy)]
 pub struct Deadline {
     next: Option<Instant>,
+    /// Between the first signal and SIGKILL.
     notice: Duration,
+    /// The command has been told to end.
     was_asked: bool,
+    /// `--timeout` has passed.
     has_passed: bool,
 }
 
 impl Deadline {
-    /// From now on.
+    /// The time begins now.
     pub fn begin(end: End) -> Deadline {
         let millis = |millis: u32| Duration::from_millis(millis.into());
         Deadline {
@@ -29,7 +32,7 @@ impl Deadline {
         }
     }
 
-    /// How long there is nothing to do.
+    /// The time until the next signal.
     pub fn left(&self) -> Option<Duration> {
         self.next.map(|next| next.saturating_duration_since(Instant::now()))
     }
@@ -49,7 +52,7 @@ impl Deadline {
         Some(libc::SIGTERM)
     }
 
-    /// The terminal is gone, of which the kernel has told the command.
+    /// The terminal has hung up, for which the kernel has sent the command SIGHUP.
     pub fn hung_up(&mut self) {
         if !self.was_asked {
             self.give_notice(Instant::now());
@@ -61,7 +64,7 @@ impl Deadline {
         self.next = Some(now + self.notice);
     }
 
-    /// Whether the command ends because its time was over.
+    /// Whether `--timeout` has passed.
     pub fn has_passed(&self) -> bool {
         self.has_passed
     }

@@ -1,5 +1,5 @@
-//! Why a command that is there cannot be executed: the kernel's ENOENT and EACCES do not say
-//! which file they mean. Runs after the container has ended; only looks, inside the rootfs.
+//! Why execve(2) refused a command that is there: ENOENT and EACCES do not say which file they are about,
+//! the program, its interpreter or its ELF loader. Only looks, inside the rootfs.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::AsFd;
@@ -9,7 +9,7 @@ use crate::prepare::Prepared;
 use crate::resolve;
 use crate::sys::{Errno, file};
 
-/// More than the kernel follows (fs/exec.c, exec_binprm).
+/// More interpreters of interpreters than the kernel follows (fs/exec.c, exec_binprm).
 const INTERPRETERS: usize = 8;
 
 /// What stands in the way, if it can be told from here.

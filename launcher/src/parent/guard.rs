@@ -1,5 +1,5 @@
-//! Who gives the caller's terminal its modes back when the launcher cannot any more, having been
-//! killed or having crashed: a process that waits for that and does nothing else.
+//! The terminal guard: a process that gives the caller's terminal its modes back if the launcher is killed
+//! or crashes while the terminal is raw. It does nothing else.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -7,20 +7,20 @@ use crate::sys::process::{self, Forked};
 use crate::sys::terminal::{self, Modes};
 use crate::sys::{Errno, Result as SysResult, descriptors, file, socket};
 
-/// The process. Dropping this ends it; the terminal is as its owner has left it, then.
+/// The guard. Dropping this ends it and leaves the terminal as it is.
 pub struct Guard {
     pid: i32,
     channel: OwnedFd,
 }
 
 impl Guard {
-    /// For standard input, which has these modes and is about to become raw.
+    /// Starts it for standard input, which has these modes and is about to become raw.
     pub fn start(modes: &Modes) -> SysResult<Guard> {
         let (channel, its_end) = socket::pair()?;
         match process::clone(0, libc::SIGCHLD)? {
             Forked::Parent(pid) => {
                 drop(its_end);
-                // A byte says that it watches; else it ends, and says by which errno.
+                // A byte says that it watches. At the end of the stream it exits with an errno.
                 match file::read(channel.as_fd(), &mut [0]) {
                     Ok(1..) => Ok(Guard { pid, channel }),
                     _ => Err(process::wait_for_errno(pid).err().unwrap_or(Errno::ECHILD)),
@@ -34,18 +34,18 @@ impl Guard {
     }
 }
 
-/// A byte is the launcher's good-bye; the end of the stream is its death.
+/// Waits on the channel: a byte means that the launcher is done, the end of the stream that it has died.
 fn watch(channel: BorrowedFd<'_>, modes: &Modes) -> SysResult<()> {
-    // Out of the job that a shell kills as one. All signals are blocked, so that a shell which has
-    // the terminal back by then does not stop us.
+    // In a session of its own it is not killed with the shell's job. All signals are blocked, so it is
+    // not stopped (SIGTTOU) when the shell has the terminal back.
     process::start_session()?;
-    // Locks and pipes of the launcher's are not to outlive it.
+    // The launcher's locks and pipes must end with it, so no descriptor of them stays open here.
     let terminal = file::standard(0);
     (1..=2).try_for_each(|number| file::duplicate_onto(terminal, number))?;
     descriptors::close_all_but(channel)?;
     file::write(channel, b"w")?;
     let is_over = file::read(channel, &mut [0])? > 0;
-    // A shell that was faster has set them as it likes.
+    // If the terminal is not raw any more, a shell has set it meanwhile.
     if is_over || !terminal::modes(terminal)?.is_raw() {
         return Ok(());
     }

@@ -1,7 +1,6 @@
-//! What only the host's side may raise: limits and priorities of the child, while it waits.
-//!
-//! The child lowers its limits itself, last of all, so that they are the command's and not those
-//! of the way to it.
+//! Raises the child's hard limits (`--rlimit`) and sets its priorities (`--nice`, `--oom-score-adj`), for
+//! which only the parent may have the privilege. The child sets the limits themselves last of all, so
+//! that they do not hold for the start.
 
 use std::os::fd::AsFd;
 
@@ -11,8 +10,8 @@ use crate::spec::limits::{Limits, name};
 use crate::sys::file;
 use crate::sys::process::{self, Limit};
 
-/// Applies them to a child that waits at the gate; whatever it clones inherits them. `number` is
-/// what /proc calls it.
+/// Applies them to a child that waits at the gate, from which all it clones inherits them. `number` is
+/// what /proc calls the child.
 pub fn apply(limits: &Limits, pid: i32, proc: &Proc, number: i32) -> Result<(), Error> {
     for (resource, wanted) in &limits.resources {
         let raise = || {

@@ -1,4 +1,4 @@
-//! uid_map, gid_map and setgroups of the child; see user_namespaces(7).
+//! Writes the child's uid_map, gid_map and setgroups (user_namespaces(7)).
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, OwnedFd};
@@ -13,13 +13,13 @@ use crate::sys::Errno;
 use crate::sys::file;
 use crate::sys::process::{self, Words};
 
-/// Writes all three, by ourselves or by the setuid tools.
+/// Writes all three, ourselves or by newuidmap(1) and newgidmap(1).
 pub fn write(ids: &IdPlan, proc: &Proc, pid: i32) -> Result<(), Error> {
     match &ids.writer {
         Writer::Parent => {
             if !ids.can_set_groups {
-                // Without privilege a gid_map is accepted only once setgroups(2) is denied: or
-                // somebody could drop a group that keeps them out of a file.
+                // Without privilege the kernel accepts a gid_map only once setgroups(2) is denied:
+                // otherwise a user could drop a group that denies them a file.
                 write_file(proc, pid, "setgroups", "deny")?;
             }
             write_file(proc, pid, "uid_map", &ids.uid.to_lines())?;
@@ -87,7 +87,7 @@ fn run_tool(tool: &CStr, pid: i32, map: &IdMap) -> Result<(), Error> {
     if ending == Ending::Code(0) {
         return Ok(());
     }
-    // The tools explain themselves on stderr, mostly.
+    // What they write to stderr is mostly the reason.
     let said = String::from_utf8_lossy(&said);
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
     Err(Error::refused("RunNewidmap", format!("{shown} refused the map {map}: {said}")).advise(

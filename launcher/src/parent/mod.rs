@@ -1,7 +1,7 @@
 //! The parent: the host's side, from clone3 to the exit code.
 //!
-//! In: a child that waits at the gate. It writes the id maps, opens the gate, passes signals on
-//! and waits.
+//! In: a child that waits at the gate. [`admit`] writes its id maps, makes its network and opens the gate.
+//! [`Container::supervise`] then passes signals on, reads reports, and waits for the end.
 
 pub mod cgroup;
 mod deadline;
@@ -47,32 +47,33 @@ use status::Namespaces;
 pub use status::Status;
 use usage::Usage;
 
-/// A child that has been let through the gate, or a container that runs.
+/// A child that has been let through the gate; later the container's init.
 pub struct Container<'a> {
     prepared: &'a Prepared<'a>,
+    /// The parent's end.
     channel: BorrowedFd<'a>,
     pid: i32,
-    /// In /proc.
+    /// What /proc calls it; see [`Proc`](crate::prepare::Proc).
     number: i32,
-    /// The child shares our memory until it is init.
+    /// The child shares our memory until it executes init.
     shares_memory: bool,
-    /// For `--status-fd`; read while the child waits, as a short command may be gone later.
+    /// For `--status-fd`. Read while the child waits, as a short command may be gone later.
     namespaces: Option<Namespaces>,
-    /// Those that the child makes itself, once it has been let go.
+    /// The namespaces that the child makes itself, behind the gate.
     late: Vec<&'static str>,
-    /// Ends with it.
+    /// Dropped, and so removed, at the container's end.
     network: Option<Connection>,
-    /// Runs from here on.
+    /// Of `--timeout`; it runs from here on.
     deadline: Deadline,
 }
 
 /// Why a child could not be let through the gate.
 pub enum Blocked {
-    /// Its rootfs cannot be idmapped, and it may have the host's ids instead.
+    /// Its rootfs cannot be idmapped; the next child may have the host's ids instead.
     NotMappable(Errno),
-    /// The setuid tools refuse a map that nobody asked for.
+    /// newuidmap or newgidmap refuses a map that nobody asked for; the next child may have one id.
     Refused(Error),
-    /// For good.
+    /// The start has failed.
     Failed(Error),
 }
 
@@ -83,7 +84,7 @@ impl From<Error> for Blocked {
 }
 
 impl Blocked {
-    /// What the next child is to have instead, if there is anything.
+    /// Changes what was prepared for the next child, if there is a way; else the error.
     pub fn fall_back(self, prepared: &mut Prepared<'_>, log: &mut Log) -> Result<(), Error> {
         match self {
             Blocked::NotMappable(errno) => prepared.fall_back_to_identity(errno, log),
@@ -93,7 +94,7 @@ impl Blocked {
     }
 }
 
-/// Gives the child its ids and lets it go. If that fails, no child is left.
+/// Gives the child its ids and its network, and opens the gate. If that fails, the child is killed.
 pub fn admit<'a>(
     start: &'a Start<'_>,
     cgroups: Option<&Cgroups<'_>>,
@@ -142,9 +143,10 @@ pub fn admit<'a>(
     Ok(container)
 }
 
-/// Whether somebody has ended the child meanwhile, and how: what then becomes of its /proc is no reason.
+/// How the child has ended, if somebody has killed it meanwhile: then an error that its files in /proc give
+/// is not the reason.
 fn has_ended(child: Waiting) -> Option<Ending> {
-    // One that is about to end has no memory any more (EACCES), and cannot be waited for yet.
+    // While it exits, those files are EACCES already, and wait4(2) does not report it yet.
     const TIMES: u32 = 100;
     for _ in 0..TIMES {
         if let Ok(Some(status)) = process::try_wait(child.pid()) {
@@ -162,8 +164,7 @@ fn late_namespaces(spec: &Spec, lacks: Lacks) -> Vec<&'static str> {
 }
 
 impl Container<'_> {
-    /// Why the child has ended meanwhile, if it has: then nothing can be done for it, and that is no
-    /// reason of its own.
+    /// The failure that the child has reported meanwhile, if it has: it is the reason for what failed here.
     fn childs_reason(&self) -> Option<Error> {
         let mut bytes = [0; report::SIZE];
         while let Ok((count @ 1.., _)) = socket::receive(self.channel, &mut bytes) {
@@ -180,7 +181,7 @@ impl Container<'_> {
     fn prepare_ids(&self, log: &mut Log) -> Result<(), Blocked> {
         let prepared = self.prepared;
         maps::write(&prepared.ids, &prepared.ground.caller.proc, self.number).map_err(|error| {
-            // What is short may be there the next time, and the ids are to be the same each time.
+            // A shortage passes. The next start would then have other ids than this one: no fall-back.
             let is_short = matches!(
                 error.errno,
                 Some(Errno::EAGAIN | Errno::ENOMEM | Errno::EMFILE | Errno::ENFILE)
@@ -202,16 +203,16 @@ impl Container<'_> {
         Ok(())
     }
 
-    /// Whether anything is to be done at the command's start, or before it is there: a core of our
-    /// memory is forbidden by the child as well, if it is in there. The end of the tools that write maps
-    /// has left a SIGCHLD, so we are awake anyway.
+    /// Whether the parent has to know when the command starts, or has anything to do before. A child that
+    /// shares our memory clears dumpable for both. After newuidmap a SIGCHLD is pending, which wakes us up
+    /// anyway.
     fn is_start_awaited(&self) -> bool {
         let Prepared { spec, streams, ids, .. } = self.prepared;
         let has_run_tools = matches!(ids.writer, Writer::Tools(_));
         !self.shares_memory || has_run_tools || spec.status_fd.is_some() || streams.terminal
     }
 
-    /// Lets the child, or init, go on from where it waits for a word.
+    /// Lets the child go on from where it waits for a word on the channel.
     fn go(&self) -> Result<(), Error> {
         const GO: &[u8] = b"g";
         file::write(self.channel, GO)
@@ -219,8 +220,8 @@ impl Container<'_> {
             .map_err(|errno| Error::at("OpenGate", "let the child go on", errno))
     }
 
-    /// Has mounts show the owners that the container knows. The child holds the same detached mounts, so
-    /// mapping ours maps its.
+    /// Makes idmapped mounts of the rootfs, the binds and /dev. The child holds the same detached mounts, so
+    /// they are idmapped there, too.
     fn map_mounts(&self, log: &mut Log) -> Result<(), Blocked> {
         let prepared = self.prepared;
         let is_shifted = prepared.ground.caller.can_mount && prepared.ids.is_shifted();
@@ -236,7 +237,7 @@ impl Container<'_> {
             self.map_rootfs(userns)?;
             log.step("idmap rootfs");
         }
-        // After the rootfs, which may yet do without.
+        // After the rootfs: if that cannot be idmapped, the next child gets other ids.
         if let Some(dev) = dev {
             mount::map_ids(dev.as_fd(), userns)
                 .map_err(|errno| Error::at("MapDev", "idmap the container's /dev", errno))?;
@@ -248,8 +249,8 @@ impl Container<'_> {
     fn map_rootfs(&self, userns: BorrowedFd<'_>) -> Result<(), Blocked> {
         let prepared = self.prepared;
         match mount::map_ids(prepared.ground.rootfs.dir(), userns) {
-            // What mount_setattr(2) says of a mount that cannot be mapped, and no other: container
-            // root must not become the host's for the want of memory.
+            // The errnos of mount_setattr(2) for a mount that cannot be idmapped, and no others:
+            // container root must not become the host's root because memory is short.
             Err(errno @ (Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EPERM))
                 if prepared.ids.rootfs_ids == RootfsIds::MapOrIdentity =>
             {
@@ -266,7 +267,7 @@ impl Container<'_> {
         }
     }
 
-    /// Has what goes no further than to init go there, and hears what is in its way.
+    /// `--explain`: waits for the child, which exits where it would execute init, or reports a failure.
     pub fn rehearse(self, log: &Log) -> Result<(), Error> {
         let mut deadline = Deadline::begin(End { after_ms: None, ..self.prepared.spec.end });
         supervise::until_end(self, &Status::open(None)?, None, &mut deadline, log).map(drop)
@@ -297,7 +298,7 @@ impl Container<'_> {
     }
 }
 
-/// Mounts overlays before Linux 6.6, where the child could not.
+/// Mounts the overlays that the child cannot mount (before Linux 6.6).
 fn cover(prepared: &Prepared<'_>) -> Result<(), Error> {
     for (overlay, first) in prepared.covered() {
         overlay.replace(first).map_err(|errno| {
@@ -315,7 +316,7 @@ fn cover(prepared: &Prepared<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Has a bind show the owners that the files of the rootfs show.
+/// Makes an idmapped mount of a bind's source, as of the rootfs.
 fn map_bind(source: &Source, userns: BorrowedFd<'_>) -> Result<(), Error> {
     let Some(clone) = source.tree() else { return Ok(()) };
     mount::map_ids(clone, userns).map_err(|errno| {
@@ -327,9 +328,9 @@ fn map_bind(source: &Source, userns: BorrowedFd<'_>) -> Result<(), Error> {
     })
 }
 
-/// Lets the command open its standard streams by name (`/dev/stdout`): the inode of a pipe
-/// belongs to who made it, who may be nobody inside. Only root can give it away, and only what is
-/// a pipe and nothing else: a FIFO, a file or a terminal is somebody's outside.
+/// Lets the command open its standard streams by name (`/dev/stdout`): the inode of a pipe belongs to
+/// whoever made it, who may be nobody inside, so it is given to the command's user. Only root can do that,
+/// and it is done only to an anonymous pipe: a FIFO, a file or a terminal is somebody's on the host.
 fn give_pipes(prepared: &Prepared<'_>) {
     let Some(owner) = prepared.ids.uid.to_outside(prepared.account.uid) else { return };
     for number in 0..=2 {
@@ -339,7 +340,7 @@ fn give_pipes(prepared: &Prepared<'_>) {
             && stat.is_fifo()
             && file::is_anonymous_pipe(fd).unwrap_or(false)
         {
-            // EPERM for an ordinary user: as in every other launcher, then.
+            // EPERM for an ordinary user, who does without.
             file::change_owner(fd, owner.0, file::KEEP).ok();
         }
     }

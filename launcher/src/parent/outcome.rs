@@ -1,4 +1,4 @@
-//! What a container came to, and what the user is told of it.
+//! How a container has ended, as it is told on stderr, on `--status-fd` and by the exit code.
 
 use init::exit::Ending;
 

@@ -1,8 +1,9 @@
-//! The mount namespace that a container in [`Order::Locked`](crate::prepare::Order::Locked) gets
-//! a copy of.
+//! The outer mount namespace: the one that a container in
+//! [`Order::Locked`](crate::prepare::Order::Locked) gets a locked copy of.
 //!
-//! In: the launcher's own copy of the host's, private; a child that is in it too and waits at the
-//! gate. No sooner: who makes a user namespace may not have anything over their root.
+//! In: the launcher is in its own, private copy of the host's mount namespace, and so is the child, which
+//! waits at the gate. Not before the clone: with a mount over our root the kernel takes us for chrooted
+//! (fs/namespace.c, current_chrooted) and lets us make no user namespace.
 
 use std::os::fd::AsFd;
 
@@ -12,7 +13,7 @@ use crate::sys::file::{self, At};
 use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID};
 use crate::sys::{Result as SysResult, mount};
 
-/// Attaches the rootfs over `/`. The launcher stays in its own root and where it was.
+/// Attaches the rootfs over `/`. The launcher's root and current directory stay as they were.
 pub fn assemble(prepared: &Prepared<'_>) -> Result<(), Error> {
     if !prepared.ground.caller.proc.is_hosts {
         mount_visible_proc().map_err(|errno| {
@@ -33,9 +34,9 @@ pub fn assemble(prepared: &Prepared<'_>) -> Result<(), Error> {
     })
 }
 
-/// The kernel gives a user namespace a proc, and a sysfs, only while another one is in the mount
-/// namespace with nothing over it (fs/namespace.c, mount_too_revealing). Their place is a tmpfs
-/// that the rootfs comes to lie over; in the rootfs an umount would reveal them.
+/// Mounts a proc and a sysfs that are fully visible, without which the kernel lets a user namespace mount
+/// none (fs/namespace.c, mount_too_revealing). They are on a tmpfs that the rootfs is then attached over.
+/// In the rootfs an umount(2) of the container's own would reveal them.
 fn mount_visible_proc() -> SysResult<()> {
     const FLAGS: u64 = NOSUID | NODEV | NOEXEC;
     let place = mount::create(c"tmpfs", [(c"mode", c"755")], FLAGS)?;
@@ -44,7 +45,7 @@ fn mount_visible_proc() -> SysResult<()> {
         file::make_dir(At::Dir(place.as_fd()), kind, 0o755)?;
         mount::attach(mount::create(kind, [], FLAGS)?.as_fd(), At::Dir(place.as_fd()), kind)
     };
-    // A container lives without a /sys.
+    // /sys is left out of the container where it cannot be had.
     put(c"sysfs").ok();
     put(c"proc")
 }

@@ -1,5 +1,5 @@
-//! `--pid-file`: the host's pid of the container's init, in a file that is whole whenever it is
-//! there, and there while the container runs.
+//! `--pid-file`: the pid of the container's init on the host, in a file that appears complete and exists
+//! while the container runs.
 
 use std::ffi::{CStr, CString, OsStr};
 use std::fs::{self, File, OpenOptions};
@@ -13,22 +13,22 @@ use crate::error::Error;
 use crate::sys::file::At;
 use crate::sys::{Errno, errno_of, names, signal};
 
-/// The file, from before the start to after the end.
+/// The file. Dropping this removes it.
 pub struct PidFile {
     path: PathBuf,
     file: File,
-    /// What it is called so far.
+    /// Its name, if it has one yet.
     name: Option<PathBuf>,
 }
 
 impl PidFile {
-    /// Creates it without a name: what cannot be written is known before anything starts, and a
-    /// launcher that is killed leaves nothing.
+    /// Creates it without a name (O_TMPFILE): a path that cannot be written is refused before anything
+    /// starts, and a launcher that is killed leaves nothing.
     pub fn create(path: &CStr) -> Result<PidFile, Error> {
         let given = Path::new(OsStr::from_bytes(path.to_bytes()));
         // The launcher changes directory later.
         let path = std::path::absolute(given).map_err(|error| at(given, &error))?;
-        // An old pid file is replaced; a device, a directory or a link is somebody's.
+        // An old pid file is replaced; a device, a directory or a link is not.
         if fs::symlink_metadata(&path).is_ok_and(|old| !old.is_file()) {
             let shown = path.display();
             return Err(Error::refused(
@@ -40,7 +40,7 @@ impl PidFile {
         let folder = path.parent().unwrap_or(Path::new("/"));
         let unnamed = OpenOptions::new().write(true).custom_flags(libc::O_TMPFILE).open(folder);
         let created = match unnamed {
-            // A file system that has no such files.
+            // The file system has no O_TMPFILE.
             Err(error) if errno_of(&error) == Errno::EOPNOTSUPP => create_beside(&path),
             other => other.map(|file| (file, None)),
         };
@@ -48,7 +48,7 @@ impl PidFile {
         Ok(PidFile { path, file, name })
     }
 
-    /// Writes the pid and puts the file in its place: a reader finds all of it or nothing.
+    /// Writes the pid, then gives the file its name: a reader finds it complete or not at all.
     pub fn publish(&mut self, pid: i32) -> Result<(), Error> {
         self.write(pid).map_err(|error| at(&self.path, &error))
     }
@@ -57,7 +57,7 @@ impl PidFile {
         writeln!(self.file, "{pid}")?;
         let place = CString::new(self.path.as_os_str().as_bytes())?;
         if self.name.is_none() && names::link(self.file.as_fd(), At::Cwd, &place).is_err() {
-            // There is one already, and only a rename takes its place.
+            // There is a file of that name, which only rename(2) replaces.
             let (file, name) = create_beside(&self.path)?;
             (self.file, self.name) = (file, name);
             writeln!(self.file, "{pid}")?;
@@ -73,7 +73,7 @@ impl PidFile {
 impl Drop for PidFile {
     fn drop(&mut self) {
         let Some(path) = &self.name else { return };
-        // Another launcher may have put its own in the same place.
+        // Another launcher may have replaced it by its own.
         let identity = |data: fs::Metadata| (data.dev(), data.ino());
         let there = fs::symlink_metadata(path).map(identity);
         if there.is_ok_and(|there| self.file.metadata().map(identity).is_ok_and(|own| own == there))
@@ -83,7 +83,7 @@ impl Drop for PidFile {
     }
 }
 
-/// Under a name that nobody else has, beside its own.
+/// Creates it in the same directory, under a name that nobody else uses.
 fn create_beside(path: &Path) -> io::Result<(File, Option<PathBuf>)> {
     let mut name = path.to_owned().into_os_string();
     name.push(format!(".{}.tmp", signal::own_pid()));

@@ -1,10 +1,10 @@
-//! `--dns` on a rootfs that lacks the files: an empty one each for the mount to cover, there for as long
-//! as a container has it.
+//! `--dns` on a rootfs that lacks a file in /etc: an empty placeholder for the mount to cover, which is
+//! removed when the last container that uses it ends.
 //!
-//! The kernel mounts only onto what has a name, and by the removal of that name a mount goes away in every
-//! container that has it. So who has one on a file of ours holds a shared lock on that, and who then gets
-//! the exclusive one is the last, and removes it. What a launcher has left that was killed is still ours:
-//! the next one's end removes it.
+//! Removing the name of a mount point unmounts it in every container. So a launcher whose container has a
+//! mount on a placeholder holds a shared lock on it; at its end it asks for the exclusive lock, and if it
+//! gets that it is the last and removes the file. A placeholder of a launcher that was killed is
+//! recognised by its time ([`MARK`]), used by the next one, and removed at its end.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -17,11 +17,11 @@ use crate::sys::file::{self, At, Stat};
 use crate::sys::lock::{self, Lock};
 use crate::sys::{Errno, Result as SysResult, names, socket};
 
-/// By this time of change, the first nanosecond of 1970, a file of ours is told from an empty one of the
-/// rootfs's. Not by zero, as trees have it that are the same whenever they are made.
+/// The modification time of a placeholder, the first nanosecond of 1970, tells it from an empty file of the
+/// rootfs. Not 0, which files of reproducible builds have.
 const MARK: (i64, i64) = (0, 1);
 
-/// Those that this launcher sees to, until it is dropped.
+/// The placeholders that this launcher uses, until it is dropped.
 pub struct Placeholders<'a> {
     root: BorrowedFd<'a>,
     made_etc: bool,
@@ -35,16 +35,16 @@ struct Held {
 }
 
 impl<'a> Placeholders<'a> {
-    /// Those that are missing. What we may not make the child may, as the container's root, or says why not;
-    /// that stays.
+    /// Creates or shares those that are needed. Where we may not, the child creates an empty file as the
+    /// container's root, which stays, or reports why it cannot.
     pub fn make(spec: &Spec, ground: &'a Ground) -> Option<Placeholders<'a>> {
         if spec.dns_files.is_empty() || *ground.changes(spec) != Changes::InPlace {
             return None;
         }
-        // Not by our own mounts of it, which may yet become read-only.
+        // Not through the detached clone, which may become read-only.
         let root = ground.rootfs.on_host();
         let mut placeholders = Placeholders { root, made_etc: false, held: Vec::new() };
-        // As in the child: the container's users are to read what is there.
+        // As in the child: files get exactly the modes that are given.
         let umask = file::set_umask(0);
         for name in spec.dns_files {
             placeholders.hold(name).ok();
@@ -54,7 +54,7 @@ impl<'a> Placeholders<'a> {
     }
 
     fn hold(&mut self, name: &'static CStr) -> SysResult<()> {
-        /// Others' ends come between, each of which takes some microseconds while it runs.
+        /// Another launcher's end can come between, which takes some microseconds.
         const TRIES: usize = 100;
         for _ in 0..TRIES {
             match self.open_etc().and_then(|etc| Held::take(etc, name)) {
@@ -85,7 +85,8 @@ impl<'a> Placeholders<'a> {
 }
 
 impl Held {
-    /// None: the rootfs has a file of its own. EAGAIN, EEXIST and ENOENT: somebody was faster.
+    /// Opens or creates a placeholder and locks it. None: the rootfs has a file of its own. EAGAIN, EEXIST
+    /// and ENOENT: another launcher has just created or removed it.
     fn take(etc: OwnedFd, name: &'static CStr) -> SysResult<Option<Held>> {
         let found = match open(etc.as_fd(), name) {
             Err(Errno::ENOENT) => {
@@ -125,12 +126,12 @@ impl Drop for Placeholders<'_> {
     }
 }
 
-/// Looks only: the rootfs is nobody's to trust, and a device may act when it is opened.
+/// By O_PATH: the rootfs may be hostile, and opening a device can have an effect.
 fn open(etc: BorrowedFd<'_>, name: &CStr) -> SysResult<OwnedFd> {
     file::open(At::Dir(etc), name, libc::O_PATH | libc::O_NOFOLLOW)
 }
 
-/// It has its name only when it can be told to be ours.
+/// Creates one. It gets its name last, when it can be recognised.
 fn create(etc: BorrowedFd<'_>, name: &CStr) -> SysResult<()> {
     let file = names::create_unnamed(etc, 0o644)?;
     give(file.as_fd(), etc).ok();
@@ -138,7 +139,7 @@ fn create(etc: BorrowedFd<'_>, name: &CStr) -> SysResult<()> {
     names::link(file.as_fd(), At::Dir(etc), name)
 }
 
-/// To whom what lies above it belongs, if the caller may: so container root can remove it.
+/// Gives it to the owner of the directory above, if the caller may: then container root can remove it.
 fn give(new: BorrowedFd<'_>, above: BorrowedFd<'_>) -> SysResult<()> {
     let (new_stat, stat) = (file::stat_fd(new)?, file::stat_fd(above)?);
     match (new_stat.uid, new_stat.gid) == (stat.uid, stat.gid) {

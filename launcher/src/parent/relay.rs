@@ -1,11 +1,11 @@
-//! The terminal: bytes between the caller's and the container's own.
+//! The relay: copies bytes between the caller's terminal and the container's own.
 //!
-//! The caller's terminal is raw meanwhile, so that Ctrl-C, Ctrl-Z and the rest reach the
-//! container's line discipline, which turns them into signals inside. Its modes come back while
-//! the launcher is stopped, and when this value is dropped; if it cannot be, [`Guard`] sees to it.
+//! The caller's terminal is raw meanwhile, so that Ctrl-C, Ctrl-Z and the like reach the container's line
+//! discipline, which turns them into signals inside. Its modes are restored while the launcher is stopped
+//! and when this value is dropped, or by the [`Guard`] if the launcher is killed.
 //!
-//! By `--tty` there may be pipes or files in its place. Their bytes are typed as they are, and
-//! their end is typed as well, as a person does it by Ctrl-D: a terminal has no other.
+//! With `--tty` the caller may have pipes or files instead. Their bytes go to the terminal as if typed. A
+//! terminal has no end of file, so their end is typed, too, as Ctrl-D.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -24,24 +24,24 @@ pub struct Relay {
     stdout: BorrowedFd<'static>,
     /// Standard input is a terminal, not a pipe or a file.
     is_terminal: bool,
-    /// Of a pipe or a file that has ended.
+    /// Set when standard input, a pipe or a file, has ended.
     end: Option<End>,
     /// None once the caller's terminal has hung up: closing it hangs up the container's.
     master: Option<OwnedFd>,
-    /// What to give back, and who does if we cannot; None while the caller's terminal is not raw.
+    /// The modes to restore, and the guard; None while the caller's terminal is not raw.
     callers_modes: Option<(Modes, Guard)>,
-    /// Read from one side, not yet taken by the other.
+    /// Read from one side and not yet written to the other.
     to_container: Vec<u8>,
     to_caller: Vec<u8>,
 }
 
-/// An end that is typed whenever nothing is left to read: a shell's command and the shell itself
-/// both have to see it, and a program that changes the terminal's modes meanwhile would miss one.
+/// Ctrl-D, typed again and again when nothing is left to read: a shell and the shell's command both have
+/// to see it, and a program that changes the terminal's modes meanwhile would miss a single one.
 struct End {
-    /// The container's side of its terminal, which tells.
+    /// The container's side of its terminal, which tells whether anything is left to read.
     peer: OwnedFd,
     next: Instant,
-    /// Until the one after that.
+    /// From `next` to the one after that.
     pause: Duration,
 }
 
@@ -50,20 +50,21 @@ struct End {
 pub enum Served {
     /// Go on.
     Well,
-    /// We are in the background, where this signal stops who reads from a terminal or, after `stty
-    /// tostop`, writes to it. All are blocked: the kernel itself would let us.
+    /// We are in the background, where a process that reads from a terminal is stopped by this signal
+    /// (SIGTTIN), or one that writes after `stty tostop` (SIGTTOU). We block signals, so the kernel does
+    /// not stop us: the caller has to.
     Stop(i32),
 }
 
 impl Relay {
-    /// Takes the caller's terminal.
+    /// Makes the caller's terminal raw and begins to relay.
     pub fn start(master: OwnedFd) -> Result<Relay, Error> {
         let start = || -> SysResult<Relay> {
             let (stdin, stdout) = (file::borrow_inherited(0)?, file::borrow_inherited(1)?);
             let modes = terminal::modes(stdin);
             if let Ok(modes) = &modes {
-                // The container's terminal begins as the caller's is now; in the background, where the
-                // caller's is as a shell's line editor has it, as a new one.
+                // The container's terminal begins with the modes of the caller's. In the background
+                // those are what a shell's line editor has set: then it begins as a new one.
                 let new = || Ok(terminal::modes(master.as_fd())?.with_keys_of(modes));
                 let modes = if terminal::is_foreground(stdin) { *modes } else { new()? };
                 terminal::set_modes(master.as_fd(), &modes)?;
@@ -86,7 +87,7 @@ impl Relay {
         start().map_err(|errno| Error::at("Relay", "set up the terminal", errno))
     }
 
-    /// Gives the caller's terminal its modes back: before the launcher stops.
+    /// Restores the modes of the caller's terminal: before the launcher stops, and at the end.
     pub fn suspend(&mut self) {
         if let Some((modes, _guard)) = self.callers_modes.take() {
             // A terminal that has hung up needs nothing restored.
@@ -94,7 +95,7 @@ impl Relay {
         }
     }
 
-    /// Makes the caller's terminal raw (again), if it is ours to change.
+    /// Makes the caller's terminal raw (again), if we are in its foreground.
     pub fn resume(&mut self) -> SysResult<()> {
         let is_cooked = self.is_terminal && self.callers_modes.is_none();
         if is_cooked && terminal::is_foreground(self.stdin) {
@@ -107,8 +108,8 @@ impl Relay {
         Ok(())
     }
 
-    /// What to wait for: standard input, the master, standard output. A side that still has
-    /// something to take is not asked for more: that is the flow control.
+    /// What to poll for: standard input, the master, standard output. The flow control is that nothing is
+    /// read from one side while something is left to write to the other.
     pub fn interests(&self) -> [pollfd; 3] {
         let entry = |fd: i32, events: i16| {
             // poll(2) passes over a negative descriptor.
@@ -140,8 +141,8 @@ impl Relay {
         self.type_end();
         if let Some(fd) = self.master.as_ref().map(AsFd::as_fd) {
             if master.revents & (libc::POLLIN | libc::POLLHUP) != 0 && self.to_caller.is_empty() {
-                // EIO: nobody inside has the terminal open just now, which may yet change; only
-                // the container's end is the end.
+                // EIO: no process inside has the terminal open now. One may open it later, so the
+                // relay ends only with the container.
                 fill(fd, &mut self.to_caller).ok();
             }
             if master.revents & libc::POLLOUT != 0 {
@@ -161,7 +162,7 @@ impl Relay {
 
     fn take_input(&mut self, events: i16) -> Served {
         if self.is_terminal && events & libc::POLLIN != 0 {
-            // A shell that brings a running job to the foreground does not say so: input tells.
+            // A shell sends nothing when it brings a running job to the foreground, but input comes.
             self.resume().ok();
             if self.callers_modes.is_none() {
                 return Served::Stop(libc::SIGTTIN);
@@ -176,12 +177,12 @@ impl Relay {
         Served::Well
     }
 
-    /// Whether somebody types, at a terminal that is not the container's.
+    /// Whether standard input is a terminal.
     pub fn is_terminal(&self) -> bool {
         self.is_terminal
     }
 
-    /// How long nothing may happen before [`Relay::serve`] is called.
+    /// How long to poll at most before [`Relay::serve`] is called: until Ctrl-D is typed again.
     pub fn timeout(&self) -> Option<Duration> {
         let end = self.end.as_ref().filter(|_| self.master.is_some())?;
         Some(end.next.saturating_duration_since(Instant::now()))
@@ -208,7 +209,7 @@ impl Relay {
         }
     }
 
-    /// Whether nobody sees any more what the container shows.
+    /// Whether the container's terminal has been closed, as the caller's is gone.
     pub fn has_hung_up(&self) -> bool {
         self.master.is_none()
     }
@@ -221,11 +222,11 @@ impl Relay {
         }
     }
 
-    /// Shows what the container has written; no more than its terminal can hold, as somebody in there may
-    /// write on and on.
+    /// Writes out what the container has written before its end. No more than the terminal can hold: a
+    /// process that has not ended yet could write on and on.
     pub fn drain(&mut self) -> Served {
-        // What was read before, the line discipline's buffer (N_TTY_BUF_SIZE), and twice the 8 KiB that
-        // wait for that (pty_common_install in drivers/tty/pty.c).
+        // The line discipline's buffer (4 KiB, N_TTY_BUF_SIZE), twice the 8 KiB in front of it
+        // (drivers/tty/pty.c, pty_common_install), and what was read before.
         let mut left = 32 * 1024;
         while let Some(master) = &self.master {
             while !self.to_caller.is_empty() {
@@ -245,8 +246,8 @@ impl Relay {
         Served::Well
     }
 
-    /// The caller's terminal is gone. The kernel tells the processes inside, as it would have
-    /// outside: SIGHUP, and then the end of the input.
+    /// The caller's terminal is gone: closes the container's. The kernel then sends SIGHUP to the session
+    /// inside, and reads find the end of the input.
     pub fn hang_up(&mut self) {
         self.master = None;
         self.to_caller.clear();
@@ -269,8 +270,8 @@ impl Drop for Relay {
     }
 }
 
-/// Reads into an empty buffer; the end is an error. A raw terminal is there only when it has hung
-/// up.
+/// Reads into an empty buffer. The end of the input is an error (a raw terminal is at its end only when it
+/// has hung up).
 fn fill(from: BorrowedFd<'_>, buffer: &mut Vec<u8>) -> SysResult<()> {
     buffer.resize(CHUNK, 0);
     let count = file::read(from, buffer);
@@ -282,7 +283,7 @@ fn fill(from: BorrowedFd<'_>, buffer: &mut Vec<u8>) -> SysResult<()> {
     }
 }
 
-/// Writes what the other side takes.
+/// Writes as much as the other side takes.
 fn empty(to: BorrowedFd<'_>, buffer: &mut Vec<u8>) -> SysResult<()> {
     match file::write(to, buffer) {
         Ok(count) => {

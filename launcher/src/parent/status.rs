@@ -1,11 +1,11 @@
-//! `--status-fd`: what happened, for programs: a JSON object per line.
+//! `--status-fd`: tells programs what happens to the container, one JSON object a line.
 //!
 //! `{"event":"started","pid":N,"namespaces":{"user":INODE,…},"addresses":["10.203.0.2/30"]}`, the
 //! last of them with `--net veth` and `bridge`, `{"event":"failed","stage":"…",
 //! "errno":"EPERM","code":N,"message":"…"}`, `{"event":"stats","wall_us":N,…}` for `--stats`,
 //! `{"event":"exited","code":N}` or `{"event":"exited","signal":N,"core":false}`, with
-//! `"oom_kills":N` and `"timed_out":true` where that was so. The command's own 125, 126 and 127 come with
-//! "exited", the launcher's with "failed".
+//! `"oom_kills":N` and `"timed_out":true` where that was so. So an exit code of 125, 126 or 127 that is the
+//! command's own ("exited") can be told from the launcher's ("failed").
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -77,7 +77,7 @@ impl Status {
         self.write(&format!("{{\"event\":\"exited\",{how}{kills}{timed_out}}}\n"));
     }
 
-    /// A reader that is gone has lost its interest; of another failure only stderr can tell.
+    /// EPIPE is ignored: the reader has gone. Of any other failure a line on stderr tells.
     fn write(&self, line: &str) {
         let Some(fd) = self.0 else { return };
         if let Err(errno) = log::tell(fd, line.as_bytes())
@@ -90,19 +90,18 @@ impl Status {
     }
 }
 
-/// A process's namespaces, as the object that is shown.
+/// A process's namespaces, as the members of a JSON object.
 pub struct Namespaces(String);
 
 impl Namespaces {
-    /// Reads them, but for the one that is yet to be made. To be done while the process is known to
-    /// be there.
+    /// Reads them, except those that are yet to be made. The process must not have been reaped.
     pub fn of(proc: &Proc, number: i32, without: &[&str]) -> Namespaces {
         let entry = |name: &&str| Some(format!("\"{name}\":{}", inode(proc, number, name)?));
         let names = NAMES.iter().filter(|name| !without.contains(name));
         Namespaces(names.filter_map(entry).collect::<Vec<_>>().join(","))
     }
 
-    /// Adds one that has been made by now, if the process has not ended.
+    /// Adds one that has been made since, unless the process has ended.
     pub fn add(&mut self, proc: &Proc, number: i32, name: &str) {
         if let Some(inode) = inode(proc, number, name) {
             self.0 += &format!(",\"{name}\":{inode}");

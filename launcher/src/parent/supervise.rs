@@ -1,6 +1,7 @@
-//! The parent's life while the container runs: pass signals on, listen to reports, wait.
+//! The parent's loop while the container runs: it passes signals on to init, reads reports, relays the
+//! terminal, and sends the signals of `--timeout`.
 //!
-//! In: every signal is blocked and the gate is open. The loop ends when init has been reaped.
+//! In: every signal is blocked and the gate is open. Out: init has been reaped.
 
 mod job;
 
@@ -25,20 +26,21 @@ use crate::sys::signal::{self, SignalInfo, SignalSet};
 use crate::sys::socket::{self, pollfd, readable};
 use crate::sys::{Errno, Result as SysResult, memory, process};
 
-/// What a search for the command can find wrong with it.
+/// The errnos of a search for the command that mean the command, and not a failure to look.
 const OF_THE_COMMAND: [Errno; 5] =
     [Errno::ENOENT, Errno::ENOTDIR, Errno::EACCES, Errno::ELOOP, Errno::ENAMETOOLONG];
 
-/// What has been learnt so far.
+/// The state of the loop.
 struct Watch<'a> {
     container: Container<'a>,
-    /// What wakes us up. A signal for the command stays queued until there is a command: before, the
-    /// container may yet become another process.
+    /// A signalfd. Until the command runs only SIGCHLD is read: other signals stay pending, as the
+    /// container may yet become another process ([`Report::HandedOver`]).
     signals: OwnedFd,
-    /// What can be read from it.
+    /// The signals that can be read from it.
     signal_set: SignalSet,
-    /// Nobody waits for the command's start. So it does not wake us up, which the command would pay
-    /// for, twice if it is short: the end of its namespaces waits for every processor that is busy.
+    /// Nobody has to know when the command starts, so the channel is not polled until something else
+    /// wakes us up. A wake-up would cost the command time, a short one twice: the end of its namespaces
+    /// waits for every processor that is busy (RCU).
     sleeps_through_start: bool,
     channel_open: bool,
     prepared: &'a Prepared<'a>,
@@ -97,8 +99,8 @@ pub fn until_end(
     }
 }
 
-/// Until one of them is ready. Whoever has waited for a while will wait for longer, in little memory; a
-/// short command is not made to wait for the pages that we gave back.
+/// Polls. After a while it releases memory that is not needed for waiting: not at once, as the end of a
+/// short command would then wait for those pages to be read again.
 fn wait(fds: &mut [pollfd], timeout: Option<Duration>) -> SysResult<()> {
     const WHILE: Duration = Duration::from_millis(250);
     let soon = timeout.map_or(WHILE, |timeout| timeout.min(WHILE));
@@ -109,7 +111,7 @@ fn wait(fds: &mut [pollfd], timeout: Option<Duration>) -> SysResult<()> {
 }
 
 impl Watch<'_> {
-    /// Changes what wakes us up.
+    /// Changes which signals can be read from the signalfd.
     fn set_signals(&mut self, set: SignalSet) -> Result<(), Error> {
         if self.signal_set == set {
             return Ok(());
@@ -119,14 +121,14 @@ impl Watch<'_> {
             .map_err(|errno| Error::at("Supervise", "change a signalfd", errno))
     }
 
-    /// Until init has ended: how.
+    /// Runs the loop; returns how init has ended.
     fn serve(&mut self) -> Result<Ending, Error> {
         let init = loop {
             if let Some(status) = self.turn()? {
                 break Ending::from_wait_status(status);
             }
         };
-        // What the command wrote last is in the terminal.
+        // What the command wrote last is still in its terminal.
         while let Some(relay) = &mut self.relay
             && let Served::Stop(signal) = relay.drain()
         {
@@ -135,9 +137,9 @@ impl Watch<'_> {
         Ok(init)
     }
 
-    /// One round: wait until something happens, and see to it. The status word of init's end.
+    /// One round: waits until something happens, and handles it. Returns the wait status of init when that
+    /// has ended.
     fn turn(&mut self) -> Result<Option<u32>, Error> {
-        // poll(2) passes over a negative descriptor.
         let is_polled = self.channel_open && !self.sleeps_through_start;
         let channel = if is_polled { self.container.channel.as_raw_fd() } else { -1 };
         let mut fds = vec![readable(self.signals.as_raw_fd()), readable(channel)];
@@ -151,7 +153,7 @@ impl Watch<'_> {
             self.read_reports()?;
         }
         if self.sleeps_through_start && !self.started {
-            // What has woken us up is for later.
+            // The signal that has woken us up is for the command: it stays pending until there is one.
             self.sleeps_through_start = false;
             self.set_signals(signal::only(libc::SIGCHLD))?;
         }
@@ -171,26 +173,26 @@ impl Watch<'_> {
         }
         let pid = self.container.pid;
         if let Some(signal) = self.deadline.due() {
-            // To init, which passes SIGTERM on; at the end of it the kernel ends the rest.
+            // To init, which passes SIGTERM on. After SIGKILL the kernel kills the rest of the pid namespace.
             signal::send(pid, signal).ok();
         }
         let ended = process::try_wait(pid)
             .map_err(|errno| Error::at("Supervise", "wait for the container", errno))?;
         if ended.is_some() {
-            // Its last words. It may have handed over.
+            // Its last reports. One may be that another process is the container now.
             self.read_reports()?;
         }
         Ok(ended.filter(|_| self.container.pid == pid))
     }
 
-    /// Takes every report that is there.
+    /// Reads all reports that are there.
     fn read_reports(&mut self) -> Result<(), Error> {
         let mut bytes = [0; report::SIZE];
         loop {
             let (count, fd) = match socket::receive(self.container.channel, &mut bytes) {
                 Err(Errno::EAGAIN) => return Ok(()),
                 Err(Errno::EINTR) => continue,
-                // The other side is gone; its end tells.
+                // The other side is gone; wait4(2) tells how.
                 Ok((0, _)) | Err(_) => {
                     self.channel_open = false;
                     return Ok(());
@@ -204,8 +206,8 @@ impl Watch<'_> {
     }
 
     fn take_report(&mut self, report: Report, fd: Option<OwnedFd>) -> Result<(), Error> {
-        // The command may trace init, and so have its end of the channel and say what is not so. While it
-        // runs there is nothing to be said but that it has stopped, and how it has ended.
+        // A command that traces init (ptrace) can send reports of its own on its end of the channel. So
+        // once it runs only those are believed that tell of its stop and its end.
         if self.started && !matches!(report, Report::Stopped { .. } | Report::Ended { .. }) {
             return Ok(());
         }
@@ -214,7 +216,7 @@ impl Watch<'_> {
                 let errno = Errno::new(i32::from(errno));
                 let error = advice::stage_failed(stage, errno, object, self.prepared);
                 self.failure = Some(match stage {
-                    // Any other errno is of the look itself, and says nothing of the command.
+                    // With any other errno the search itself has failed: 125, not 126 or 127.
                     Stage::FindCommand if !OF_THE_COMMAND.contains(&errno) => error,
                     Stage::FindCommand | Stage::ExecCommand => error
                         .with_code(code_for_exec_errno(errno.into_raw() as u16))
@@ -229,7 +231,7 @@ impl Watch<'_> {
             Report::Done { stage, micros } => {
                 self.log.done(stage.name(), Duration::from_micros(u64::from(micros)));
             }
-            // A program in the place of init may never say that it has started.
+            // A program in the place of init (`--init`) can send these at any time.
             Report::HandedOver { pid }
                 if pid as i32 == self.container.pid || !is_child(pid as i32)? => {}
             Report::Terminal if self.relay.is_some() || !self.prepared.streams.terminal => {}
@@ -239,14 +241,14 @@ impl Watch<'_> {
                     self.look_at_namespaces();
                     self.container.go()?;
                 }
-                // It ends right after, and whatever it was sent with it.
+                // It exits right after, and a signal that it was sent is lost with it.
                 process::wait(between).ok();
                 if self.deadline.has_passed() {
                     signal::send(self.container.pid, libc::SIGTERM).ok();
                 }
             }
             Report::Moved => {
-                // Made first of all, if at all.
+                // The cgroup namespace is made before anything else that moves.
                 self.container.late.retain(|name| *name != "cgroup");
                 self.look_at_namespaces();
                 self.container.go()?;
@@ -257,12 +259,12 @@ impl Watch<'_> {
             }
             Report::Started => {
                 self.started = true;
-                // The child forgets what comes to it before it has left our process group.
+                // The child may have dropped the first one (`leave_session`).
                 if self.deadline.has_passed() {
                     signal::send(self.container.pid, libc::SIGTERM).ok();
                 }
-                // A core of ours would tell of the host. Not before the last clone3: a child that is
-                // not dumpable cannot be mapped, and it may be in our memory.
+                // Our core file would be the host's data. Not before the last clone3: nobody could
+                // write the id maps of a child that inherits this.
                 process::set_dumpable(false).ok();
                 self.set_signals(signal::ALL)?;
                 if let Some(file) = &mut self.pid_file {
@@ -286,7 +288,7 @@ impl Watch<'_> {
         Ok(())
     }
 
-    /// Again: they were others when the child was let go.
+    /// Reads the namespaces again: they have changed since the gate was opened.
     fn look_at_namespaces(&mut self) {
         let proc = &self.prepared.ground.caller.proc;
         if let Some(namespaces) = &mut self.container.namespaces
@@ -298,9 +300,9 @@ impl Watch<'_> {
 
     /// Passes a signal on to init, which passes it on to the command.
     fn forward(&mut self, arrived: &SignalInfo) {
-        /// si_code of a signal that the kernel itself sends: from here, a terminal.
+        /// si_code of a signal that the kernel sends: for us that is a terminal's.
         const SI_KERNEL: i32 = 0x80;
-        // Our own write to a closed stderr: nobody sent that.
+        // The SIGPIPE of our own write to a closed stderr is not for the command.
         if arrived.signal == libc::SIGPIPE && arrived.pid == signal::own_pid() as u32 {
             return;
         }
@@ -321,29 +323,29 @@ impl Watch<'_> {
             signal::send(pid, arrived.signal).ok();
         }
         match arrived.signal {
-            // The shell that started us waits for us to stop.
+            // The shell that started us waits until we stop.
             libc::SIGTSTP => self.stop(arrived.code == SI_KERNEL),
-            // Somebody stopped us by SIGSTOP, and the shell has had the terminal since.
+            // We may have been stopped by SIGSTOP, and a shell may have changed the terminal meanwhile.
             libc::SIGCONT => self.resume(),
             _ => {}
         }
     }
 
-    /// What it all comes to.
+    /// The result, from what has been reported and how init has ended.
     fn conclude(self, init: Ending) -> Result<Ending, Error> {
         if let Some(error) = self.failure {
             return Err(error);
         }
         match (self.ending, self.started) {
             (Some(ending), _) => Ok(ending),
-            // Somebody ended init itself, and the kernel everything else: OOM, or kill -9.
+            // init was killed (OOM, kill -9), and by the kernel everything in its pid namespace.
             (None, true) => Ok(init),
             (None, false) => Err(ended_early(init, self.prepared)),
         }
     }
 }
 
-/// Somebody or something has ended it, or a program in its place.
+/// The error of an init that has ended without a report.
 pub fn ended_early(init: Ending, prepared: &Prepared<'_>) -> Error {
     let how = match init {
         Ending::Code(code) => format!("ended with {code}"),

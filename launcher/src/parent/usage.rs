@@ -1,12 +1,12 @@
-//! What a container used of the machine, as its cgroups count it (`--stats`), and whether the
-//! kernel killed in it for want of memory.
+//! `--stats`: what the container has used, as its cgroups count it; and how many of its processes the OOM
+//! killer has killed.
 
 use std::time::Duration;
 
 use super::cgroup::{Cgroups, Which};
 use crate::sys::cgroup;
 
-/// None: nobody counts it here.
+/// Numbers that no controller counts here are None.
 #[derive(Debug, Default)]
 pub struct Usage {
     pub wall: Duration,
@@ -23,9 +23,9 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// To be read when all is over, before the cgroups are removed.
+    /// Reads it when the container has ended, before its cgroups are removed.
     pub fn read(cgroups: Option<&Cgroups<'_>>, wall: Duration) -> Usage {
-        // Of whom init has waited for; a cgroup counts those too that it has not.
+        // rusage counts those whom init has reaped. The cgroup's numbers, of all, replace it below.
         let (user, system) = cgroup::childrens_time().unwrap_or_default();
         let mut usage = Usage { wall, user, system, ..Usage::default() };
         if let Some(cgroups) = cgroups {
@@ -81,7 +81,7 @@ impl Usage {
         )
     }
 
-    /// The members of an object, for programs: bytes, counts and microseconds.
+    /// The members of a JSON object: bytes, counts and microseconds.
     pub fn to_json(&self) -> String {
         let or_null =
             |number: Option<u64>| number.map_or("null".into(), |number| number.to_string());
@@ -101,8 +101,7 @@ impl Usage {
     }
 }
 
-/// How many processes the kernel killed because the cgroup had no memory left. cgroup v1 counts
-/// each where it was.
+/// How many processes the OOM killer has killed. cgroup v1 counts each in the cgroup it was in, the inner.
 pub fn oom_kills(cgroups: &Cgroups<'_>) -> Option<u64> {
     let text = cgroups.read(Which::Outer, c"memory.events");
     let text = text.or_else(|| cgroups.read(Which::Inner, c"memory.oom_control"))?;
@@ -131,7 +130,7 @@ fn sum_of_lines(text: &str, kind: &str) -> u64 {
     text.lines().filter_map(value).sum()
 }
 
-/// In the unit that leaves one to four digits before the point.
+/// In the largest unit that is not more than the size.
 pub fn show_size(bytes: u64) -> String {
     const UNITS: [(u32, &str); 4] = [(40, "T"), (30, "G"), (20, "M"), (10, "K")];
     match UNITS.iter().find(|(shift, _)| bytes >> shift > 0) {

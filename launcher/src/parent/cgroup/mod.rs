@@ -22,35 +22,36 @@ use crate::sys::file::{self, At};
 use crate::sys::lock::{self, Lock};
 use crate::sys::{Errno, Result as SysResult, names, signal};
 
-/// Those of one container. They are removed when this is dropped.
+/// The cgroups of one container. They are removed when this is dropped.
 pub struct Cgroups<'a> {
     plan: &'a Plan,
     made: Vec<Made<'a>>,
-    /// Where the launcher was alone, and is not any more.
-    vacated: Option<(&'a Branch, Pair)>,
+    /// The branch whose parent the launcher has left for a cgroup of its own beside the container's.
+    vacated: Option<(&'a Branch, Named)>,
 }
 
-/// In one of the trees.
+/// The two in one of the trees.
 struct Made<'a> {
     branch: &'a Branch,
-    outer: Pair,
-    /// Yet to be made.
+    outer: Named,
+    /// None until it has been made.
     inner: Option<OwnedFd>,
 }
 
 /// A cgroup, and its name in its parent.
-struct Pair {
+struct Named {
     name: CString,
     dir: OwnedFd,
 }
 
+/// The name of the inner cgroup.
 const INNER: &CStr = c"container";
 
-/// What the name of the launcher's own ends with.
+/// What the name of the launcher's own cgroup ends with.
 const SELF: &str = ".self";
 
 impl<'a> Cgroups<'a> {
-    /// Makes them, in order to clone a child into them.
+    /// Makes them, before the child is cloned; removes what killed launchers have left first.
     pub fn make(plan: &'a Plan, log: &mut Log) -> Result<Cgroups<'a>, Error> {
         for dir in &plan.swept {
             removal::sweep(dir.as_fd());
@@ -73,7 +74,7 @@ impl<'a> Cgroups<'a> {
             self.vacated = Some((branch, own));
         }
         let outer = create(branch.parent.as_fd(), "").map_err(failed)?;
-        // From here on it is removed with the rest, whatever fails.
+        // From here on `drop` removes it, whatever fails.
         self.made.push(Made { branch, outer, inner: None });
         let Some(made) = self.made.last_mut() else { return Ok(()) };
         made.give_controllers(log)?;
@@ -85,26 +86,26 @@ impl<'a> Cgroups<'a> {
         made.inner.as_ref().map_or(Ok(()), |inner| made.set_all(inner, true))
     }
 
-    /// What they cannot tell of the container.
+    /// What `--stats` cannot tell, and why.
     pub fn remark(&self) -> Option<&str> {
         self.plan.remark.as_deref()
     }
 
-    /// Where a child can be born: only the tree of v2 has that (clone3(2), CLONE_INTO_CGROUP). Not
-    /// with a cpuset, which older kernels (5.10 is one) do not lay on who is born in it, but on
-    /// who is moved there (kernel/cgroup/cpuset.c, cpuset_fork).
+    /// The cgroup to clone the child into (CLONE_INTO_CGROUP), which only the tree of v2 has. None with a
+    /// cpuset: older kernels (5.10) apply it to a process that is moved there, and not to one that is cloned
+    /// there (kernel/cgroup/cpuset.c, cpuset_fork).
     pub fn birthplace(&self) -> Option<BorrowedFd<'_>> {
         let made = self.made.iter().find(|made| made.branch.version == Version::Two)?;
         let has_cpuset = made.branch.controllers.contains(&Controller::Cpuset);
         made.inner.as_ref().filter(|_| !has_cpuset).map(AsFd::as_fd)
     }
 
-    /// Whether that is all.
+    /// Whether there is no cgroup but in the tree of v2.
     pub fn are_one(&self) -> bool {
         self.made.iter().all(|made| made.branch.version == Version::Two)
     }
 
-    /// Moves a process that waits, and was not born there.
+    /// Moves a child that waits at the gate into the inner cgroups.
     pub fn admit(&self, pid: i32) -> Result<(), Error> {
         for made in &self.made {
             let Some(inner) = &made.inner else { continue };
@@ -143,8 +144,8 @@ pub enum Which {
 }
 
 impl Made<'_> {
-    /// First the parent gives them to us, then we to the inner cgroup. They are only ever turned on
-    /// there: others may have come to need them.
+    /// Enables controllers (cgroup.subtree_control): in the parent for the outer cgroup, there for the inner.
+    /// In the parent they stay enabled: others may need them by the end.
     fn give_controllers(&self, log: &Log) -> Result<(), Error> {
         for (dir, path, list) in [
             (&self.branch.parent, &*self.branch.path, &self.branch.enable),
@@ -168,7 +169,7 @@ impl Made<'_> {
 
     fn limit(&self) -> Result<(), Error> {
         if self.branch.has_cpuset {
-            // Empty at first, and then nobody can be in it.
+            // A new cpuset of v1 is empty, and no process can be moved into it.
             for name in [c"cpuset.mems", c"cpuset.cpus"] {
                 let copy = || {
                     let text = read(self.branch.parent.as_fd(), name)?;
@@ -180,7 +181,7 @@ impl Made<'_> {
             }
         }
         if self.branch.version == Version::One {
-            // Before Linux 5.11 a limit on memory holds for cgroups below only if told so.
+            // Before Linux 5.11 a limit on memory holds for the cgroups below only with this set.
             match write(self.outer.dir.as_fd(), c"memory.use_hierarchy", "1") {
                 Ok(()) | Err(Errno::ENOENT) => {} // ENOENT: a tree without that controller
                 Err(errno) => return Err(self.failed("--memory", "use_hierarchy 1", errno)),
@@ -206,7 +207,7 @@ impl Made<'_> {
             };
         }
         written.map_err(|errno| self.failed(option, &format!("{file} {value}"), errno))?;
-        // cgroup v2 takes a list of processors that are not there, and then does without a limit.
+        // cgroup v2 accepts processors that do not exist, and then sets no limit.
         if file == "cpuset.cpus" && self.branch.version == Version::Two {
             let lists = read(dir, c"cpuset.cpus.effective").ok();
             let lists = lists.as_deref().and_then(CpuList::read).zip(CpuList::read(value));
@@ -239,7 +240,7 @@ impl Made<'_> {
         Error::at("SetLimit", format_args!("set {option} ({what})"), errno).advise(advice)
     }
 
-    /// What it takes is counted already.
+    /// The memory that the inner cgroup takes is already counted in the outer.
     fn explain(&self, error: Error) -> Error {
         let is_limited = self.branch.settings.iter().any(|set| set.option == "--memory");
         match error.errno {
@@ -268,7 +269,7 @@ impl Drop for Cgroups<'_> {
             removal::remove_for_good(made.branch.parent.as_fd(), &made.outer.name);
         }
         if let Some((branch, own)) = &self.vacated {
-            // Back to where we were, which takes that its children have no controllers.
+            // Back into the parent, which is possible only while its children have no controllers.
             for controller in &branch.enable {
                 let text = format!("-{}", controller.v2_name());
                 write(branch.parent.as_fd(), c"cgroup.subtree_control", &text).ok();
@@ -280,9 +281,9 @@ impl Drop for Cgroups<'_> {
     }
 }
 
-/// Makes a cgroup of a name that is free, and locks it.
-fn create(parent: BorrowedFd<'_>, suffix: &str) -> SysResult<Pair> {
-    /// Each of them is a process of this number in another pid namespace, or has been.
+/// Makes a cgroup under a name that is free, and locks it.
+fn create(parent: BorrowedFd<'_>, suffix: &str) -> SysResult<Named> {
+    /// A name can be taken by a launcher with the same pid in another pid namespace.
     const ATTEMPTS: u32 = 10_000;
     let pid = signal::own_pid();
     for number in 0..ATTEMPTS {
@@ -293,7 +294,7 @@ fn create(parent: BorrowedFd<'_>, suffix: &str) -> SysResult<Pair> {
             Err(Errno::EEXIST) => continue,
             other => other?,
         }
-        // Until it is locked it looks like one that was left, and somebody may remove it.
+        // Until it is locked it looks like a killed launcher's, and another may remove it.
         let lock = || {
             let dir = open_dir(parent, &name)?;
             lock::try_lock(dir.as_fd(), Lock::Exclusive)?;
@@ -301,7 +302,7 @@ fn create(parent: BorrowedFd<'_>, suffix: &str) -> SysResult<Pair> {
             Ok((file::stat_fd(there.as_fd())?.is_same(&ours)).then_some(dir))
         };
         match lock() {
-            Ok(Some(dir)) => return Ok(Pair { name, dir }),
+            Ok(Some(dir)) => return Ok(Named { name, dir }),
             Ok(None) | Err(Errno::ENOENT | Errno::ENODEV | Errno::EAGAIN) => {}
             Err(errno) => {
                 names::remove_dir(parent, &name).ok();
@@ -325,7 +326,7 @@ fn advice(errno: Errno, controller: Controller) -> Option<String> {
     })
 }
 
-/// 0 is ourselves.
+/// Moves a process into a cgroup; 0 is ourselves.
 fn move_into(dir: BorrowedFd<'_>, pid: i32) -> SysResult<()> {
     write(dir, c"cgroup.procs", &pid.to_string())
 }

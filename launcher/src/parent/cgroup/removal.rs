@@ -1,4 +1,4 @@
-//! The end of cgroups: our own, and those of launchers that were killed.
+//! Removes cgroups: our own, and those of launchers that were killed.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -9,7 +9,7 @@ use crate::log;
 use crate::sys::lock::{self, Lock};
 use crate::sys::{Errno, Result as SysResult, cgroup, file, names, signal};
 
-/// What the names of ours begin with; the launcher's pid follows.
+/// What the names of launchers' cgroups begin with; the pid follows.
 pub const PREFIX: &str = "launcher-";
 
 /// `launcher-PID[.N][.self]`.
@@ -22,7 +22,7 @@ fn is_ours(name: &[u8]) -> bool {
     })
 }
 
-/// A cgroup is empty when its last process has been reaped, or soon after.
+/// Between attempts: a cgroup is empty when its last process has been reaped, or soon after.
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// Removes a cgroup whose container has ended.
@@ -38,8 +38,8 @@ pub fn remove_for_good(parent: BorrowedFd<'_>, name: &CStr) {
     }
 }
 
-/// Removes what is left of launchers that were killed. The kernel has ended their containers, or
-/// is about to: whoever else is in there is not ours to kill.
+/// Removes what launchers that were killed have left. Their containers are dead or dying, by the kernel.
+/// Any other process in there is not killed.
 pub fn sweep(parent: BorrowedFd<'_>) {
     const ATTEMPTS: u32 = 100;
     let mut names = Vec::new();
@@ -55,7 +55,7 @@ pub fn sweep(parent: BorrowedFd<'_>) {
             lock::try_lock(dir.as_fd(), Lock::Exclusive)?;
             Ok(dir)
         });
-        // Otherwise it is in use, or somebody else sweeps.
+        // Otherwise its launcher is alive, or another one removes it.
         if locked.is_ok() {
             remove(parent, &name, ATTEMPTS, |_| {}).ok();
         }
@@ -73,7 +73,7 @@ fn remove(
         match result {
             Ok(()) | Err(Errno::ENOENT) => return result,
             Err(Errno::EBUSY | Errno::ENOTEMPTY) => {}
-            // Whatever else it is, time hardly heals it.
+            // Any other errno hardly goes away by waiting.
             Err(_) if attempt > 2 => return result,
             Err(_) => {}
         }
@@ -86,7 +86,7 @@ fn remove(
     result
 }
 
-/// From the innermost on: the container may have made cgroups in its own.
+/// Removes the cgroups below first: the container may have made some.
 fn remove_tree(parent: BorrowedFd<'_>, name: &CStr) -> SysResult<()> {
     match names::remove_dir(parent, name) {
         Err(Errno::EBUSY | Errno::ENOTEMPTY) => {}
@@ -97,7 +97,7 @@ fn remove_tree(parent: BorrowedFd<'_>, name: &CStr) -> SysResult<()> {
     names::remove_dir(parent, name)
 }
 
-/// Whatever still runs there: somebody moved it there, or it dies already.
+/// Kills what still runs there: what somebody has moved there, or what is dying already.
 fn kill(dir: BorrowedFd<'_>) {
     // Linux 5.14, v2 only.
     if cgroup::write(dir, c"cgroup.kill", "1").is_ok() {
@@ -105,7 +105,7 @@ fn kill(dir: BorrowedFd<'_>) {
     }
     let processes = cgroup::read(dir, c"cgroup.procs").unwrap_or_default();
     for pid in processes.lines().filter_map(|line| line.parse::<i32>().ok()) {
-        // 0 is one that this pid namespace does not know.
+        // 0: a process outside of our pid namespace.
         if pid > 0 {
             signal::send(pid, libc::SIGKILL).ok();
         }

@@ -1,13 +1,12 @@
-//! The launcher as a job of a shell: it stops with its command, and for its terminal.
-//!
-//! All signals are blocked here, so what the kernel would do by itself is done by hand.
+//! Job control: the launcher is a job of a shell, and stops when its command stops or when it may not use
+//! the terminal. Since it blocks all signals, the kernel does not stop it; it does so itself.
 
 use super::Watch;
 use crate::sys::signal::{self, SignalInfo};
 
 impl Watch<'_> {
-    /// Stops the launcher, as the command has been told to, until somebody continues it: with the
-    /// terminal as it was.
+    /// A SIGTSTP has come, which the command has got, too: stops the launcher until SIGCONT, with the
+    /// terminal's modes restored. By a terminal it is undone where nobody could continue us.
     pub(super) fn stop(&mut self, by_terminal: bool) {
         let pid = signal::own_pid();
         if by_terminal {
@@ -23,26 +22,27 @@ impl Watch<'_> {
         self.resume();
     }
 
-    /// The command has stopped, by Ctrl-Z in its terminal or of itself: what a shell has started is the
-    /// launcher, so that stops. Where nobody could continue it, the command's stop is undone.
+    /// The command has stopped, by Ctrl-Z in its own terminal or by itself. The shell's job is the launcher,
+    /// so that stops, too. Where nobody could continue the launcher, the command's stop is undone.
     pub(super) fn command_stopped(&mut self, signal: i32) {
         let Some(relay) = &mut self.relay else { return };
-        // What an editor shows last is the screen as it was.
+        // First show what it wrote before: an editor restores the screen.
         relay.drain();
-        // Whoever continues us does it by a SIGCONT, which is passed on. SIGSTOP is no terminal's.
+        // The SIGCONT that continues us is passed on. A SIGSTOP was not a terminal's, and is not undone.
         let has_stopped = relay.is_terminal() && self.stop_job(0, libc::SIGTSTP);
         if !has_stopped && signal != libc::SIGSTOP {
             self.go_on();
         }
     }
 
-    /// Undoes the command's stop.
+    /// Continues the command.
     fn go_on(&self) {
         let resume = SignalInfo { signal: libc::SIGCONT, code: 0, pid: 0, uid: 0, value: 0 };
         signal::queue(self.container.pid, &resume, init::SI_FROM_TERMINAL).ok();
     }
 
-    /// Stops for the caller's terminal; what the kernel would refuse (EIO) is as if it were gone.
+    /// Stops as the kernel would stop us for using the caller's terminal from the background. Where nobody
+    /// could continue us, the kernel would answer EIO: then the terminal is taken for gone.
     pub(super) fn stop_for(&mut self, signal: i32) {
         if !self.stop_job(0, signal)
             && let Some(relay) = &mut self.relay
@@ -51,7 +51,8 @@ impl Watch<'_> {
         }
     }
 
-    /// Stops us, or all that the shell has started with us (0). False if nobody could continue us.
+    /// Stops us by our pid, or our whole process group (0), the shell's job. False if nobody could continue
+    /// us.
     fn stop_job(&mut self, pid: i32, signal: i32) -> bool {
         if let Some(relay) = &mut self.relay {
             relay.suspend();
@@ -63,7 +64,7 @@ impl Watch<'_> {
 
     pub(super) fn resume(&mut self) {
         if let Some(relay) = &mut self.relay {
-            // A terminal that cannot be had now is asked for at the next SIGCONT.
+            // If the terminal cannot be set now, the next SIGCONT tries again.
             relay.resume().ok();
         }
     }
