@@ -1,12 +1,11 @@
-//! What a service manager hands to a service: sockets (sd_listen_fds(3)) and the way to say that
-//! it is ready (sd_notify(3)). Both are meant for the command, so both go through.
+//! What a service manager passes to a service: sockets (sd_listen_fds(3)) and the notification socket
+//! (sd_notify(3)). Both are meant for the command and are passed on.
 
 use std::ffi::{CStr, CString};
 
 use crate::sys::{file, signal};
 
-/// Where the notification socket lies inside: in the container's own /dev, which every rootfs
-/// gets and nothing else of the host's can be reached by.
+/// The notification socket's name in the container's own /dev, where it is bind-mounted.
 pub const NOTIFY_NAME: &CStr = c"notify";
 
 /// What the caller's environment says.
@@ -16,9 +15,9 @@ pub struct Activation {
     pub descriptors: std::ops::Range<i32>,
     /// The host's notification socket.
     pub notify_socket: Option<CString>,
-    /// Variables that tell the command.
+    /// The variables for the command.
     pub variables: Vec<Vec<u8>>,
-    /// A notification socket that it does not get, and why.
+    /// The warning about a notification socket that the command does not get.
     pub lost: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Who is asking, and what the kernel lets them do.
+//! The caller: the launcher's own ids and capabilities, and what these allow.
 
 use std::cell::OnceCell;
 
@@ -17,15 +17,14 @@ const CAP_SYS_ADMIN: u32 = 21;
 pub struct Caller {
     pub uid: u32,
     pub gid: u32,
-    /// The effective ones, a bit for each number.
+    /// The effective capabilities, a bit for each number.
     pub capabilities: u64,
-    /// CAP_SYS_ADMIN over our mount namespace: may clone mounts before the container has its own.
+    /// CAP_SYS_ADMIN over our mount namespace: mounts can be cloned before the container has its own.
     pub can_mount: bool,
-    /// CAP_SETUID and CAP_SETGID: may map any id that it has itself.
+    /// CAP_SETUID and CAP_SETGID: any id of our own user namespace can be mapped.
     pub can_map: bool,
-    /// The user ids that exist in our own user namespace, and the group ids, once they matter.
+    /// The uids and the gids that exist in our own user namespace, once they have been asked for.
     own_ids: OnceCell<[Vec<IdRange>; 2]>,
-    /// Where the kernel tells about us.
     pub proc: Proc,
 }
 
@@ -47,7 +46,7 @@ impl Caller {
         })
     }
 
-    /// What is not there of what root has, for an error.
+    /// For an error: what is needed of root's capabilities, and which of those are missing.
     pub fn lacks(&self) -> String {
         let wanted = 1 << CAP_SETGID | 1 << CAP_SETUID | 1 << CAP_SYS_ADMIN;
         let names = capability::names(wanted & !self.capabilities).collect::<Vec<_>>().join(", ");
@@ -57,8 +56,8 @@ impl Caller {
         )
     }
 
-    /// Reads the ids that exist in our own user namespace. Whoever asks for them later does that, too,
-    /// and takes what cannot be read for none.
+    /// Reads the ids that exist in our own user namespace, if that has not been done. The methods below do
+    /// so, too, and take a failure for no ids.
     pub fn read_own_ids(&self) -> Result<(), Error> {
         if self.own_ids.get().is_none() {
             let both = [read_map(&self.proc, "uid_map")?, read_map(&self.proc, "gid_map")?];
@@ -80,7 +79,7 @@ impl Caller {
         self.own_ids.get().map_or(&[], |both| &both[which])
     }
 
-    /// Whether a range of ids exists for us to hand on, as uids and as gids.
+    /// Whether a whole range of ids exists in our user namespace, as uids and as gids.
     pub fn owns(&self, start: u32, count: u32) -> bool {
         let within = |ranges: &[IdRange]| {
             ranges.iter().any(|r| {

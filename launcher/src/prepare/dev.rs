@@ -1,9 +1,9 @@
-//! The container's /dev, up to what only the container can mount in it.
+//! The container's /dev, except for what only the container can mount in it.
 //!
-//! Where root may make device nodes the launcher makes them, in one mount, while the kernel makes
-//! namespaces: a tmpfs that belongs to the initial user namespace is the only one whose nodes work.
-//! Nobody can add to them from inside, as that takes CAP_MKNOD there. Else the host's nodes are bound,
-//! each a mount of its own.
+//! Where the caller may make device nodes (root) the launcher makes a tmpfs with all of them: one mount, made
+//! while the kernel makes the namespaces. Nodes work only on a tmpfs of the initial user namespace, and
+//! nobody can add one from inside, as mknod(2) takes CAP_MKNOD in that namespace. Elsewhere the host's
+//! nodes are bind-mounted, one by one.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -30,8 +30,8 @@ const LINKS: [(&CStr, &CStr); 5] = [
     (c"ptmx", c"pts/ptmx"),
 ];
 
-/// An empty one, attached nowhere, for the host's device nodes to be bound in: mounts of their own, with
-/// the host's flags.
+/// An empty, detached tmpfs, on which the host's device nodes are bind-mounted (nodev does not hold for
+/// those).
 pub fn create() -> SysResult<OwnedFd> {
     create_with(NODEV)
 }
@@ -40,10 +40,10 @@ fn create_with(flags: u64) -> SysResult<OwnedFd> {
     mount::create(c"tmpfs", [(c"mode", c"755"), (c"size", c"65536k")], NOSUID | NOEXEC | flags)
 }
 
-/// One with device nodes and all else, or whatever is in the way of that.
+/// A detached tmpfs with device nodes, links and directories.
 pub fn make() -> SysResult<OwnedFd> {
     let dev = create_with(0)?;
-    // Modes are as they are given here.
+    // The modes are exactly these.
     let umask = file::set_umask(0)?;
     let make = |(name, major, minor)| {
         file::make_node(dev.as_fd(), name, libc::S_IFCHR | 0o666, libc::makedev(major, minor))
@@ -53,12 +53,12 @@ pub fn make() -> SysResult<OwnedFd> {
     made.map(|()| dev)
 }
 
-/// What devpts is to be mounted on: nobody sees a file that is in there.
+/// The directory that devpts is mounted on, and that hides what is in there.
 pub fn open_below_pts(dev: BorrowedFd<'_>) -> SysResult<OwnedFd> {
     file::open(At::Dir(dev), c"pts", libc::O_PATH | libc::O_DIRECTORY)
 }
 
-/// Makes links, and directories to mount on.
+/// Makes the links, and the directories to mount on.
 pub fn fill(dev: BorrowedFd<'_>) -> SysResult<()> {
     for (name, target) in LINKS {
         names::make_symlink(target, dev, name)?;

@@ -1,4 +1,4 @@
-//! The filter of system calls, in a memfd for init to install.
+//! The seccomp filter: made or read, and put into a memfd from which init installs it.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -16,14 +16,14 @@ const MAX: usize = 4096;
 
 /// The filter, and what is to be done with it.
 pub struct Filter {
-    /// Nobody has read from it.
+    /// At its beginning: init reads it.
     pub file: OwnedFd,
-    /// Refusals are told to the kernel's log.
+    /// The kernel logs what the filter refuses (SECCOMP_FILTER_FLAG_LOG).
     pub logs: bool,
 }
 
-/// Makes or reads the one that was asked for. Where user namespaces are to be forbidden by it, or what
-/// Landlock lets pass of TCP, there is one in any case.
+/// Makes or reads the filter that was asked for. It is extended where it has to forbid user namespaces, or
+/// the ways around Landlock's rules for TCP; then there is one with `--seccomp none`, too.
 pub fn open(
     confine: &Confinement,
     forbid_userns: bool,
@@ -61,11 +61,11 @@ pub fn open(
     Ok(Some(Filter { file, logs }))
 }
 
-/// A file to read it from.
+/// Puts the program into a file.
 fn hold(program: &[u8]) -> SysResult<OwnedFd> {
     match memfd::for_data(c"seccomp") {
         Ok(file) => file::write_at(file.as_fd(), program, 0).map(|_| file),
-        // An outer container's seccomp, or vm.memfd_noexec. A pipe holds 64 KiB, or says so.
+        // Refused by an outer container's seccomp or vm.memfd_noexec. A pipe has room for 64 KiB.
         Err(Errno::EACCES | Errno::ENOSYS | Errno::EPERM) => {
             let (read_end, write_end) = file::pipe()?;
             file::set_nonblocking(write_end.as_fd())?;
@@ -75,7 +75,8 @@ fn hold(program: &[u8]) -> SysResult<OwnedFd> {
     }
 }
 
-/// A profile in JSON, or a program that seccomp_export_bpf(3) has written; and whether it asks for a log.
+/// From a profile in JSON, or a program that seccomp_export_bpf(3) has written; and whether it asks for
+/// logging.
 fn from_file(path: &CStr, capabilities: u64, log: &mut Log) -> Result<(Vec<u8>, bool), Error> {
     let shown = path.to_string_lossy();
     let text = read(path).map_err(|errno| {
@@ -108,7 +109,7 @@ fn from_file(path: &CStr, capabilities: u64, log: &mut Log) -> Result<(Vec<u8>, 
 }
 
 fn read(path: &CStr) -> SysResult<Vec<u8>> {
-    /// Many times what a profile is long.
+    /// Many times the length of a profile.
     const LIMIT: usize = 1 << 20;
     let file = file::open(At::Cwd, path, libc::O_RDONLY | libc::O_NONBLOCK)?;
     let (mut text, mut buffer) = (Vec::new(), vec![0; 64 * 1024]);

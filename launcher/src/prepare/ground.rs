@@ -1,5 +1,5 @@
-//! What a child is cloned on: who asks, how the host's tree is cut away, and the rootfs. It comes
-//! first, as a child can be cloned while the rest is prepared.
+//! The part of what is prepared that has to be known before the clone: the caller, how the host's tree is
+//! cut away, and the rootfs. The rest is prepared while the kernel makes the child's namespaces.
 
 use super::{Caller, Order, Rootfs};
 use crate::error::Error;
@@ -8,12 +8,12 @@ use crate::spec::network::Network;
 use crate::spec::{Changes, Spec, Userns};
 use crate::sys::system;
 
-/// The first that is looked at.
+/// What is looked at first.
 pub struct Ground {
     pub order: Order,
     pub caller: Caller,
     pub rootfs: Rootfs,
-    /// Linux 6.3 or later: execve(2) enters a time namespace, and a tmpfs has idmapped mounts.
+    /// Linux 6.3 or later: execve(2) enters an unshared time namespace, and a tmpfs can be idmapped.
     pub is_since_6_3: bool,
 }
 
@@ -21,8 +21,8 @@ impl Ground {
     /// Looks.
     pub fn look(spec: &Spec, log: &mut Log) -> Result<Ground, Error> {
         let mut caller = Caller::look()?;
-        // A user namespace gets a proc only while another is in sight, which then is ours to put
-        // there: in a mount namespace that is not the container's.
+        // Without a proc of the host's the launcher has to mount a visible one in an outer mount
+        // namespace (parent/outer.rs), which the order knows.
         let order = Order::of_this_host(&caller.proc, !matches!(spec.userns, Userns::None));
         let rootfs = Rootfs::open(&spec.rootfs, spec.read_only, &mut caller)?;
         log.step(format_args!("open rootfs {}", spec.rootfs.to_string_lossy()));
@@ -32,19 +32,22 @@ impl Ground {
     /// What becomes of changes to the rootfs.
     pub fn changes<'s>(&self, spec: &'s Spec) -> &'s Changes {
         match &spec.changes {
-            // An image is never changed.
+            // An image is mounted read-only.
             Changes::InPlace if self.rootfs.is_image() && !spec.read_only => &Changes::Dropped,
             other => other,
         }
     }
 
-    /// Whether the child may run in our memory, which is quicker.
+    /// Whether the child may share our memory (CLONE_VM), which is quicker than a copy. Not:
     ///
-    /// Who shares it cannot enter a time namespace but by execve(2), and by that not on every kernel.
-    /// Nor has it a dumpable attribute of its own, by which it could be looked into or not, nor a score
-    /// for the want of memory (fs/proc/base.c, __set_oom_adj): ours would change with it. And if it is
-    /// killed in a cgroup for that, so is everybody who shares the memory. What it inherits has to be
-    /// there by now, as a namespace that we enter for it is not.
+    /// - with `--uptime`: such a process cannot setns(2) into a time namespace; nor before Linux 6.3, as only
+    ///   then execve(2) enters an unshared one;
+    /// - with `--status-fd`: it would share our dumpable attribute, by which its namespaces can be read;
+    /// - with `--oom-score-adj`: the kernel sets that of all who share the memory (fs/proc/base.c,
+    ///   __set_oom_adj);
+    /// - with limits: the OOM killer kills all who share the memory;
+    /// - with `--net ns:PATH`: we have not joined that namespace yet, which the child inherits;
+    /// - with `--userns none` or [`Order::Locked`].
     pub fn child_can_share_memory(&self, spec: &Spec) -> bool {
         self.order == Order::Pivot
             && !matches!(spec.userns, Userns::None)

@@ -1,4 +1,4 @@
-//! The decision how ids are mapped. It is taken once per start, and `--verbose` shows it.
+//! Decides how ids are mapped (`--userns`, `--uid-map`, `--gid-map`). `--verbose` shows the decision.
 
 use std::fmt;
 use std::fs;
@@ -13,47 +13,46 @@ use crate::spec::idmap::{IdMap, IdRange, Outside};
 use crate::spec::{Spec, Userns};
 use crate::sys::Errno;
 
-/// What was decided.
+/// The decision.
 #[derive(Debug)]
 pub struct IdPlan {
-    /// The mode's name, as `--userns` has it.
+    /// The mode, as `--userns` names it.
     pub mode: &'static str,
     pub uid: IdMap,
     pub gid: IdMap,
     pub writer: Writer,
     /// Whether setgroups(2) works inside.
     pub can_set_groups: bool,
-    /// What to do about the owners of the rootfs's files.
+    /// How the owners of the rootfs's files become the container's.
     pub rootfs_ids: RootfsIds,
     /// Container root is the host's root: /proc has to be masked.
     pub mask_proc: bool,
-    /// What the user should know.
     pub warning: Option<String>,
-    /// Nobody asked for this mode: if it turns out not to work, one id will do.
+    /// Nobody asked for this mode: if the map is refused, the fall-back is one id.
     pub or_single: bool,
-    /// Keeps the range ours.
+    /// The lock on the range.
     _range: Option<HeldRange>,
 }
 
 /// Who writes the maps.
 #[derive(Clone, Debug)]
 pub enum Writer {
-    /// The parent, by capability or because it is one id.
+    /// The parent, by its capabilities or because the map has one id.
     Parent,
-    /// The setuid tools.
+    /// newuidmap(1) and newgidmap(1), which are setuid root.
     Tools(Tools),
-    /// There are none: the container has no user namespace of its own.
+    /// Nobody: the container has no user namespace of its own.
     Nobody,
 }
 
 /// How the files of the rootfs come to belong to the container's ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RootfsIds {
-    /// They do, or it cannot be helped.
+    /// The owners stay as they are.
     AsTheyAre,
-    /// By an idmapped mount; if the file system has none, the container gets the host's ids.
+    /// By an idmapped mount; where that cannot be made, the container gets the host's ids.
     MapOrIdentity,
-    /// By an idmapped mount, or not at all.
+    /// By an idmapped mount; where that cannot be made, the start fails.
     MapOrFail,
 }
 
@@ -81,7 +80,7 @@ pub fn plan(userns: &Userns, caller: &Caller, rootfs: &Rootfs) -> Result<IdPlan,
     }
 }
 
-/// When the kernel has refused to map a rootfs: the host's ids, and a word about it.
+/// The fall-back when the kernel has refused to idmap the rootfs: the host's ids, with a warning.
 pub fn identity_instead(caller: &Caller, spec: &Spec, errno: Errno) -> Result<IdPlan, Error> {
     let mut plan = identity(caller);
     plan.warning = Some(format!(
@@ -94,13 +93,13 @@ pub fn identity_instead(caller: &Caller, spec: &Spec, errno: Errno) -> Result<Id
     Ok(plan)
 }
 
-/// When the setuid tools have refused what nobody asked for: one id, and a word about it.
+/// The fall-back when newuidmap or newgidmap has refused a map: one id, with a warning.
 pub fn single_instead(caller: &Caller, refusal: &Error) -> IdPlan {
     let warning = format!("the container has one id only: {refusal}");
     IdPlan { warning: Some(warning), ..single(caller) }
 }
 
-/// The best that can be had. Nobody becomes the host's root without a word.
+/// `--userns auto`: the best that can be had. If that is the host's root, there is a warning.
 fn auto(caller: &Caller, rootfs: &Rootfs) -> Result<IdPlan, Error> {
     let (mut plan, lacks) = match (caller.can_map, caller.can_mount) {
         (true, true) => (auto_for_root(caller, rootfs)?, "ids of a range"),
@@ -109,7 +108,7 @@ fn auto(caller: &Caller, rootfs: &Rootfs) -> Result<IdPlan, Error> {
     };
     /// The inode of the initial user namespace (include/linux/proc_ns.h, PROC_USER_INIT_INO).
     const INITIAL: u64 = 0xEFFF_FFFD;
-    // Who has made a user namespace around us has asked for what it gives.
+    // In a user namespace that somebody has made around us there is no warning.
     let is_initial = || !caller.proc.stat("self/ns/user").is_ok_and(|stat| stat.ino != INITIAL);
     if plan.mask_proc && plan.warning.is_none() && is_initial() {
         plan.warning = Some(format!(
@@ -123,11 +122,11 @@ fn auto(caller: &Caller, rootfs: &Rootfs) -> Result<IdPlan, Error> {
 
 fn auto_for_root(caller: &Caller, rootfs: &Rootfs) -> Result<IdPlan, Error> {
     if !range::exist(caller) {
-        // Root of a user namespace whose ids are a range already: they are harmless outside.
+        // Root of a user namespace whose own ids are a range, or subordinate ones.
         return Ok(identity(caller));
     }
     match own_range(caller, rootfs, RootfsIds::MapOrIdentity) {
-        // A /dev without the file that launchers agree on: no range can be held.
+        // No /dev/kmsg, on which launchers lock ranges.
         Err(error) if error.errno == Some(Errno::ENOENT) => {
             let warning = format!("container root is the host's root, with /proc masked: {error}");
             Ok(IdPlan { warning: Some(warning), ..identity(caller) })
@@ -137,7 +136,7 @@ fn auto_for_root(caller: &Caller, rootfs: &Rootfs) -> Result<IdPlan, Error> {
 }
 
 fn auto_for_user(caller: &Caller, rootfs: &Rootfs) -> IdPlan {
-    // Missing tools or lines are no fault: one id is what most machines give a user.
+    // Without newuidmap or a line in /etc/subuid: one id, without a warning, as on most machines.
     match subordinate(caller, rootfs) {
         Ok(plan) => IdPlan { or_single: true, ..plan },
         Err(_) => single(caller),
@@ -151,7 +150,7 @@ fn single(caller: &Caller) -> IdPlan {
 }
 
 fn identity(caller: &Caller) -> IdPlan {
-    // Every id that we have, as itself.
+    // Each of our ids as itself.
     let as_itself = |ranges: &[IdRange]| IdMap::from_ranges(ranges.to_vec()).to_itself();
     let (uid, gid) = (as_itself(caller.own_uids()), as_itself(caller.own_gids()));
     direct(caller, "identity", uid, gid, RootfsIds::AsTheyAre)
@@ -171,7 +170,7 @@ fn own_range(caller: &Caller, rootfs: &Rootfs, rootfs_ids: RootfsIds) -> Result<
         .advise("use --userns identity, which is harmless in here"));
     }
     let stat = rootfs.stat();
-    // The owner of a shifted rootfs says which range its files are of.
+    // A rootfs that was chowned to a range (systemd-nspawn --private-users) has that range.
     let (held, rootfs_ids) = if range::is_start(stat.uid, stat.gid) {
         (range::take_shifted(stat.uid)?, RootfsIds::AsTheyAre)
     } else {
@@ -217,8 +216,8 @@ fn subordinate(caller: &Caller, rootfs: &Rootfs) -> Result<IdPlan, Error> {
         Error::refused("PlanIds", format!("--userns subid needs {tool}, which is not on PATH"))
             .advise("install it (Debian: uidmap), or use --userns single")
     })?;
-    // A tree whose root directory belongs to the first subordinate id was made for that id as 0
-    // (mmdebstrap --mode=unshare does so); any other has the caller as 0.
+    // A tree whose root directory belongs to the first subordinate id has that id as its root
+    // (mmdebstrap --mode=unshare makes such). Otherwise the caller becomes 0.
     let shifted = uids.first().is_some_and(|&(start, _)| start.0 == rootfs.stat().uid);
     let own = |id: u32| (!shifted).then_some(Outside(id));
     Ok(IdPlan {
@@ -246,7 +245,7 @@ fn explicit(uid: &IdMap, gid: &IdMap, caller: &Caller, rootfs: &Rootfs) -> Resul
         Error::refused("PlanIds", format!("--uid-map needs {tool}, which is not on PATH"))
             .advise("install it (Debian: uidmap); without it a user maps only 0 to itself")
     })?;
-    // newgidmap(1) denies setgroups(2) to a map that has nothing but the caller's own gid.
+    // newgidmap(1) denies setgroups(2) where the map has only the caller's own gid.
     let own_gid_only = gid == IdMap::single(Outside(caller.gid));
     let plan = direct(caller, "explicit", uid, gid, RootfsIds::AsTheyAre);
     Ok(IdPlan {
@@ -278,7 +277,7 @@ fn direct(
     }
 }
 
-/// Maps the rootfs too where its owner is nobody inside.
+/// Idmaps the rootfs if its owner is nobody inside.
 fn if_foreign(uid: &IdMap, caller: &Caller, rootfs: &Rootfs) -> RootfsIds {
     if caller.can_mount && !uid.has_outside(Outside(rootfs.stat().uid)) {
         RootfsIds::MapOrFail
@@ -287,10 +286,10 @@ fn if_foreign(uid: &IdMap, caller: &Caller, rootfs: &Rootfs) -> RootfsIds {
     }
 }
 
-/// Whether the container gets the id that owns the kernel's settings: /proc/sys belongs to the
-/// initial namespace's root, whatever number that has here.
+/// Whether the container has the id of the host's root, who may write the kernel's settings: the owner of
+/// /proc/sys, whatever number that has in our user namespace.
 fn reaches_host_root(caller: &Caller, uid: &IdMap) -> bool {
-    /// What an id looks like that our namespace does not have (fs.overflowuid's default).
+    /// How an id is shown that our user namespace does not have (fs.overflowuid's default).
     const OVERFLOW: u32 = 65534;
     match caller.proc.stat("sys/kernel") {
         Ok(stat) => stat.uid != OVERFLOW && uid.has_outside(Outside(stat.uid)),
@@ -298,7 +297,7 @@ fn reaches_host_root(caller: &Caller, uid: &IdMap) -> bool {
     }
 }
 
-/// setgroups(2) denied in our own user namespace stays denied in every one below.
+/// Where setgroups(2) is denied in our own user namespace, it is in all below.
 fn setgroups_is_allowed(caller: &Caller) -> bool {
     !caller.proc.read_text("self/setgroups").is_ok_and(|text| text.trim() == "deny")
 }
@@ -314,22 +313,23 @@ impl IdPlan {
         self.mask_proc && !spec.confine.unmask
     }
 
-    /// Whether no user namespace can be made inside. In one, the host's root mounts the host's cgroups
-    /// writable. And in the locked order the host's /proc and /sys lie beneath in full, by which the
-    /// kernel would allow it a /proc without masks.
+    /// Whether no user namespace can be made inside. In one, the host's root could mount the host's cgroups
+    /// writable; and in [`Order::Locked`](super::Order::Locked) a /proc without masks, as the host's is
+    /// still fully visible beneath.
     pub fn forbids_userns(&self, spec: &Spec) -> bool {
         self.masks_proc(spec) || spec.confine.disable_userns
     }
 
-    /// Whether the filter has to do that, for want of a user namespace of its own that has a limit, and
-    /// keyrings. A kernel without any perhaps has no seccomp, either, and may then do without.
+    /// Whether the seccomp filter has to forbid user namespaces, and keys: without a user namespace of its
+    /// own the container has no limit on them, and the host's keyrings. `--seccomp none` is respected on a
+    /// kernel without user namespaces, which may lack seccomp, too.
     pub fn needs_userns_filter(&self, spec: &Spec, caller: &Caller) -> bool {
         let has_none = || caller.proc.stat("self/ns/user").err() == Some(Errno::ENOENT);
         let has_filter = spec.confine.seccomp != Seccomp::None;
         self.forbids_userns(spec) && !self.has_userns() && (has_filter || !has_none())
     }
 
-    /// Whether an id is another one outside.
+    /// Whether any id inside has another number outside.
     pub fn is_shifted(&self) -> bool {
         self.uid != self.uid.to_itself() || self.gid != self.gid.to_itself()
     }

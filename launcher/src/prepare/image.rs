@@ -1,4 +1,4 @@
-//! A file as ROOTFS: an image that the kernel mounts, told by its magic number.
+//! An image file as ROOTFS: recognised by its magic number, and mounted read-only.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -8,7 +8,7 @@ use crate::sys::file::{self, At};
 use crate::sys::mount::attr::{NODEV, RDONLY};
 use crate::sys::{Errno, Result as SysResult, device, mount};
 
-/// A file system that comes in one file: where its superblock says so, and what is there.
+/// A file system, and the magic number in its superblock.
 struct Kind {
     name: &'static CStr,
     offset: usize,
@@ -27,7 +27,7 @@ const KINDS: [Kind; 3] = [
     Kind { name: c"ext4", offset: 1024 + 56, magic: b"\x53\xef", kernel_option: "CONFIG_EXT4_FS" },
 ];
 
-/// Files that hold a root file system, but not one to mount.
+/// The magic numbers of archives, which cannot be mounted: the offset, and the bytes there.
 const ARCHIVES: [(usize, &[u8]); 5] =
     [(0, b"\x1f\x8b"), (0, b"\x28\xb5\x2f\xfd"), (0, b"\xfd7zXZ"), (0, b"BZh"), (257, b"ustar")];
 
@@ -80,13 +80,13 @@ fn has(head: &[u8], offset: usize, magic: &[u8]) -> bool {
 fn mount_image(kind: &CStr, image: BorrowedFd<'_>) -> SysResult<OwnedFd> {
     let mount =
         |source: &CStr| mount::create(kind, [(c"source", source), (c"ro", c"")], RDONLY | NODEV);
-    // erofs takes a file as it is (Linux 6.12); who wants a block device says so.
+    // erofs mounts a file directly (Linux 6.12). The others answer ENOTBLK.
     let itself = format!("/proc/self/fd/{}", image.as_raw_fd());
     match mount(&CString::new(itself).unwrap_or_default()) {
         Err(Errno::ENOTBLK | Errno::ENOENT) => {}
         other => return other,
     }
-    // Read-only, and cleared by the kernel as soon as the mount is gone.
+    // The loop device is read-only, and the kernel clears it when the mount is gone.
     let (path, device) = device::loop_over(image)?;
     let mounted = mount(&path);
     drop(device);

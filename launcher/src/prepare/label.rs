@@ -1,4 +1,4 @@
-//! The label of a security module that the command is executed with.
+//! `--apparmor` and `--selinux-label`: the label of a security module that the command is executed with.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::AsFd;
@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::spec::confine::Label;
 use crate::sys::file::{self, At};
 
-/// What init writes to /proc/self/attr/exec, if the module is there to read it.
+/// What init writes to /proc/self/attr/exec. An error if the kernel does not have the module.
 pub fn look_up(label: Option<&Label>) -> Result<Option<CString>, Error> {
     let (module, text, is_there): (_, _, fn() -> bool) = match label {
         None => return Ok(None),
@@ -33,7 +33,8 @@ pub fn look_up(label: Option<&Label>) -> Result<Option<CString>, Error> {
     Ok(Some(text))
 }
 
-/// One word until a policy is loaded (security_sid_to_context_core in security/selinux/ss/services.c).
+/// "kernel" and no context, until a policy is loaded (security/selinux/ss/services.c,
+/// security_sid_to_context_core).
 const KERNELS_CONTEXT: &CStr = c"/sys/fs/selinux/initial_contexts/kernel";
 
 fn begins_with<const N: usize>(path: &CStr, bytes: &[u8; N]) -> bool {

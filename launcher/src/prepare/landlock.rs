@@ -1,5 +1,5 @@
-//! The set of Landlock's rules: made here, where the kernel says what it can restrict. The child
-//! adds the paths, which are the container's; init holds the command to it.
+//! Makes the Landlock ruleset, with the rules for ports. The child adds those for paths, which are the
+//! container's; init restricts the command by it (landlock_restrict_self(2)).
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -10,13 +10,13 @@ use crate::sys::landlock::{self, Handled};
 
 const STAGE: &str = "PrepareLandlock";
 
-/// The rules, and what they restrict of files.
+/// The ruleset, and the accesses to files that it handles.
 pub struct Rules {
     pub set: OwnedFd,
     pub files: u64,
 }
 
-/// Fewer restrictions than were asked for are an error: never silently less.
+/// An error where the kernel can restrict less than was asked for.
 pub fn open(asked: Option<&Landlock>) -> Result<Option<Rules>, Error> {
     let Some(asked) = asked else { return Ok(None) };
     let abi = landlock::abi().map_err(|errno| {

@@ -1,8 +1,8 @@
-//! From what was asked for to what can be done: the host is looked at and opened here, and
-//! nothing is changed on it.
+//! From what is asked for ([`Spec`]) to what can be done ([`Prepared`]): the host is looked at and files
+//! are opened, and nothing is changed on it.
 //!
-//! Runs in the launcher before clone3. What the child will need afterwards is held in
-//! [`Prepared`] as open descriptors and finished strings, so that the child allocates nothing.
+//! Runs in the launcher, before the gate is opened. What the child will need is in [`Prepared`] as open
+//! descriptors and finished strings, so that the child allocates nothing.
 
 mod account;
 mod activation;
@@ -68,43 +68,42 @@ pub use rootfs::{NEEDS_MOUNT_API, Rootfs, clone_advice};
 pub use sources::{Source, Sources};
 use streams::Streams;
 
-/// Everything a start needs, opened and decided.
+/// Everything that a start needs, opened and decided.
 pub struct Prepared<'a> {
     pub spec: &'a Spec,
     pub ground: &'a Ground,
     pub ids: IdPlan,
-    /// Each id of the container as itself, as the kernel takes it: for a further user namespace.
+    /// The maps of a further user namespace that has the same ids: each as itself, as the kernel takes it.
     pub inner_uids: String,
     pub inner_gids: String,
     pub sources: Sources,
-    /// The program that carries its network.
+    /// The program that carries the container's network (`--net pasta`).
     pub carrier: Option<Carrier>,
     pub plan: Vec<Step<'a>>,
-    /// Where changes to the rootfs go, if not into it.
+    /// The overlay that takes the changes to the rootfs, if they do not go into it.
     pub overlay: Option<Overlay>,
-    /// Where the command can be, in the order of PATH.
+    /// The paths that the command can have, in the order of PATH.
     pub candidates: Vec<CString>,
     /// init.
     pub program: Program,
-    /// The filter of system calls.
+    /// The seccomp filter.
     pub filter: Option<filter::Filter>,
-    /// What the command is held to.
     pub landlock: Option<landlock::Rules>,
-    /// For /proc/self/attr/exec.
+    /// What init writes to /proc/self/attr/exec.
     pub label: Option<CString>,
     pub environment: Words,
     /// What is run.
     pub process: Process,
     pub account: Account,
-    /// The descriptors that the command inherits.
+    /// The caller's descriptors that the command inherits.
     pub keep_fds: Vec<BorrowedFd<'static>>,
-    /// For its time namespace, as the kernel takes them.
+    /// What is written to timens_offsets.
     pub clock_offsets: Option<String>,
     pub streams: Streams,
     pub inherited: &'a Inherited,
 }
 
-/// Looks at the host and opens what will be needed, on this ground.
+/// Looks at the host and opens what will be needed. `ground` is what was looked at before the clone.
 pub fn prepare<'a>(
     spec: &'a Spec,
     inherited: &'a Inherited,
@@ -146,7 +145,7 @@ pub fn prepare<'a>(
     let carrier = network::look(&spec.network, caller, order)?;
     let mut sources = Sources::list(spec.share, activation.notify_socket.as_deref(), &caller.proc);
     if matches!(spec.network, Network::Namespace(_)) {
-        // Of the namespace that has just been joined.
+        // A sysfs of the network namespace that we have just joined, in place of the host's.
         sources.sys = network::sysfs();
     }
     if caller.can_mount {
@@ -206,13 +205,13 @@ pub fn prepare<'a>(
 }
 
 impl Prepared<'_> {
-    /// What is left when the rootfs turned out not to be mappable: the host's own ids.
+    /// The fall-back when the rootfs cannot be idmapped: the host's own ids.
     pub fn fall_back_to_identity(&mut self, errno: Errno, log: &mut Log) -> Result<(), Error> {
         let ids = ids::identity_instead(&self.ground.caller, self.spec, errno)?;
         self.use_ids(ids, log)
     }
 
-    /// What is left when the setuid tools have refused a map: one id.
+    /// The fall-back when newuidmap or newgidmap has refused a map: one id.
     pub fn fall_back_to_single(&mut self, refusal: &Error, log: &mut Log) -> Result<(), Error> {
         let ids = ids::single_instead(&self.ground.caller, refusal);
         self.use_ids(ids, log)
@@ -241,19 +240,19 @@ impl Prepared<'_> {
         self.ids.forbids_userns(self.spec)
     }
 
-    /// A user's keyrings are open to the same user inside, by their number, where no filter refuses
-    /// keyctl(2). Nobody else has the ids of a range.
+    /// Whether the command can reach keyrings of the host's users: they are found by uid, so that the
+    /// same uid inside has them unless a filter refuses keyctl(2). No user has the ids of a range.
     pub fn has_hosts_keys(&self) -> bool {
         let is_filtered = self.has_userns_filter() || self.spec.confine.seccomp == Seccomp::Default;
         self.ids.mode != "range" && !is_filtered
     }
 
-    /// Whether the filter forbids user namespaces.
+    /// Whether the seccomp filter forbids user namespaces.
     pub fn has_userns_filter(&self) -> bool {
         self.ids.needs_userns_filter(self.spec, &self.ground.caller)
     }
 
-    /// Sources of the host's whose files belong to the same ids inside as those of the rootfs.
+    /// The sources that are idmapped as the rootfs is.
     pub fn shown_with_owners(&self) -> impl Iterator<Item = &Source> {
         let is_shown =
             |step: &&Step<'_>| !matches!(&step.mount.what, What::Bind(bind) if !bind.idmap);
@@ -261,7 +260,8 @@ impl Prepared<'_> {
         of_plan.chain(self.overlay.iter().flat_map(Overlay::sources))
     }
 
-    /// The overlays that the launcher mounts, and by which descriptors: the child holds others by them.
+    /// The overlays that the launcher mounts, each with the descriptor that is replaced by it. In the child
+    /// the same number still is the tree below.
     pub fn covered(&self) -> impl Iterator<Item = (&Overlay, BorrowedFd<'_>)> {
         let rootfs = self.overlay.as_ref().filter(|overlay| overlay.is_launchers);
         let rootfs = rootfs.and_then(|overlay| Some((overlay, self.ground.rootfs.tree()?)));
@@ -278,33 +278,32 @@ impl Prepared<'_> {
         }
     }
 
-    /// Whether a process between launcher and container makes the mount namespace that the container
-    /// gets a locked copy of. Root can do that without, but for an overlay: that acts with the ids
-    /// of who mounts it, which have to be the container's.
+    /// Whether an intermediate process makes the outer mount namespace, of which the container gets a locked
+    /// copy. Root's launcher makes it itself, except with an overlay: that acts with the credentials of the
+    /// process that mounts it, which have to be the container's.
     pub fn has_intermediate(&self) -> bool {
         let is_childs = self.overlay.as_ref().is_some_and(|overlay| !overlay.is_launchers);
         self.ground.order == Order::Locked && (!self.ground.caller.can_mount || is_childs)
     }
 
-    /// What that is called where it fails.
+    /// The stage of [`Prepared::attach_root`].
     pub fn attach_stage(&self) -> Stage {
         if self.overlay.is_some() { Stage::MountOverlay } else { Stage::AttachRoot }
     }
 
-    /// The container's own user namespace gets the limit.
+    /// Whether user namespaces are forbidden by the container's own max_user_namespaces.
     pub fn limits_userns(&self) -> bool {
         self.forbids_userns() && self.ids.has_userns()
     }
 
-    /// init's argv, the command at its end. `report` is the number of the child's end of the
-    /// channel.
+    /// init's argv, with the command at its end. `report` is the number of the child's end of the channel.
     pub fn init_argv(&self, report: i32) -> Words {
         let confine = &self.spec.confine;
         let flags = [
             (self.spec.verbose, Terms::STEPS),
             (self.masks_proc(), Terms::MASK_PROC),
-            // Without a user namespace the limit would be the host's: then the filter does it.
-            // And without /proc/sys the child has done it.
+            // Not without a user namespace, where the limit would be the host's and the filter forbids
+            // it; nor with --proc-options, where the child has done it (child/system.rs).
             (self.limits_userns() && self.spec.proc_options.is_empty(), Terms::FORBID_USERNS),
             (self.ground.order == Order::Pivot, Terms::CUT_ROOT),
             (self.streams.terminal, Terms::TERMINAL),
@@ -320,7 +319,7 @@ impl Prepared<'_> {
             confine.capabilities.bounding,
             self.inherited.mask,
             self.spec.grace_ms.into(),
-            // Root has them anyway.
+            // uid 0 has its capabilities without ambient ones.
             if self.account.uid == 0 { 0 } else { confine.capabilities.ambient },
             self.filter.as_ref().map_or(0, |filter| filter.file.as_raw_fd() as u64),
             self.label.as_ref().map_or(0, |label| label.count_bytes() as u64),
@@ -335,20 +334,20 @@ impl Prepared<'_> {
     }
 }
 
-/// What makes the clocks that count from the machine's start show these seconds now
+/// The offsets by which the monotonic and boot-time clocks show this many seconds now
 /// (time_namespaces(7)).
 fn clock_offsets(uptime: u32) -> String {
     let offset = |name: &str, clock| {
         let now = system::clock(clock);
-        // Back to the second before, and forward by what was left of it.
+        // The kernel takes nanoseconds from 0 up: one second further back, and forward by the rest.
         let (seconds, rest) = (i64::from(uptime) - now.tv_sec - 1, 1_000_000_000 - now.tv_nsec);
         format!("{name} {} {}\n", seconds + rest / 1_000_000_000, rest % 1_000_000_000)
     };
     offset("monotonic", libc::CLOCK_MONOTONIC) + &offset("boottime", libc::CLOCK_BOOTTIME)
 }
 
-/// The kernel lets whoever mounts in a namespace unmount there. And what needs no mount to reach the host
-/// is the host's where there is no user namespace.
+/// Warns of capabilities by which container root, if it is the host's root, gets past the masks over /proc:
+/// CAP_SYS_ADMIN unmounts them. Without a user namespace others reach the host without a mount.
 fn warn_of_loose_masks(ids: &IdPlan, spec: &Spec, log: &mut Log) {
     let enough = 1 << SYS_ADMIN | if ids.has_userns() { 0 } else { capability::OF_THE_HOST };
     let found = spec.confine.capabilities.bounding & enough;

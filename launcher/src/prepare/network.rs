@@ -1,5 +1,5 @@
-//! What a network takes before the clone: the namespace to join, the right to make interfaces, the
-//! program to carry it.
+//! What `--net` needs before the gate: joins a namespace, checks the privilege to make interfaces, finds
+//! pasta.
 
 use std::ffi::CString;
 use std::os::fd::AsFd;
@@ -11,15 +11,15 @@ use crate::sys::file::{self, At};
 use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID, RDONLY};
 use crate::sys::{Errno, mount, process};
 
-/// A program of the host's that passes packets on as the user who starts it.
+/// A program of the host's that carries the container's connections without privilege.
 pub enum Carrier {
     Pasta(CString),
-    /// Where there is no other.
+    /// slirp4netns, where there is no pasta.
     Slirp(CString),
 }
 
-/// Looks whether it can be had. A namespace that is there already is joined by the launcher itself,
-/// from which the child inherits it.
+/// Checks whether the network can be had. An existing namespace is joined by the launcher here; the child
+/// inherits it.
 pub fn look(network: &Network, caller: &Caller, order: Order) -> Result<Option<Carrier>, Error> {
     match network {
         Network::None | Network::Host => Ok(None),
@@ -47,7 +47,7 @@ pub fn look(network: &Network, caller: &Caller, order: Order) -> Result<Option<C
         }
         Network::Pasta(pasta) => {
             if order == Order::Locked && !caller.can_mount {
-                // There the container's network is not made when the launcher lets the child go.
+                // The container's network namespace is made by the intermediate process, after the gate.
                 return Err(Error::refused(
                     "FindPasta",
                     "--net pasta cannot be had by an ordinary user on an initial ramfs",
@@ -59,7 +59,7 @@ pub fn look(network: &Network, caller: &Caller, order: Order) -> Result<Option<C
     }
 }
 
-/// The one that is there.
+/// Finds pasta, or slirp4netns where that will do.
 pub fn find(pasta: &Pasta) -> Result<Carrier, Error> {
     if let Some(path) = command::on_path("pasta") {
         return Ok(Carrier::Pasta(path));
@@ -77,8 +77,8 @@ pub fn find(pasta: &Pasta) -> Result<Carrier, Error> {
     }
 }
 
-/// That of the namespace we are in now, where the host's /sys shows the host's interfaces. A
-/// container lives without it.
+/// A new sysfs, which shows the interfaces of the network namespace that we are in now. None where it cannot
+/// be mounted: /sys is then left out.
 pub fn sysfs() -> Option<Source> {
     let made = mount::create(c"sysfs", [], RDONLY | NOSUID | NODEV | NOEXEC).ok()?;
     Some(Source::of_mount(made, c"/sys"))

@@ -1,4 +1,4 @@
-//! The two ways to cut the host's tree away, and which one this host needs.
+//! The two ways to cut the host's tree away: by pivot_root, or by locked mounts.
 
 use super::{Caller, Proc};
 use crate::error::Error;
@@ -11,24 +11,27 @@ use crate::sys::mount;
 pub enum Order {
     /// By pivot_root, after which nothing of it is left.
     Pivot,
-    /// Where pivot_root is EINVAL because the host's root is the initial ramfs (before Linux
-    /// 7.0), or where the host has no /proc. The usual ways round that (chroot, or MS_MOVE and chroot) are left again by
-    /// `umount2("/", MNT_DETACH)` and setns(2). Here the rootfs is attached over `/` in a mount
-    /// namespace that somebody more privileged owns, and the container gets a copy of it, in
-    /// which the kernel locks every mount: the host's tree stays beneath, and out of reach.
+    /// By locked mounts: where pivot_root is EINVAL because the host's root is the initial ramfs (before
+    /// Linux 7.0), or where the host has no /proc.
+    ///
+    /// The usual ways round that, chroot or MS_MOVE and chroot, can be undone from inside, by
+    /// `umount2("/", MNT_DETACH)` and setns(2). Here the rootfs is attached over `/` in an outer mount
+    /// namespace that a more privileged user namespace owns, and the container gets a copy of that: the
+    /// kernel locks every mount in such a copy (mount_namespaces(7)). The host's tree is still beneath,
+    /// and cannot be uncovered.
     Locked,
 }
 
 impl Order {
-    /// Asked before the start, in which pivot_root comes late: what has been done by then cannot be
-    /// done again (a pipe has been read, what was typed has gone to the terminal).
+    /// Decided beforehand and not when pivot_root fails: a start cannot begin again by then (a pipe has been
+    /// read, input has gone to the container's terminal).
     pub fn of_this_host(proc: &Proc, has_userns: bool) -> Order {
-        // The kernel mounts a proc in a user namespace only while another is in sight, and ours is
-        // in sight nowhere but in that outer namespace.
+        // In a user namespace the kernel mounts a proc only while another is visible in the mount
+        // namespace: that takes an outer one, where the launcher mounts it.
         if !proc.is_hosts && has_userns {
             return Order::Locked;
         }
-        // The initial ramfs is a tmpfs or a ramfs: on all others the table need not be read.
+        // The initial ramfs is a tmpfs or a ramfs. With any other the table need not be read.
         if !mount::is_in_memory(c"/").unwrap_or(true) {
             return Order::Pivot;
         }
@@ -36,10 +39,10 @@ impl Order {
         if is_mounted_on_nothing(&table) { Order::Locked } else { Order::Pivot }
     }
 
-    /// Whether the host's tree stays away where container root has no user namespace of its own.
+    /// Refuses what does not hold without a user namespace of the container's own (`--userns none`).
     pub fn check_without_userns(self, spec: &Spec, caller: &Caller) -> Result<(), Error> {
         let asked = spec.confine.capabilities.bounding;
-        // What this kernel does not know nobody has; and nobody has more than the launcher.
+        // Capabilities that this kernel does not know are not missed.
         let known = u64::MAX >> caller.capabilities.leading_zeros().min(63);
         if asked & known & !caller.capabilities != 0 {
             let names = capability::names(asked & known & !caller.capabilities);
@@ -53,8 +56,7 @@ impl Order {
             .advise("take it away with --cap-drop, or leave --userns none out"));
         }
         if self == Order::Locked {
-            // The kernel locks mounts against a user namespace with less privilege, and nothing
-            // else.
+            // Mounts are locked only in a copy that a less privileged user namespace owns.
             return Err(Error::refused(
                 "PlanIds",
                 "--userns none cannot cut an initial ramfs away",
@@ -77,8 +79,8 @@ impl Order {
     }
 }
 
-/// Whether there is a mount that is its own parent, as in proc(5)'s mountinfo no other can be. It is
-/// listed only for whoever has it as root.
+/// Whether our root is the initial ramfs: in mountinfo (proc(5)) only that has its own id as its parent's,
+/// and it is listed only for processes that have it as root.
 fn is_mounted_on_nothing(mountinfo: &str) -> bool {
     mountinfo.lines().any(|line| {
         let mut ids = line.split(' ');
