@@ -1,6 +1,6 @@
-//! Whom the command runs as: ids, groups and home, by the container's own /etc/passwd and
-//! /etc/group. Those belong to a rootfs that nobody vouches for: they are resolved inside it,
-//! must be regular files, and are read up to a limit.
+//! `--user`: the command's ids, groups and home directory, from the container's /etc/passwd and /etc/group.
+//! The rootfs may be hostile, so these are resolved inside it, must be regular files, and are read up to a
+//! limit.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -20,7 +20,7 @@ pub struct Account {
     pub home: Vec<u8>,
 }
 
-/// init passes this many on (its MAX_GROUPS).
+/// init sets up to this many (its MAX_GROUPS).
 const MAX_GROUPS: usize = 64;
 const MAX_BYTES: usize = 16 << 20;
 
@@ -32,7 +32,7 @@ impl Account {
     ) -> Result<Account, Error> {
         let root_only = user.user == IdOrName::Id(0);
         let passwd = read(rootfs, "/etc/passwd", MAX_BYTES);
-        // Root's groups are of no use to root: only another user's are read.
+        // Supplementary groups give root nothing: for root the file is not read.
         let group = if root_only && user.group.is_none() {
             Ok(Vec::new())
         } else {
@@ -48,7 +48,7 @@ impl Account {
                 .advise("map it with --uid-map and --gid-map, or see --userns"));
             }
         }
-        // Groups that this container does not have cannot be in use inside it either.
+        // A group that is not mapped cannot be set, and owns nothing inside.
         account.groups.retain(|&gid| ids.gid.has_inside(gid));
         if account.groups.len() > MAX_GROUPS {
             return Err(Error::refused(

@@ -1,10 +1,12 @@
-//! Overlays: over the rootfs, which is to stay as it is, or of directories of the host's, in the
-//! plan. What is changed goes into a tmpfs or a directory of the caller's.
+//! Overlays (overlayfs): one over the rootfs, which is then not changed (`--ephemeral`, `--overlay-dir`, an
+//! image), and those of the mount plan (`--overlay`). The upper layer is a tmpfs or a directory of the
+//! caller's.
 //!
-//! The child mounts it, in its own user namespace: so overlayfs acts with the container's ids, and
-//! keeps its marks in `user.` attributes (Linux 5.11; on a tmpfs 6.6, without which a directory of
-//! the lower layer cannot be removed: EIO). Before 6.6 the launcher mounts those that do not keep
-//! them, if it is root: their marks are `trusted.` attributes, which are only the host's root's.
+//! The child mounts them, in its own user namespace: overlayfs acts with the credentials of the process that
+//! mounts it. There it keeps its marks (whiteouts, opaque directories) in `user.` attributes (Linux 5.11),
+//! which a tmpfs has since 6.6; without them a directory of a lower layer cannot be removed (EIO). So before
+//! 6.6, if it is root, the launcher mounts those whose upper layer is a tmpfs, with `trusted.` attributes,
+//! which only the host's root can set.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -18,13 +20,14 @@ use crate::sys::lock::{self, Lock};
 use crate::sys::mount::attr::{NODEV, RDONLY};
 use crate::sys::{Errno, Result as SysResult, descriptors, mount, process};
 
-/// An overlay that is wanted.
+/// An overlay to mount.
 pub struct Overlay {
-    /// Its lower layers, uppermost first, and their names; the rootfs's has none but the rootfs.
+    /// The lower layers, uppermost first, with the names of their mount points. Empty over the rootfs, which
+    /// is the only one then.
     lower: Vec<(CString, Source)>,
-    /// Those names.
+    /// Those names, as the mount option has them.
     lowerdir: CString,
-    /// The directory that keeps the changes, held against other containers.
+    /// The directory for the changes, and the lock on it; None: a tmpfs.
     kept: Option<(Source, OwnedFd)>,
     /// MOUNT_ATTR_*.
     flags: u64,
@@ -32,7 +35,7 @@ pub struct Overlay {
     pub is_launchers: bool,
 }
 
-/// Where overlayfs keeps its marks.
+/// The attributes that overlayfs keeps its marks in: `user.overlay.` or `trusted.overlay.`.
 #[derive(Clone, Copy)]
 enum Marks {
     User,
@@ -59,7 +62,7 @@ impl Marks {
 }
 
 impl Overlay {
-    /// Opens what is to lie over the rootfs, if anything is.
+    /// Opens the overlay over the rootfs, if there is to be one.
     pub fn over_rootfs(
         changes: &Changes,
         rootfs: &Stat,
@@ -78,7 +81,7 @@ impl Overlay {
         Ok(Some(Overlay::new(lower, lowerdir, kept, NODEV, caller)))
     }
 
-    /// Opens the layers of one in the plan.
+    /// Opens the layers of one of the plan.
     pub fn of_plan(
         lower: &[CString],
         upper: Option<&CStr>,
@@ -95,7 +98,7 @@ impl Overlay {
         let lower = lower.iter().enumerate().map(open).collect::<Result<Vec<_>, Error>>()?;
         let mut names = lower.iter().map(|(name, _)| name.to_bytes()).collect::<Vec<_>>();
         if lower.len() == 1 && upper.is_none() && flags & RDONLY != 0 {
-            // Without an upper layer the kernel wants two: an empty one.
+            // Without an upper layer the kernel wants two lower ones: an empty one beside it.
             names.push(b"changes");
         }
         let lowerdir = CString::new(names.join(&b':')).unwrap_or_default();
@@ -121,12 +124,12 @@ impl Overlay {
         overlay
     }
 
-    /// Nothing will be changed. (A rootfs that is to be read-only takes mount points first.)
+    /// Whether there is no upper layer. (A read-only rootfs has one, for mount points.)
     fn has_no_upper(&self) -> bool {
         self.kept.is_none() && self.flags & RDONLY != 0
     }
 
-    /// Changes stay.
+    /// Whether changes stay.
     pub fn is_kept(&self) -> bool {
         self.kept.is_some()
     }
@@ -137,14 +140,14 @@ impl Overlay {
         self.lower.iter().map(|(_, source)| source).chain(kept)
     }
 
-    /// Attaches the rootfs over `/` with the overlay on it, and changes into that.
+    /// Attaches the overlay over `/`, and changes into it.
     pub fn attach_over(&self, rootfs: BorrowedFd<'_>) -> SysResult<()> {
         let overlay = self.mount_at_root(rootfs, Marks::User)?;
         mount::attach(overlay.as_fd(), At::Cwd, c"/")?;
         file::enter_dir(overlay.as_fd())
     }
 
-    /// Its first layer, by name.
+    /// For messages: its first layer.
     pub fn show(&self, rootfs: &CStr) -> String {
         match self.lower.first() {
             None => format!("rootfs {}", rootfs.to_string_lossy()),
@@ -152,14 +155,14 @@ impl Overlay {
         }
     }
 
-    /// Where the launcher puts one of the plan that it mounts: by the descriptor of the first layer.
+    /// For one of the plan that the launcher mounts: the descriptor that it replaces, of the first layer.
     pub fn place(&self) -> Option<BorrowedFd<'_>> {
         self.lower.first().filter(|_| self.is_launchers)?.1.tree()
     }
 
-    /// Puts a detached overlay in the place of the rootfs, a detached tree, or of its first layer: by
-    /// another process, whose mount namespace, with all that is needed on the way, ends with it. The
-    /// descriptors are ours.
+    /// The launcher: mounts the overlay, detached, and puts it under the number of this descriptor (the
+    /// rootfs's, or the first layer's). Done by a child with a mount namespace of its own, so that nothing of
+    /// it appears on the host, and with our descriptors (CLONE_FILES).
     pub fn replace(&self, first: BorrowedFd<'_>) -> SysResult<()> {
         const FILES: u64 = libc::CLONE_FILES as u64;
         process::try_in_child(FILES | namespaces::MNT, || {
@@ -169,7 +172,7 @@ impl Overlay {
         })
     }
 
-    /// Of one over the rootfs, or of one of the plan.
+    /// Mounts it, with its layers prepared over `/`.
     fn mount_at_root(&self, rootfs: BorrowedFd<'_>, marks: Marks) -> SysResult<OwnedFd> {
         self.mount(At::Cwd, c"/", marks, |base| match self.lower.is_empty() {
             true => {
@@ -189,7 +192,7 @@ impl Overlay {
         file::stat_path(first)
     }
 
-    /// Attaches one of the plan onto an open directory. The current directory is `root` afterwards.
+    /// The child: attaches one of the plan onto an open directory. The current directory is `root` afterwards.
     pub fn attach(&self, onto: BorrowedFd<'_>, root: BorrowedFd<'_>) -> SysResult<()> {
         if let Some(overlay) = self.place() {
             return mount::attach(overlay, At::Dir(onto), c"");
@@ -200,9 +203,9 @@ impl Overlay {
         file::enter_dir(root)
     }
 
-    /// Overlayfs takes its layers by path, and the only paths that nobody can exchange are relative
-    /// ones in a tmpfs of our own. That one lies on the place for a moment only: what cuts the
-    /// host's tree away later takes one mount off `/`, and a second would keep the host in sight.
+    /// Overlayfs takes its layers by path, and only in a tmpfs of our own nobody can exchange what a path
+    /// leads to. That tmpfs is mounted on the place for a moment and detached again: init detaches only one
+    /// mount from `/` later, the old root.
     fn mount(
         &self,
         at: At<'_>,
@@ -236,7 +239,8 @@ impl Overlay {
     }
 }
 
-/// Where the changes go: as its root is, so is that of the overlay.
+/// Makes the upper layer. Its root has the mode and owner of the lower one, as the overlay's root shows
+/// those.
 fn make_upper(lower: &Stat, marks: Marks) -> SysResult<()> {
     make_dir(c"changes/upper")?;
     make_dir(c"changes/work")?;
@@ -245,7 +249,7 @@ fn make_upper(lower: &Stat, marks: Marks) -> SysResult<()> {
     file::change_mode(upper.as_fd(), lower.mode & 0o7777)?;
     for (uid, gid) in [(lower.uid, file::KEEP), (file::KEEP, lower.gid)] {
         match file::change_owner(upper.as_fd(), uid, gid) {
-            // It belongs to nobody in here.
+            // The owner is not mapped in here.
             Err(Errno::EINVAL) => {}
             other => other?,
         }
@@ -253,7 +257,7 @@ fn make_upper(lower: &Stat, marks: Marks) -> SysResult<()> {
     Ok(())
 }
 
-/// The directory for the changes, locked.
+/// Opens the directory for the changes and locks it against other containers.
 fn open_kept(
     option: &str,
     path: &CStr,
@@ -297,7 +301,7 @@ fn lies_in(directory: BorrowedFd<'_>, other: &Stat) -> SysResult<bool> {
     }
 }
 
-/// Of an earlier run, maybe.
+/// Makes a directory, unless an earlier run has made it, and opens it.
 fn make_dir(path: &CStr) -> SysResult<OwnedFd> {
     match file::make_dir(At::Cwd, path, 0o755) {
         Err(Errno::EEXIST) => {}

@@ -1,4 +1,4 @@
-//! The mount plan with its sources opened.
+//! Opens the sources of the mount plan.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -19,13 +19,13 @@ use crate::sys::{Errno, errno_of};
 /// A step of the plan, ready for the child.
 pub struct Step<'a> {
     pub mount: &'a Mount,
-    /// Of a bind; none where an optional source is missing.
+    /// For a bind; None where an optional source is missing.
     pub source: Option<Source>,
-    /// A device node of the container's own, in its /dev by this name, stands for the source.
+    /// The name below the container's /dev/pts of a device node that is bound in place of the source.
     pub device: Option<CString>,
-    /// Of an overlay.
+    /// For an overlay.
     pub overlay: Option<Overlay>,
-    /// Of a file.
+    /// For a file.
     pub content: &'a [u8],
 }
 
@@ -83,7 +83,7 @@ pub fn note_bare_procs(plan: &[Step<'_>], log: &Log) {
     }
 }
 
-/// A tmpfs can belong only to whom the container has: the kernel would say EINVAL, and not of what.
+/// Refuses a tmpfs whose owner is not mapped, for which the kernel says EINVAL without a reason.
 pub fn check_owners(spec: &Spec, ids: &IdPlan) -> Result<(), Error> {
     for mount in &spec.mounts {
         let What::Tmpfs { options, .. } = &mount.what else { continue };
@@ -108,8 +108,8 @@ pub fn check_owners(spec: &Spec, ids: &IdPlan) -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes device nodes in the container's /dev like those that it is to have, so that they belong there
-/// to whom they belong on the host. The file systems of the host's own have no idmapped mounts.
+/// For each `--device` makes a node with the same owners in the container's /dev, which is idmapped. The
+/// host's devtmpfs and devpts cannot be, so that a bind of the host's node would belong to nobody.
 pub fn make_devices(
     plan: &mut [Step<'_>],
     dev: BorrowedFd<'_>,
@@ -140,7 +140,7 @@ pub fn make_devices(
     Ok(())
 }
 
-/// Where programs could write on a read-only root, if a directory were there.
+/// With `--read-only`: a tmpfs is left out because its target is no directory.
 fn note_obstacle(target: &Target, rootfs: &Rootfs, log: &Log) {
     let there = resolve::open(rootfs.dir(), &target.path, libc::O_PATH | libc::O_DIRECTORY);
     if matches!(there, Err(Errno::ENOTDIR | Errno::ELOOP)) {
@@ -170,7 +170,7 @@ fn open_source(
     }
 }
 
-/// A path of the host's, opened (`only`: O_DIRECTORY or 0) and, if that is possible already, cloned.
+/// Opens a path of the host's (`only`: O_DIRECTORY or 0) and clones its mounts, if the caller can.
 pub fn open_path(
     what: &str,
     path: &CStr,
@@ -195,7 +195,7 @@ pub fn open_path(
     Ok(source)
 }
 
-/// It could not be opened.
+/// The error of a source that cannot be opened.
 pub fn failed(what: &str, path: &CStr, errno: Errno) -> Error {
     let shown = path.to_string_lossy();
     let error = Error::at("OpenSource", format_args!("open {what} {shown}"), errno);

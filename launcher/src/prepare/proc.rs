@@ -1,9 +1,8 @@
-//! A /proc in which our processes are: the way to the id maps of a child, and to what the kernel
-//! tells about us.
+//! A proc file system that shows our processes: to write the id maps of a child, and to read what the
+//! kernel tells about us.
 //!
-//! What is mounted on /proc may be of a pid namespace further out (`unshare --pid` alone does that),
-//! where the child has another number and its pid is somebody else's; or of any other, where it is
-//! not at all; or nothing is mounted there.
+//! The one mounted on /proc may belong to a pid namespace further out (after `unshare --pid` alone), where
+//! the child has another number and its pid is another process; or to an unrelated one; or there is none.
 
 use std::cell::OnceCell;
 use std::ffi::CStr;
@@ -16,27 +15,27 @@ use crate::sys::file::{self, At, Stat};
 use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID};
 use crate::sys::{Errno, Result as SysResult, mount, process};
 
-/// The bytes themselves, mostly: no copy.
+/// The bytes as text, without a copy if they are UTF-8.
 pub fn into_text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes)
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
-/// The opened root of it.
+/// Its open root.
 pub struct Proc {
     dir: OwnedFd,
-    /// It is what the host has on /proc, and not one that we have made and attached nowhere.
+    /// It is the one on /proc, and not a detached one of our own.
     pub is_hosts: bool,
-    /// It counts as we do. Asked when it matters: it takes some time.
+    /// It is of our own pid namespace, so that its numbers are our pids. Found out when it matters.
     is_ours: OnceCell<bool>,
 }
 
 impl Proc {
-    /// The host's, or one of our own.
+    /// Opens the one on /proc, or mounts a detached one if that does not show us.
     pub fn open() -> Result<Proc, Error> {
         match file::open(At::Cwd, c"/proc", libc::O_PATH | libc::O_DIRECTORY) {
             Ok(dir) => {
-                // In that of a pid namespace that we are not in this link leads nowhere.
+                // Where we are not in its pid namespace this link cannot be read.
                 if file::read_link(dir.as_fd(), c"self", &mut [0; 16]) != Err(Errno::ENOENT) {
                     return Ok(Proc { dir, is_hosts: true, is_ours: OnceCell::new() });
                 }
@@ -54,14 +53,15 @@ impl Proc {
         Ok(Proc { dir, is_hosts: false, is_ours: OnceCell::from(true) })
     }
 
-    /// In our own pid namespace we have one pid, in one further out one per namespace on the way.
+    /// The number of our pids that it shows: one, or with one of an outer pid namespace one for each on the
+    /// way.
     fn count_own_pids(&self) -> usize {
         let status = self.read_text("self/status").unwrap_or_default();
         let mut lines = status.lines().filter_map(|line| line.strip_prefix("NSpid:"));
         lines.next().map_or(0, |pids| pids.split_whitespace().count())
     }
 
-    /// What it calls a process of ours.
+    /// The number that a child of ours has in it.
     pub fn number(&self, pid: i32) -> Result<i32, Error> {
         self.find(pid).map_err(|errno| {
             Error::at("FindProc", "find the child in the host's /proc", errno)
@@ -69,12 +69,12 @@ impl Proc {
         })
     }
 
-    /// The same, for a child, too: from the second time on it allocates nothing.
+    /// The same for use in the child: from the second call on it allocates nothing.
     pub fn find(&self, pid: i32) -> SysResult<i32> {
         if *self.is_ours.get_or_init(|| self.count_own_pids() == 1) {
             return Ok(pid);
         }
-        // A pidfd's line has the number as the namespace of that /proc counts (fs/pidfs.c).
+        // fdinfo of a pidfd tells the pid as seen in the pid namespace of that proc (fs/pidfs.c).
         let process = process::open_pidfd(pid)?;
         let info =
             self.open_named(format_args!("self/fdinfo/{}", process.as_raw_fd()), libc::O_RDONLY)?;
@@ -85,7 +85,7 @@ impl Proc {
         number.filter(|&number| number > 0).ok_or(Errno::ESRCH)
     }
 
-    /// How many threads of the machine run or want to, by /proc/loadavg.
+    /// How many threads of the machine are runnable, by /proc/loadavg.
     pub fn running(&self) -> SysResult<u32> {
         let file = self.open_file("loadavg", libc::O_RDONLY)?;
         let mut text = [0; 64];
@@ -96,12 +96,12 @@ impl Proc {
         running.ok_or(Errno::EBADMSG)
     }
 
-    /// For what opens its files itself.
+    /// Its root.
     pub fn dir(&self) -> BorrowedFd<'_> {
         self.dir.as_fd()
     }
 
-    /// One of its files. Allocates nothing.
+    /// Opens one of its files. Allocates nothing.
     pub fn open_named(&self, path: fmt::Arguments<'_>, flags: i32) -> SysResult<OwnedFd> {
         let mut bytes = [0; 64];
         write!(&mut bytes[..], "{path}\0").map_err(|_| Errno::ENAMETOOLONG)?;
@@ -109,17 +109,17 @@ impl Proc {
         file::open(At::Dir(self.dir()), path, flags)
     }
 
-    /// One of its files.
+    /// Opens one of its files.
     pub fn open_file(&self, path: &str, flags: i32) -> SysResult<OwnedFd> {
         self.open_named(format_args!("{path}"), flags)
     }
 
-    /// All of a text.
+    /// Reads all of a file as text.
     pub fn read_text(&self, path: &str) -> SysResult<String> {
         self.read(path).map(into_text)
     }
 
-    /// All of a file.
+    /// Reads all of a file.
     pub fn read(&self, path: &str) -> SysResult<Vec<u8>> {
         let file = self.open_file(path, libc::O_RDONLY)?;
         file::read_all(file.as_fd())
@@ -134,7 +134,7 @@ impl Proc {
         Ok(target)
     }
 
-    /// Of one of its files.
+    /// fstat(2) of one of its files.
     pub fn stat(&self, path: &str) -> SysResult<Stat> {
         file::stat_fd(self.open_file(path, libc::O_PATH)?.as_fd())
     }

@@ -1,7 +1,7 @@
-//! What the image of the rootfs says about its command, if it says anything.
+//! Reads what the image that the rootfs was unpacked from says about its command, if it says anything.
 //!
-//! The rootfs is nobody's word: the file is looked up inside it, has to be a regular one, and is
-//! read up to a limit.
+//! The rootfs may be hostile: the file is looked up inside it, has to be a regular one, and is read up to a
+//! limit.
 
 use std::os::fd::BorrowedFd;
 
@@ -11,7 +11,7 @@ use crate::spec::Spec;
 use crate::spec::process::{Image, Process};
 use crate::sys::Errno;
 
-/// In the rootfs; the image's fields `Entrypoint`, `Cmd`, `Env`, `User` and `WorkingDir`.
+/// The file in the rootfs, with the image's fields `Entrypoint`, `Cmd`, `Env`, `User` and `WorkingDir`.
 const FILE: &str = "/.launcher.json";
 const MAX_BYTES: usize = 1 << 20;
 
@@ -32,7 +32,7 @@ pub fn decide(spec: &Spec, rootfs: BorrowedFd<'_>) -> Result<Process, Error> {
     Ok(Process::of(spec, Some(image)))
 }
 
-/// An error about a user whom the caller has not named.
+/// Adds to an error about a user that it was the image that named it.
 pub fn blame(error: Error, process: &Process) -> Error {
     match process.is_images_user {
         true => error.advise("it is the User of the rootfs's .launcher.json; --user 0 is root"),

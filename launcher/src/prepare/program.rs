@@ -1,7 +1,7 @@
-//! init as a sealed memfd.
+//! init, in a sealed memfd.
 //!
-//! Nothing has to be installed in the rootfs, and /proc/1/exe is a file that nobody can write,
-//! not even through a descriptor that was opened in time (CVE-2019-5736).
+//! So nothing has to be installed in the rootfs, and nobody inside can overwrite a file of the host's
+//! through /proc/1/exe (CVE-2019-5736): the memfd cannot be written, whoever opens it and when.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -14,12 +14,12 @@ use crate::sys::{Errno, Result as SysResult, memfd, mount};
 /// Built by build.rs from ../init, for the same target.
 static BUILT_IN: &[u8] = include_bytes!(env!("LAUNCHER_INIT"));
 
-/// init, before and after it can be executed.
+/// init, as it is passed to the child.
 pub enum Program {
     /// In a sealed memfd.
     Sealed(OwnedFd),
-    /// No executable memfd can be had: the sysctl vm.memfd_noexec is 2, or a seccomp filter has
-    /// no memfd_create. The child copies it to a file system that only it can make.
+    /// There can be no executable memfd: the sysctl vm.memfd_noexec is 2, or a seccomp filter refuses
+    /// memfd_create. The child copies it to a detached tmpfs.
     Unsealed(Source),
 }
 
@@ -62,13 +62,12 @@ impl Source {
         }
     }
 
-    /// A copy in a file system of its own, which is attached nowhere and read-only: as nobody
-    /// can write a sealed memfd, nobody can write this.
+    /// The child: a copy on a detached tmpfs that is then made read-only, so that nobody can write it, either.
     pub fn copy_apart(&self) -> SysResult<OwnedFd> {
         let apart = mount::create(c"tmpfs", [(c"mode", c"755")], NOSUID | NODEV)?;
         let copy = file::create(apart.as_fd(), c"init", 0o755)?;
         self.copy_to(copy.as_fd())?;
-        // While somebody writes to it, it cannot be made read-only.
+        // A file system cannot be made read-only while a file is open for writing.
         drop(copy);
         mount::make_read_only(apart.as_fd())?;
         file::open(At::Dir(apart.as_fd()), c"init", libc::O_PATH)

@@ -1,10 +1,9 @@
-//! A uid range of the container's own.
+//! `--userns range`: a range of uids and gids that no other container has meanwhile, so that one container's
+//! root is nobody in another.
 //!
-//! Two containers must not share one at the same time, or the one's root could reach into the
-//! other. The kernel has no notion of that, so launchers agree by a lock: one byte per range, on
-//! a file that exists once on every machine and that only root may open for writing, /dev/kmsg.
-//! Nothing is written to it. The lock belongs to the open file (fcntl(2), "Open file description
-//! locks"): it goes when its holder ends, however that comes about, and leaves no file behind.
+//! The kernel does not allot ids, so launchers agree by locks: a range is a byte of /dev/kmsg, a file that
+//! exists once on a machine and that only root can open for writing. Nothing is written to it. An open file
+//! description lock (fcntl(2)) ends with the process that holds it and leaves no file behind.
 
 use std::cell::LazyCell;
 use std::ffi::CStr;
@@ -20,24 +19,24 @@ use crate::sys::file::{self, At};
 use crate::sys::lock::{self, Lock};
 use crate::sys::signal;
 
-/// Ids of a range: all that 16-bit software knows.
+/// The ids of a range: 16 bits, which is what software expects.
 pub const COUNT: u32 = 65536;
 
-/// Where ranges lie: what systemd sets aside for containers (its UIDS-GIDS.md), so that nobody
-/// hands them out to users.
+/// The first and the last range: systemd reserves these ids for containers (its UIDS-GIDS.md), so no user
+/// has them.
 const FIRST: u32 = 0x0008_0000;
 const LAST: u32 = 0x6FFF_0000;
 
-/// A range that is ours while this value lives.
+/// A range that is locked while this value lives.
 #[derive(Debug)]
 pub struct HeldRange {
     pub start: Outside,
     _lock: OwnedFd,
 }
 
-/// Takes a free range: one that depends on `seed`, so that the same rootfs mostly gets the same range
-/// again, or else one that depends on our pid, where no other launcher that lives begins to look. From
-/// one place for all, the thousandth container on a rootfs would try a thousand locks.
+/// Locks a free range. First the one that `seed` chooses, so that the same rootfs mostly gets the same range.
+/// If that is taken, the search begins at one that depends on our pid: if all launchers began at the same
+/// place, the thousandth container on a rootfs would try a thousand locks.
 pub fn take(caller: &Caller, seed: u64) -> Result<HeldRange, Error> {
     let lock = open_lock_file(libc::O_WRONLY)?;
     let taken = taken_on_this_host()?;
@@ -57,8 +56,8 @@ pub fn take(caller: &Caller, seed: u64) -> Result<HeldRange, Error> {
         .advise("give one by --uid-map, or --userns identity"))
 }
 
-/// Takes the range that the files of a shifted rootfs belong to. Containers on one such rootfs
-/// share it, as they share the files; none with a range of its own gets it meanwhile.
+/// Locks the range that the files of a shifted rootfs belong to. Containers on such a rootfs share the lock,
+/// as they share the files; no other container gets the range meanwhile.
 pub fn take_shifted(start: u32) -> Result<HeldRange, Error> {
     // A shared lock needs a descriptor that may read; for /dev/kmsg that is CAP_SYSLOG.
     let lock = open_lock_file(libc::O_RDWR)?;
@@ -101,7 +100,7 @@ pub fn exist(caller: &Caller) -> bool {
     caller.owns(FIRST, COUNT)
 }
 
-/// Whether the owner of a rootfs says that it was shifted to a range, as systemd-nspawn does it.
+/// Whether the owner of a rootfs is the first id of a range, as systemd-nspawn shifts trees.
 pub fn is_start(uid: u32, gid: u32) -> bool {
     uid >= COUNT && uid.is_multiple_of(COUNT) && uid == gid
 }
@@ -111,10 +110,9 @@ fn overlaps(start: u32, other: u32, count: u32) -> bool {
         && u64::from(other) < u64::from(start) + u64::from(COUNT)
 }
 
-/// Subordinate ranges, and the ids of users and groups, as far as they are where ranges lie: which
-/// is to say, mostly, none.
+/// The subordinate ranges and the ids of users and groups that lie where ranges do: mostly none.
 fn taken_on_this_host() -> Result<Vec<(u32, u32)>, Error> {
-    // One that is there and cannot be read may hold what we would take.
+    // A file that exists and cannot be read is an error: it may list what we would take.
     let read = |path: &CStr| {
         let file = file::open(At::Cwd, path, libc::O_RDONLY);
         match file.and_then(|file| file::read_all(file.as_fd())) {

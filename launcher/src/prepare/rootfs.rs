@@ -10,18 +10,18 @@ use crate::sys::file::{self, At, Stat};
 use crate::sys::mount::attr::{NODEV, RDONLY};
 use crate::sys::{Errno, Result as SysResult, mount};
 
-/// The opened rootfs. It is opened, not checked: there is no path to swap afterwards.
+/// The opened rootfs. It is not looked up by its path again, which could lead elsewhere by then.
 pub struct Rootfs {
     dir: OwnedFd,
     stat: Stat,
-    /// A detached clone of its mounts. An ordinary user can make it only inside the new mount
-    /// namespace, where the mount of `dir` is no source; but the kernel carries the current
-    /// directory over, so the launcher stands in it while it clones, and the child takes it.
+    /// A detached clone of its mounts. An ordinary user can make it only in the new mount namespace. There
+    /// `dir`, which belongs to the old one, cannot be cloned; but the kernel translates the current
+    /// directory. So the launcher changes into the rootfs for the clone, and the child clones `.`.
     tree: OnceCell<OwnedFd>,
-    /// Before Linux 5.12: the mounts to make nodev and private by path, once attached.
+    /// Before Linux 5.12: the mounts that get their flags by path, once attached.
     by_path: Vec<CString>,
     has_setattr: bool,
-    /// It cannot be changed from inside.
+    /// `--read-only`.
     read_only: bool,
     is_image: bool,
 }
@@ -57,7 +57,7 @@ impl Rootfs {
         let rootfs = Rootfs { dir, stat, tree, by_path, has_setattr, read_only, is_image: false };
         if caller.can_mount {
             match rootfs.clone_mounts(At::Dir(rootfs.dir.as_fd())) {
-                // Root of a user namespace, in a mount namespace from before (`unshare -Ur`).
+                // Root of a user namespace that does not own the mount namespace (`unshare -Ur`).
                 Err(Errno::EPERM) if !range::exist(caller) => caller.can_mount = false,
                 taken => taken.map_err(|errno| {
                     let action = format_args!("clone the mounts of rootfs {shown}");
@@ -77,19 +77,18 @@ impl Rootfs {
         Ok(Rootfs { dir, stat, tree, by_path, has_setattr, read_only, is_image: true })
     }
 
-    /// It in the host's mounts, where it stays what it is: device nodes are alive.
+    /// The rootfs in the host's mount namespace, without nodev and read-only.
     pub fn on_host(&self) -> BorrowedFd<'_> {
         self.dir.as_fd()
     }
 
-    /// It came as an image, which cannot be changed.
+    /// Whether it is an image, which cannot be changed.
     pub fn is_image(&self) -> bool {
         self.is_image
     }
 
-    /// Clones the mounts of the directory `at`, and makes device nodes that lie there dead from
-    /// here on, for us as well. Where the rootfs is to be read-only, what is mounted below it is
-    /// so from here on; itself only when nothing has to be made in it any more.
+    /// Clones the mounts of the directory `at`, nodev. With `--read-only` the mounts below are read-only from
+    /// here on; the rootfs itself when nothing has to be created in it any more ([`Rootfs::finish`]).
     pub fn clone_mounts(&self, at: At<'_>) -> SysResult<()> {
         let tree = mount::clone_tree(at, c"", true)?;
         if self.by_path.is_empty() {
@@ -117,14 +116,14 @@ impl Rootfs {
         below.iter().try_for_each(|path| mount::add_flags(path, self.flags()))
     }
 
-    /// The same of what has taken its place.
+    /// The same with the overlay that has replaced the clone.
     pub fn attach_replaced(&self) -> SysResult<()> {
         mount::attach(self.dir(), At::Cwd, c"/")?;
         file::enter_dir(self.dir())
     }
 
-    /// Nothing more is made in it. The current directory is `root`, the attached rootfs or what
-    /// covers it.
+    /// With `--read-only` makes it so. The current directory is `root`, the attached rootfs or the overlay over
+    /// it.
     pub fn finish(&self, root: BorrowedFd<'_>) -> SysResult<()> {
         match (self.read_only, self.by_path.first()) {
             (false, _) => Ok(()),
@@ -143,13 +142,13 @@ impl Rootfs {
         self.tree.get().map(AsFd::as_fd)
     }
 
-    /// For the parent, which has this descriptor for certain: a clone may be the child's, whose memory
-    /// this may be as well.
+    /// For the parent: this descriptor is its own. In shared memory a clone's number can be of the child's
+    /// descriptor table.
     pub fn as_opened(&self) -> BorrowedFd<'_> {
         self.dir.as_fd()
     }
 
-    /// To open files below: through the clone where there is one.
+    /// To open files below: the clone, where there is one.
     pub fn dir(&self) -> BorrowedFd<'_> {
         self.tree().unwrap_or(self.dir.as_fd())
     }
@@ -201,7 +200,7 @@ pub fn obstacle(path: &CStr, errno: Errno) -> Option<String> {
     })
 }
 
-/// The first component on the way that is answered so.
+/// The path up to the first component that gives this errno.
 fn first_refused(path: &CStr, errno: Errno) -> Option<String> {
     let bytes = path.to_bytes();
     let ends = bytes.iter().enumerate().filter(|&(at, &byte)| byte == b'/' && at > 0);

@@ -1,8 +1,9 @@
-//! Mounts of the host that the container gets: device nodes, and what it shares.
+//! Sources: files and mounts of the host that the container gets, for binds, device nodes, and what it
+//! shares.
 //!
-//! A source is a detached clone, which needs no path afterwards. Real root takes them before
-//! clone3. To an ordinary user the kernel gives them only inside the new mount namespace, so
-//! there the child takes them, by the same function, before the host's tree goes out of sight.
+//! A source becomes a detached clone of its mounts (open_tree(2)), which needs no path afterwards. Root clones
+//! before the clone of the child. An ordinary user can clone only in the new mount namespace: there the child
+//! does it, by the same function, while the host's tree can still be seen.
 
 use std::cell::{Cell, OnceCell};
 use std::ffi::{CStr, CString};
@@ -19,30 +20,31 @@ pub struct Source {
     pub host_path: CString,
     recursive: bool,
     flags: u64,
-    /// What the caller saw there: the path may lead elsewhere by the time the child takes it.
+    /// What was found at the path. The path may lead elsewhere when the child clones it, which is refused
+    /// then.
     seen: Option<Opened>,
     tree: OnceCell<OwnedFd>,
     /// Before Linux 5.12: the clone does not have its flags yet.
     lacks_flags: Cell<bool>,
 }
 
-/// A source that was opened as the caller.
+/// A source that was opened before the clone, with the caller's ids.
 struct Opened {
     fd: OwnedFd,
     stat: Stat,
-    /// Before Linux 5.12: the mounts to put flags on by path, once attached.
+    /// Before Linux 5.12: the mounts that get their flags by path, once attached.
     by_path: Vec<CString>,
 }
 
-/// All that this container gets.
+/// Those that do not come from the mount plan.
 pub struct Sources {
-    /// Its /dev with device nodes in it, where those could be made.
+    /// The container's /dev with device nodes in it, if we could make those.
     pub dev: Option<OwnedFd>,
-    /// The nodes that every program expects, by their names in /dev.
+    /// Otherwise: the host's nodes, by their names in /dev.
     pub devices: [(&'static CStr, Source); 6],
-    /// With the network shared: the kernel mounts no new sysfs then.
+    /// With the network namespace shared, in which the container cannot mount a sysfs.
     pub sys: Option<Source>,
-    /// With IPC shared: what its users meet at.
+    /// With the IPC namespace shared.
     pub shm: Option<Source>,
     pub mqueue: Option<Source>,
     /// The service manager's notification socket.
@@ -50,8 +52,8 @@ pub struct Sources {
 }
 
 impl Source {
-    /// A directory, with what is mounted below it. Before Linux 5.12 it is opened already now, for its
-    /// flags to be put on by path.
+    /// A directory, with the mounts below it. Before Linux 5.12 these are listed now, as they get their flags
+    /// by path.
     fn of_tree(path: &CStr, flags: u64, proc: &Proc) -> Source {
         if mount::has_setattr() {
             return Source::new(path, true, flags);
@@ -61,7 +63,7 @@ impl Source {
             .unwrap_or_else(|_| Source::new(path, true, flags))
     }
 
-    /// By its path, whatever is there.
+    /// Whatever is at the path when it is cloned.
     fn new(host_path: &CStr, recursive: bool, flags: u64) -> Source {
         Source {
             host_path: host_path.to_owned(),
@@ -73,15 +75,15 @@ impl Source {
         }
     }
 
-    /// A mount that was made for this container, and is attached nowhere yet.
+    /// A detached mount that was made for this container.
     pub fn of_mount(mount: OwnedFd, shown_as: &CStr) -> Source {
         let source = Source::new(shown_as, true, 0);
         source.tree.set(mount).ok(); // it was empty
         source
     }
 
-    /// What was opened, which is at this path. `by_path`: there is no mount_setattr, and here is
-    /// what lists the mounts.
+    /// An open file, which is at this path. `by_path`: the proc to list mounts with, where there is no
+    /// mount_setattr.
     pub fn of(
         fd: OwnedFd,
         host_path: CString,
@@ -94,8 +96,8 @@ impl Source {
             (None, _) => Vec::new(),
             (Some(proc), true) if recursive => submounts::list(proc, fd.as_fd())?,
             (Some(_), true) => vec![c".".to_owned()],
-            // A file's mount cannot be named without its path. Nothing can be mounted below it, and
-            // most files have no use for nosuid and nodev.
+            // A mount of a file cannot get flags by a path of ours. Without them it is right only if
+            // they would change nothing for this file.
             (Some(_), false) if !stat.is_held_by(flags) => Vec::new(),
             (Some(_), false) => return Err(Errno::ENOSYS),
         };
@@ -110,15 +112,15 @@ impl Source {
         })
     }
 
-    /// Clones it, if that has not been done.
+    /// Clones its mounts with their flags, if that has not been done.
     pub fn clone_mounts(&self) -> SysResult<()> {
         if self.tree.get().is_some() {
             return Ok(());
         }
         let clone = self.clone_tree()?;
         match mount::restrict(clone.as_fd(), self.flags) {
-            // Before Linux 5.12: by path, later. A tree of which nobody has listed the mounts would be
-            // open to changes, so it is not taken.
+            // Before Linux 5.12: by path, later. A tree whose mounts were not listed could not be
+            // restricted, so it is refused.
             Err(Errno::ENOSYS) if self.seen.is_some() || !self.recursive => {
                 self.lacks_flags.set(true);
             }
@@ -133,7 +135,7 @@ impl Source {
             return mount::clone_tree(At::Cwd, &self.host_path, self.recursive);
         };
         match mount::clone_tree(At::Dir(seen.fd.as_fd()), c"", self.recursive) {
-            // In the child that descriptor is of another mount namespace, and no source there.
+            // In the child: the descriptor belongs to the old mount namespace and cannot be cloned.
             Err(Errno::EINVAL) => {
                 let clone = mount::clone_tree(At::Cwd, &self.host_path, self.recursive)?;
                 match file::stat_fd(clone.as_fd())?.is_same(&seen.stat) {
@@ -158,7 +160,7 @@ impl Source {
         self.seen.as_ref().is_some_and(|seen| seen.stat.is_dir())
     }
 
-    /// Of what was opened.
+    /// fstat(2) of what was opened.
     pub fn stat(&self) -> Option<&Stat> {
         self.seen.as_ref().map(|seen| &seen.stat)
     }
@@ -173,8 +175,8 @@ impl Source {
         self.flags & RDONLY == 0 && fd.is_some_and(|fd| mount::is_proc(fd).unwrap_or(false))
     }
 
-    /// Makes a device node like it, with the same owners and mode: in the container's /dev, whose owners
-    /// are those of the rootfs's files. False: there is none like it.
+    /// Makes a device node of the same number, mode and owners in the container's /dev. False: the node is
+    /// more than its number (a pty, say), so a copy would be another device.
     pub fn copy_device(&self, dir: BorrowedFd<'_>, name: &CStr) -> SysResult<bool> {
         let Some(Opened { fd, stat, .. }) = &self.seen else { return Ok(false) };
         if !mount::is_plain_device(fd.as_fd())? {
@@ -188,7 +190,7 @@ impl Source {
         file::change_owner(node.as_fd(), stat.uid, stat.gid).map(|()| true)
     }
 
-    /// The owner of the device node, if the container does not have them.
+    /// The owner of the device node, if that uid is not mapped.
     pub fn stranger(&self, ids: &IdPlan) -> Option<u32> {
         let uid = self.seen.as_ref()?.stat.uid;
         (!ids.uid.has_inside(uid)).then_some(uid)
@@ -207,8 +209,8 @@ impl Source {
         mount::add_flags(name, self.flags)
     }
 
-    /// Attaches the clone onto an open file. The current directory is `root` afterwards. What fails is
-    /// not there, or ENOTRECOVERABLE.
+    /// Attaches the clone onto an open file. The current directory is `root` afterwards. After a failure it is
+    /// detached again; if that fails as well, ENOTRECOVERABLE: it must not stay without its flags.
     pub fn attach(&self, onto: BorrowedFd<'_>, root: BorrowedFd<'_>) -> SysResult<()> {
         let clone = self.tree().ok_or(Errno::EBADF)?;
         mount::attach(clone, At::Dir(onto), c"")?;
@@ -221,7 +223,7 @@ impl Source {
             };
             let restricted = restrict();
             if restricted.is_err() {
-                // It would be open to changes.
+                // Without its flags it could be changed.
                 mount::detach_here().map_err(|_| Errno::ENOTRECOVERABLE)?;
             }
             file::enter_dir(root)?;
@@ -232,10 +234,10 @@ impl Source {
 }
 
 impl Sources {
-    /// What this container will get, not yet taken.
+    /// Lists them; none is cloned yet.
     pub fn list(share: Shared, notify_socket: Option<&CStr>, proc: &Proc) -> Sources {
-        // Read-only, which a device does not mind: it is the host's node, whose mode and owner are not for
-        // the container to change.
+        // Read-only, so that the container cannot change the mode and owner of the host's node. Writing to
+        // the device is not affected.
         let flags = NOSUID | NOEXEC | RDONLY;
         let device = |name, host_path| (name, Source::new(host_path, false, flags));
         let tree = |wanted: bool, path, flags| {
@@ -258,18 +260,17 @@ impl Sources {
         }
     }
 
-    /// Makes a /dev with device nodes, if we may.
+    /// Makes a /dev with device nodes, if that is allowed.
     pub fn make_dev(&mut self) {
         self.dev = dev::make().ok();
     }
 
-    /// Those that are mounts of their own: all or none.
+    /// The device nodes that are bind-mounted: all or none.
     pub fn bound_devices(&self) -> impl Iterator<Item = &(&'static CStr, Source)> {
         self.devices.iter().filter(|_| self.dev.is_none())
     }
 
-    /// Takes them; the index is that of the device which could not be had. The others are a
-    /// convenience that not every host has.
+    /// Clones them. The error has the index of the device that cannot be cloned; the others may be missing.
     pub fn clone_all(&self) -> Result<(), (usize, Errno)> {
         for (index, (_, device)) in self.bound_devices().enumerate() {
             device.clone_mounts().map_err(|errno| (index, errno))?;

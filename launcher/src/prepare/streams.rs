@@ -1,4 +1,4 @@
-//! The standard streams: whether the container gets a terminal of its own in their place.
+//! Decides whether the container gets a terminal of its own in place of the standard streams (`--tty`).
 
 use std::os::fd::AsFd;
 
@@ -6,19 +6,18 @@ use crate::error::Error;
 use crate::sys::file::{self, At};
 use crate::sys::terminal;
 
-/// What was decided.
+/// The decision.
 pub struct Streams {
     /// The container gets a terminal of its own.
     pub terminal: bool,
-    /// Standard error is one too, and goes there.
+    /// Standard error is a terminal, too, and is replaced as well.
     pub stderr_is_terminal: bool,
 }
 
-/// Looks at them. `wanted`: what `--tty` and `--no-tty` say.
+/// Looks at the streams. `wanted`: what `--tty` and `--no-tty` say.
 ///
-/// The command is in a session of its own, where the kernel stops nobody who reads a terminal from
-/// the background: there it would get what is typed for the shell. With a terminal of its own it is
-/// the launcher that reads, and stops; without one the command reads nothing.
+/// In the background, without a terminal of its own, the command gets /dev/null as standard input. It is in
+/// another session, so the kernel would not stop it (SIGTTIN) when it reads what is typed for the shell.
 pub fn look(wanted: Option<bool>) -> Result<Streams, Error> {
     let is_terminal = |fd: i32| terminal::modes(file::standard(fd)).is_ok();
     let has_input = is_terminal(0);

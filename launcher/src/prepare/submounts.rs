@@ -1,5 +1,5 @@
-//! The mounts below a directory, for kernels before 5.12: without mount_setattr each gets its flags
-//! by its path, once the directory is attached.
+//! Lists the mounts below a directory. For kernels before 5.12, without mount_setattr(2): there each mount
+//! gets its flags by its path, once the directory is attached.
 
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use super::Proc;
 use crate::sys::Result as SysResult;
 
-/// Their paths from the directory, itself (`.`) first.
+/// Their paths relative to the directory; the first is `.`, its own.
 pub fn list(proc: &Proc, directory: BorrowedFd<'_>) -> SysResult<Vec<CString>> {
     let own = proc.read_link(&format!("self/fd/{}", directory.as_raw_fd()))?;
     Ok(below(&proc.read("self/mountinfo")?, &own))

@@ -1,5 +1,5 @@
-//! The cgroup that a container with limits is to have: where it can be made, and what is to be
-//! written there. Nothing is made yet.
+//! Plans the cgroups of a container with limits: where they can be made, and what is to be written there.
+//! Nothing is made yet; that is parent/cgroup.
 //!
 //! A controller (memory, pids …) is either in the one tree of cgroup v2 or in a tree of cgroup v1,
 //! where several may share one. So a container has one cgroup on a v2 host, one in each tree that
@@ -23,36 +23,36 @@ use place::Place;
 pub use setting::Setting;
 use tree::{Host, Tree};
 
-/// What is to be made.
+/// The plan.
 pub struct Plan {
     pub branches: Vec<Branch>,
-    /// Where a launcher that was killed may have left its cgroup.
+    /// Directories in which a launcher that was killed may have left its cgroup.
     pub swept: Vec<OwnedFd>,
-    /// What cannot be told at the end, and why.
+    /// What `--stats` cannot tell, and why.
     pub remark: Option<String>,
 }
 
-/// A cgroup in one of the trees.
+/// A cgroup to make in one of the trees.
 pub struct Branch {
     pub version: Version,
-    /// The directory that it is made in.
+    /// The cgroup that it is made in.
     pub parent: OwnedFd,
-    /// What /proc/PID/cgroup calls that.
+    /// The parent's path, as in /proc/PID/cgroup.
     pub path: String,
-    /// And the tree.
+    /// The tree's name, for messages.
     pub tree: String,
-    /// Of v2: those to be had in it.
+    /// Of v2: the controllers that it needs.
     pub controllers: Vec<Controller>,
-    /// Of v2: those that the parent does not give to its children yet.
+    /// Of v2: those among them that are yet to be enabled in the parent's cgroup.subtree_control.
     pub enable: Vec<Controller>,
-    /// The launcher is alone in the parent, and has to go to a cgroup of its own first.
+    /// The launcher is the only process in the parent and has to move to a cgroup of its own first.
     pub moves_launcher: bool,
-    /// Of v1: the tree has the cpuset controller, which lets nobody in before it is told where to run.
+    /// Of v1: the tree has the cpuset controller, whose cpus and mems have to be set before a process enters.
     pub has_cpuset: bool,
     pub settings: Vec<Setting>,
 }
 
-/// Looks for it; without a limit to set not even that.
+/// Makes the plan. None if no limit was asked for.
 pub fn plan(resources: &Resources, proc: &Proc) -> Result<Option<Plan>, Error> {
     if resources.are_the_callers() {
         return Ok(None);
@@ -62,7 +62,7 @@ pub fn plan(resources: &Resources, proc: &Proc) -> Result<Option<Plan>, Error> {
     let devices = devices.collect::<Result<Vec<_>, _>>()?;
     let limited = Controller::ALL.into_iter().filter(|c| setting::has_any(resources, *c));
     let limited = limited.collect::<Vec<_>>();
-    // Where nothing is limited, a cgroup is of use nevertheless: to count, or to be in.
+    // Controllers for --stats, or for --cgroup-parent without a limit, which may be missing.
     let wished = match (resources.stats, &resources.parent) {
         (true, _) => {
             vec![Controller::Memory, Controller::Pids, Controller::Io, Controller::Cpuacct]
@@ -112,7 +112,7 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    /// A branch that is there for its numbers alone may be missing, and the end says so.
+    /// Adds a branch. One that is only for --stats may be missing, and is remarked upon then.
     fn take(&mut self, made: Result<Branch, Error>, is_needed: bool) -> Result<(), Error> {
         match made {
             Ok(branch) => self.plan.branches.push(branch),
@@ -122,7 +122,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// cgroup v1 lets cgroups with processes have children, so the launcher's own will do.
+    /// In v1 a cgroup with processes can have limited children, so the launcher's own is the parent.
     fn add_v1(&mut self, line: &tree::Line, settings: Vec<Setting>) -> Result<Branch, Error> {
         let tree = self.host.open(line)?;
         let path = tree.resolve(self.parent.as_deref());
@@ -157,13 +157,13 @@ impl Planner<'_> {
         })
     }
 
-    /// Nothing is to be made in it now, but somebody may have left something.
+    /// No cgroup is made in this tree, but a killed launcher may have left one.
     fn sweep(&mut self, line: &tree::Line) {
         let open = |tree: Tree| tree.open(&tree.resolve(self.parent.as_deref())).ok();
         self.plan.swept.extend(self.host.open_mounted(line).and_then(open));
     }
 
-    /// There it can be in any that is above.
+    /// The same in v2, where it can be in any cgroup above.
     fn sweep_v2(&mut self) {
         let Some(tree) = self.host.open_mounted(&self.host.of_v2()) else { return };
         let start = tree.resolve(self.parent.as_deref());
@@ -222,7 +222,7 @@ impl Plan {
     }
 }
 
-/// For `--check`: the controllers that a limit can use here, and where; or why there are none.
+/// For `--check`: the controllers that limits can use here; or why there are none.
 pub fn abilities(proc: &Proc) -> Result<String, Error> {
     let host = Host::look(proc)?;
     let mut found = Vec::new();

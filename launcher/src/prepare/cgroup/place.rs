@@ -1,10 +1,10 @@
-//! Where in the tree of cgroup v2 the container's cgroup can be made: as near to the launcher's own
+//! Chooses the parent of the container's cgroup in the tree of cgroup v2: as near to the launcher's own cgroup
 //! as the kernel allows, so that limits on the launcher hold for the container.
 //!
-//! The kernel's rule is that a cgroup that gives controllers to its children has no processes but
-//! in them ("no internal processes", cgroups(7)); the root is free of it. So the launcher's own
-//! cgroup will do if nobody else is in it (then the launcher makes room), and else one above: for
-//! root the real root at last, for a user as far as it is delegated to them.
+//! A cgroup with controllers enabled for its children must not have processes itself ("no internal
+//! processes", cgroups(7)), except the root. So the launcher's own cgroup will do if no other process is in it,
+//! and the launcher then moves out of it; otherwise one above. For root that ends at the root, for a user at
+//! the last that is delegated to them.
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -24,15 +24,14 @@ pub struct Place {
     pub moves_launcher: bool,
 }
 
-/// Why another will not.
+/// Why a cgroup will not do.
 enum Refusal {
     NotOurs(Errno),
     Lacks(Controller),
     HasProcesses,
 }
 
-/// The nearest with all these controllers. Every directory that was looked at is kept, as one that
-/// may have something left in it.
+/// The nearest cgroup with all these controllers. Every directory that was looked at is added to `swept`.
 pub fn choose(
     tree: &Tree,
     parent: Option<&str>,
@@ -71,7 +70,7 @@ fn look(
         return Err(Refusal::Lacks(*lacking));
     }
     let enable = controllers.iter().copied().filter(|c| !has(&given, c)).collect::<Vec<_>>();
-    // The root is the one without a type.
+    // Only the root has no cgroup.type.
     let is_root = file::open(At::Dir(dir.as_fd()), c"cgroup.type", libc::O_PATH).is_err();
     let mut moves_launcher = false;
     if !enable.is_empty() && !is_root {

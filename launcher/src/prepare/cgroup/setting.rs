@@ -1,4 +1,4 @@
-//! From limits to what is written into which file of a cgroup. Pure.
+//! From limits to the files of a cgroup and what is written into them. Pure.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -10,14 +10,13 @@ use crate::spec::resources::{CPU_PERIOD, Resources};
 /// A value for a file.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Setting {
-    /// Whose it is, as it was typed.
+    /// The option that asks for it.
     pub option: &'static str,
     pub file: Cow<'static, str>,
     pub value: String,
-    /// A file and a value for another part of the kernel that sees to the same. One of them has to
-    /// be there.
+    /// Another file, by which another part of the kernel does the same. One of the two has to be there.
     pub beside: Option<(&'static str, String)>,
-    /// It holds only where the processes are.
+    /// It does not hold for the cgroups below: it is set on the inner one.
     pub is_flat: bool,
 }
 
@@ -57,8 +56,8 @@ pub fn of_v2(r: &Resources, controller: Controller, devices: &[(u32, u32)]) -> V
         }
         Controller::Pids => list.extend(r.pids.map(|pids| set("--pids", "pids.max", &pids))),
         Controller::Io => {
-            // One is the I/O cost model's (block/blk-iocost.c), the other the scheduler bfq's
-            // (block/bfq-cgroup.c), which goes to 1000 only. Which counts is the device's.
+            // io.weight is of the I/O cost model (block/blk-iocost.c), the other of the scheduler bfq
+            // (block/bfq-cgroup.c), up to 1000. Which one counts depends on the device.
             let weight = |weight: u64| {
                 let of_bfq = if weight <= 100 { weight } else { 100 + (weight - 100) / 11 };
                 let beside = Some(("io.bfq.weight", of_bfq.to_string()));
@@ -101,7 +100,7 @@ pub fn of_v1(
             list.extend(r.memory.map(|bytes| set("--memory", "memory.limit_in_bytes", &bytes)));
             match (r.memory, r.swap) {
                 (_, None) => {}
-                // One limit for both together, which may not be below that on memory.
+                // v1 limits memory and swap together, not below the limit on memory.
                 (Some(memory), Some(swap)) => {
                     let both = memory.saturating_add(swap);
                     list.push(set("--swap", "memory.memsw.limit_in_bytes", &both));
@@ -130,7 +129,7 @@ pub fn of_v1(
                         "riops" => "blkio.throttle.read_iops_device",
                         _ => "blkio.throttle.write_iops_device",
                     };
-                    // blkio-controller.rst, "Throttling hierarchy": there is none.
+                    // It does not hold for cgroups below (blkio-controller.rst).
                     let value = format!("{major}:{minor} {value}");
                     list.push(Setting { is_flat: true, ..set("--io-max", file, &value) });
                 }

@@ -1,5 +1,5 @@
-//! The trees of cgroups that this host has, and where they can be seen: cgroups(7),
-//! /proc/self/cgroup, /proc/self/mountinfo.
+//! The trees of cgroups that this host has, and where they are mounted: by /proc/self/cgroup and
+//! /proc/self/mountinfo (cgroups(7)).
 
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
@@ -12,28 +12,28 @@ use crate::sys::file::{self, At};
 use crate::sys::mount::attr::{NODEV, NOEXEC, NOSUID};
 use crate::sys::{Errno, Result as SysResult, mount};
 
-/// What the kernel says of them.
+/// The host's trees.
 pub struct Host {
     lines: Vec<Line>,
     mountinfo: String,
-    /// Of cgroup v2, as the first process sees it mounted.
+    /// The mount options of cgroup v2, as PID 1 has it mounted.
     options: String,
 }
 
 /// A line of /proc/self/cgroup: a tree, and where in it we are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// Separated by commas; none is the tree of v2.
+    /// Separated by commas; empty for the tree of v2.
     controllers: String,
     path: String,
 }
 
-/// A tree that is open.
+/// An open tree.
 pub struct Tree {
     root: OwnedFd,
-    /// What the root is called.
+    /// The path of that root in the tree, which a mount may show only in part.
     name: String,
-    /// Where we are.
+    /// Our own cgroup's path.
     own: String,
 }
 
@@ -57,7 +57,7 @@ impl Host {
         self.lines.iter().filter(|line| !line.controllers.is_empty())
     }
 
-    /// Before the first mount of it no process has been moved, and it is not listed.
+    /// The line of v2. It is missing before v2 is first mounted: then all processes are in its root.
     pub fn of_v2(&self) -> Line {
         let found = self.lines.iter().find(|line| line.controllers.is_empty());
         found.cloned().unwrap_or(Line { controllers: String::new(), path: "/".into() })
@@ -67,9 +67,9 @@ impl Host {
         self.of_v1().any(|line| line.has("memory") || line.has("pids") || line.has("cpu"))
     }
 
-    /// The tree where it is mounted, or where it is not by a mount of our own that nobody else
-    /// sees. That one has the options of the host's: a further mount of cgroup2 sets those of all
-    /// (kernel/cgroup/cgroup.c, apply_cgroup_root_flags), and nsdelegate would be gone.
+    /// Opens the tree where it is mounted, or else by a detached mount of our own. That has the same options:
+    /// a new mount of cgroup2 changes those of all (kernel/cgroup/cgroup.c, apply_cgroup_root_flags), so
+    /// that nsdelegate could be lost.
     pub fn open(&self, line: &Line) -> Result<Tree, Error> {
         if let Some(tree) = self.open_mounted(line) {
             return Ok(tree);
@@ -107,7 +107,7 @@ impl Host {
 }
 
 impl Line {
-    /// `4:memory:/a/b`, and `0::/a/b` of v2. A tree without a controller has a name instead.
+    /// `4:memory:/a/b`, or `0::/a/b` for v2. None for a tree without a controller (`name=systemd`).
     fn parse(text: &str) -> Option<Line> {
         let (_, rest) = text.split_once(':')?;
         let (controllers, path) = rest.split_once(':')?;
@@ -127,8 +127,8 @@ impl Line {
         }
     }
 
-    /// What the root of a mount of this tree is called, and where it is mounted, if a line of
-    /// mountinfo is of one that has our own cgroup in it (proc(5)).
+    /// The root and the mount point of a line of mountinfo (proc(5)), if it is a mount of this tree that shows
+    /// our own cgroup.
     fn mounted_at(&self, mountinfo: &str) -> Option<(String, CString)> {
         let (left, right) = mountinfo.split_once(" - ")?;
         let mut left = left.split(' ').skip(3);
@@ -147,7 +147,7 @@ impl Line {
 }
 
 impl Tree {
-    /// Where we are.
+    /// Our own cgroup's path.
     pub fn own(&self) -> &str {
         &self.own
     }
@@ -161,7 +161,7 @@ impl Tree {
         }
     }
 
-    /// A cgroup by its path, and those above it up to where the tree is seen from.
+    /// The path of a cgroup, and of those above it as far as the mount shows them.
     pub fn upwards(&self, path: &str) -> Vec<String> {
         let mut found = vec![path.to_owned()];
         let mut rest = path;
@@ -183,7 +183,7 @@ impl Tree {
     }
 }
 
-/// What of a path is behind another that it begins with.
+/// The rest of a path behind `above`, if it is below that.
 fn below<'a>(path: &'a str, above: &str) -> Option<&'a str> {
     let rest = path.strip_prefix(above.trim_end_matches('/'))?;
     if rest.is_empty() { Some("") } else { rest.strip_prefix('/') }
