@@ -1,4 +1,4 @@
-//! Cgroups, as far as they are not plain files.
+//! Cgroups: their file systems, namespace and files; and the CPU time of children.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -8,7 +8,7 @@ use syscalls::{Sysno, syscall};
 use super::file::{self, At};
 use super::{Result, statfs};
 
-/// Which of the two file systems a directory is on.
+/// The version of a cgroup file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
     /// One tree for each controller, or some of them.
@@ -17,7 +17,7 @@ pub enum Version {
     Two,
 }
 
-/// None: it is another file system.
+/// The version of the file system that a directory is on; None: it is no cgroup.
 pub fn version(dir: BorrowedFd<'_>) -> Result<Option<Version>> {
     // CGROUP_SUPER_MAGIC and CGROUP2_SUPER_MAGIC of linux/magic.h.
     Ok(match statfs::of(dir)?.kind {
@@ -33,8 +33,8 @@ pub fn unshare_namespace() -> Result<()> {
     unsafe { syscall!(Sysno::unshare, libc::CLONE_NEWCGROUP) }.map(drop)
 }
 
-/// getrusage(2) of the children that were waited for, and theirs: microseconds in user and in
-/// kernel mode.
+/// getrusage(2) of the children that were waited for, and of theirs: microseconds in user and in kernel
+/// mode.
 pub fn childrens_time() -> Result<(u64, u64)> {
     // SAFETY: rusage is plain data, for which all zero is a value.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
@@ -45,13 +45,13 @@ pub fn childrens_time() -> Result<(u64, u64)> {
     Ok((micros(usage.ru_utime), micros(usage.ru_stime)))
 }
 
-/// All of one of a cgroup's files.
+/// Reads one of a cgroup's files.
 pub fn read(dir: BorrowedFd<'_>, name: &CStr) -> Result<String> {
     let file = file::open(At::Dir(dir), name, libc::O_RDONLY)?;
     file::read_all(file.as_fd()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Writes to one of a cgroup's files, in one call: the kernel takes it whole or not at all.
+/// Writes to one of a cgroup's files, in one write(2), which the kernel takes whole or not at all.
 pub fn write(dir: BorrowedFd<'_>, name: &CStr, text: &str) -> Result<()> {
     let file = file::open(At::Dir(dir), name, libc::O_WRONLY)?;
     file::write(file.as_fd(), text.as_bytes()).map(drop)

@@ -1,4 +1,4 @@
-//! Descriptors that are not quite one's own: of a process that another one has copied, or lent.
+//! Descriptors that this process has from another: inherited over clone(2), or shared with it.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
@@ -6,7 +6,7 @@ use syscalls::{Sysno, syscall};
 
 use super::{Errno, Result};
 
-/// One that the launcher has made before, or its child now.
+/// A descriptor that the parent owns, or that the child has opened itself.
 pub enum Held<'a> {
     Parents(BorrowedFd<'a>),
     Own(OwnedFd),
@@ -21,18 +21,19 @@ impl AsFd for Held<'_> {
     }
 }
 
-/// close_range(2) of all but the standard descriptors and this one: what was inherited from a process
-/// that goes on is not to be kept open here.
+/// close_range(2) of all but the standard descriptors and this one. For a forked process that outlives the
+/// clone's purpose: what it inherited would otherwise stay open by it.
 pub fn close_all_but(kept: BorrowedFd<'_>) -> Result<()> {
-    /// Up to which they are closed one by one where an outer container's seccomp has no close_range:
-    /// the usual limit on open files.
+    /// Where an outer seccomp filter refuses close_range, descriptors up to this usual limit on open files
+    /// are closed one by one.
     const USUAL_LIMIT: RawFd = 1024;
     let kept = kept.as_raw_fd();
     for (first, last) in [(3, kept - 1), (kept + 1, RawFd::MAX)] {
         if first > last {
             continue;
         }
-        // SAFETY: the caller does not come back to what owned these.
+        // SAFETY: it takes no memory. The values that own these descriptors belong to the process that we
+        // were cloned from: here they are neither used nor dropped, as the caller ends in exit or execve.
         match unsafe { syscall!(Sysno::close_range, first, last, 0) } {
             Err(Errno::ENOSYS | Errno::EPERM) => {
                 for fd in first..=last.min(USUAL_LIMIT) {
@@ -46,9 +47,9 @@ pub fn close_all_but(kept: BorrowedFd<'_>) -> Result<()> {
     Ok(())
 }
 
-/// dup3(2) onto a descriptor that is somebody's, who owns another file by it from here on.
+/// dup3(2) onto an open descriptor: its owner has the other file under this number from here on.
 pub fn replace(old: BorrowedFd<'_>, new: BorrowedFd<'_>) -> Result<()> {
-    // SAFETY: it takes no memory; the number stays open and its owner's.
+    // SAFETY: it takes no memory. The number stays open, so the OwnedFd that owns it stays right.
     unsafe { syscall!(Sysno::dup3, new.as_raw_fd(), old.as_raw_fd(), libc::O_CLOEXEC) }.map(drop)
 }
 

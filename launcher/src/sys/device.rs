@@ -23,8 +23,8 @@ struct LoopConfig {
     reserved: [u64; 8],
 }
 
-/// A free loop device over a file, read-only, which is cleared when its last user closes it: its
-/// path, and an open descriptor.
+/// Sets up a free loop device over a file, read-only and with AUTOCLEAR: the kernel clears it when its last
+/// user closes it. Returns its path, and an open descriptor.
 pub fn loop_over(image: BorrowedFd<'_>) -> Result<(CString, OwnedFd)> {
     const LOOP_CTL_GET_FREE: u32 = 0x4C82;
     const LOOP_CONFIGURE: u32 = 0x4C0A;
@@ -48,7 +48,7 @@ pub fn loop_over(image: BorrowedFd<'_>) -> Result<(CString, OwnedFd)> {
         let fd = device.as_fd().as_raw_fd();
         // SAFETY: the kernel reads one struct loop_config.
         match unsafe { syscall!(Sysno::ioctl, fd, LOOP_CONFIGURE, &raw const config) } {
-            // Somebody else was faster.
+            // Another process has taken that device: ask for the next.
             Err(Errno::EBUSY) => {}
             other => return other.map(|_| (path, device)),
         }

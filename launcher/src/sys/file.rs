@@ -58,8 +58,8 @@ struct OpenHow {
     resolve: u64,
 }
 
-/// openat2(2) that treats `root` as the root: neither a symbolic link nor `..` leads out of it,
-/// and the magic links of a /proc lead nowhere.
+/// openat2(2) with RESOLVE_IN_ROOT: `root` is the root for the path, so that neither a symbolic link nor `..`
+/// leads out of it. Magic links (/proc/PID/fd/N) are refused.
 pub fn open_in_root(root: BorrowedFd<'_>, path: &CStr, flags: i32) -> Result<OwnedFd> {
     const RESOLVE_NO_MAGICLINKS: u64 = 0x02;
     const RESOLVE_IN_ROOT: u64 = 0x10;
@@ -69,20 +69,20 @@ pub fn open_in_root(root: BorrowedFd<'_>, path: &CStr, flags: i32) -> Result<Own
         resolve: RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
     };
     let size = size_of::<OpenHow>();
-    // SAFETY: the path ends with NUL; `how` is of the size that is given.
+    // SAFETY: the path ends with NUL; the kernel reads one struct open_how, of the size that is given.
     unsafe { syscall!(Sysno::openat2, root.as_raw_fd(), path.as_ptr(), &raw const how, size) }
         .map(own)
 }
 
-/// readlinkat(2) below a directory, or of an open link itself, by no name: how many bytes of its target
-/// were read, without a NUL.
+/// readlinkat(2) below a directory, or with an empty path of an open link. Returns how many bytes of its
+/// target were read, without a NUL.
 pub fn read_link(at: BorrowedFd<'_>, path: &CStr, buffer: &mut [u8]) -> Result<usize> {
     let (place, size) = (buffer.as_mut_ptr(), buffer.len());
     // SAFETY: the path ends with NUL; pointer and size are of one slice, which is ours to write.
     unsafe { syscall!(Sysno::readlinkat, at.as_raw_fd(), path.as_ptr(), place, size) }
 }
 
-/// What stat(2) tells, as far as it is asked here.
+/// What is used of struct stat.
 #[derive(Clone, Copy, Debug)]
 pub struct Stat {
     pub mode: u32,
@@ -91,11 +91,11 @@ pub struct Stat {
     pub dev: u64,
     pub ino: u64,
     pub size: u64,
-    /// The device that it is, if it is one.
+    /// The device's number, of a device node.
     pub rdev: u64,
-    /// How many names it has.
+    /// How many names (hard links) it has.
     pub nlink: u64,
-    /// When it was last changed, in seconds and nanoseconds.
+    /// The modification time (mtime), in seconds and nanoseconds.
     pub changed: (i64, i64),
 }
 
@@ -117,7 +117,7 @@ impl Stat {
         matches!(self.mode & libc::S_IFMT, libc::S_IFCHR | libc::S_IFBLK)
     }
 
-    /// Whether a mount with such flags keeps it from something.
+    /// Whether mount flags (MOUNT_ATTR_*) make a difference for this file.
     pub fn is_held_by(&self, flags: u64) -> bool {
         flags & attr::RDONLY != 0
             || flags & attr::NODEV != 0 && self.is_device()
@@ -142,7 +142,7 @@ impl Stat {
     }
 }
 
-/// fstatat(2); older filters that know no statx(2) know this one.
+/// fstatat(2), and not statx(2), which older seccomp filters refuse.
 fn stat(at: RawFd, path: &CStr, flags: i32) -> Result<Stat> {
     #[cfg(target_arch = "aarch64")]
     const NUMBER: Sysno = Sysno::fstatat;
@@ -150,8 +150,8 @@ fn stat(at: RawFd, path: &CStr, flags: i32) -> Result<Stat> {
     const NUMBER: Sysno = Sysno::newfstatat;
     // SAFETY: stat is plain data, for which all zero is a value.
     let mut stat: libc::stat = unsafe { std::mem::zeroed() };
-    // SAFETY: the path ends with NUL; the kernel fills one struct stat, which on 64-bit machines
-    // is musl's as well.
+    // SAFETY: the path ends with NUL; the kernel fills one struct stat, whose layout on 64-bit machines is
+    // that of libc::stat.
     unsafe { syscall!(NUMBER, at, path.as_ptr(), &raw mut stat, flags) }?;
     Ok(Stat {
         mode: stat.st_mode,
@@ -166,12 +166,12 @@ fn stat(at: RawFd, path: &CStr, flags: i32) -> Result<Stat> {
     })
 }
 
-/// Of an open file.
+/// fstat(2).
 pub fn stat_fd(fd: BorrowedFd<'_>) -> Result<Stat> {
     stat(fd.as_raw_fd(), c"", libc::AT_EMPTY_PATH)
 }
 
-/// Of a path.
+/// stat(2).
 pub fn stat_path(path: &CStr) -> Result<Stat> {
     stat(libc::AT_FDCWD, path, 0)
 }
@@ -182,7 +182,7 @@ pub fn make_dir(at: At<'_>, path: &CStr, mode: u32) -> Result<()> {
     unsafe { syscall!(Sysno::mkdirat, at.raw(), path.as_ptr(), mode) }.map(drop)
 }
 
-/// An id that stays as it is.
+/// For [`change_owner`]: -1, by which an id stays as it is.
 pub const KEEP: u32 = u32::MAX;
 
 /// fchownat(2) of an open file.
@@ -192,7 +192,7 @@ pub fn change_owner(file: BorrowedFd<'_>, uid: u32, gid: u32) -> Result<()> {
     unsafe { syscall!(Sysno::fchownat, fd, c"".as_ptr(), uid, gid, flags) }.map(drop)
 }
 
-/// utimensat(2) of an open file: when it was last changed, in seconds and nanoseconds.
+/// utimensat(2) of an open file: sets the modification time, in seconds and nanoseconds.
 pub fn set_changed(file: BorrowedFd<'_>, (seconds, nanoseconds): (i64, i64)) -> Result<()> {
     let times = [[0, libc::UTIME_OMIT], [seconds, nanoseconds]];
     // SAFETY: the kernel reads two of its struct timespec, which is two numbers of 64 bits.
@@ -205,7 +205,7 @@ pub fn change_mode(file: BorrowedFd<'_>, mode: u32) -> Result<()> {
     unsafe { syscall!(Sysno::fchmod, file.as_raw_fd(), mode) }.map(drop)
 }
 
-/// Whether a file can have an attribute (xattr(7)), by giving it this one for a moment.
+/// Whether a file can have an extended attribute of this name (xattr(7)), by setting it and removing it.
 pub fn try_attribute(file: BorrowedFd<'_>, name: &CStr) -> Result<()> {
     let (fd, name) = (file.as_raw_fd(), name.as_ptr());
     // SAFETY: the name ends with NUL; a value of no bytes is not read.
@@ -220,12 +220,12 @@ pub fn is_anonymous_pipe(fd: BorrowedFd<'_>) -> Result<bool> {
     Ok(statfs::of(fd)?.kind == PIPEFS_MAGIC)
 }
 
-/// getdents64(2): every name in an open directory, and whether it is that of a directory.
+/// getdents64(2): calls `f` with every name in an open directory, and whether it is a directory's.
 pub fn for_each_entry(
     dir: BorrowedFd<'_>,
     mut f: impl FnMut(&[u8], bool) -> Result<()>,
 ) -> Result<()> {
-    // struct linux_dirent64: two words, the record's length, the type, and the name with its NUL.
+    // Offsets in struct linux_dirent64: two words, the record's length, the type, the name with its NUL.
     const LENGTH: usize = 16;
     const TYPE: usize = 18;
     const NAME: usize = 19;
@@ -253,7 +253,7 @@ pub fn enter_dir(dir: BorrowedFd<'_>) -> Result<()> {
     unsafe { syscall!(Sysno::fchdir, dir.as_raw_fd()) }.map(drop)
 }
 
-/// Sets the file mode creation mask; the one before.
+/// umask(2): sets the file mode creation mask; returns the previous one.
 pub fn set_umask(mask: u32) -> Result<u32> {
     // SAFETY: it takes no memory.
     unsafe { syscall!(Sysno::umask, mask) }.map(|old| old as u32)
@@ -273,7 +273,7 @@ pub fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> Result<usize> {
     unsafe { syscall!(Sysno::write, fd.as_raw_fd(), bytes.as_ptr(), bytes.len()) }
 }
 
-/// write(2), until all is written.
+/// write(2), repeated until all is written.
 pub fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<()> {
     while !bytes.is_empty() {
         let count = write(fd, bytes)?;
@@ -282,7 +282,7 @@ pub fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// pwrite(2), once: where the file is read from stays.
+/// pwrite(2), once, which does not move the file offset.
 pub fn write_at(fd: BorrowedFd<'_>, bytes: &[u8], offset: u64) -> Result<usize> {
     // SAFETY: pointer and length are of one slice, which is only read.
     unsafe { syscall!(Sysno::pwrite64, fd.as_raw_fd(), bytes.as_ptr(), bytes.len(), offset) }
@@ -294,12 +294,12 @@ pub fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize> {
     unsafe { syscall!(Sysno::read, fd.as_raw_fd(), buffer.as_mut_ptr(), buffer.len()) }
 }
 
-/// A descriptor that the caller of the launcher left open, by number.
+/// A descriptor that the launcher's caller left open, by its number; EBADF if it did not. To be called before
+/// the launcher opens files itself, which get the numbers that are free.
 pub fn borrow_inherited(number: RawFd) -> Result<BorrowedFd<'static>> {
     // SAFETY: it takes no memory.
     unsafe { syscall!(Sysno::fcntl, number, libc::F_GETFD) }?;
-    // SAFETY: it is open, and nothing in this program owns or closes a descriptor that it was
-    // started with.
+    // SAFETY: it is open, and stays so: nothing in this program closes a descriptor that it was started with.
     Ok(unsafe { BorrowedFd::borrow_raw(number) })
 }
 
@@ -313,14 +313,14 @@ pub fn borrow_for_writing(number: RawFd) -> Result<BorrowedFd<'static>> {
     borrow_inherited(number)
 }
 
-/// Standard input, output or error, which [`fill_standard_descriptors`] has seen to.
+/// Standard input, output or error, which are open since [`fill_standard_descriptors`].
 pub fn standard(number: RawFd) -> BorrowedFd<'static> {
     assert!((0..=2).contains(&number));
     // SAFETY: open from the launcher's first step on, and nothing in this program closes it.
     unsafe { BorrowedFd::borrow_raw(number) }
 }
 
-/// All of a file, from where it is read.
+/// Reads a file from its offset to its end.
 pub fn read_all(file: BorrowedFd<'_>) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 4096];
@@ -337,13 +337,13 @@ pub fn read_all(file: BorrowedFd<'_>) -> Result<Vec<u8>> {
 pub fn fill_standard_descriptors() -> Result<()> {
     for number in 0..=2 {
         if borrow_inherited(number).is_err() {
-            // The lowest free number is this one, as those below are open by now.
-            // SAFETY: the path ends with NUL.
+            // The kernel takes the lowest free number, which is this one.
+            // SAFETY: the path ends with NUL. The descriptor is not owned: it stays open for good.
             let null = unsafe {
                 syscall!(Sysno::openat, libc::AT_FDCWD, c"/dev/null".as_ptr(), libc::O_RDWR, 0)
             };
             match null {
-                // Nothing is mounted on the host's /dev; this is as empty.
+                // Nothing is mounted on the host's /dev: an empty file will do.
                 Err(Errno::ENOENT) => {
                     set_close_on_exec(memfd::for_data(c"null")?.into_raw_fd(), false)?;
                 }
@@ -354,14 +354,14 @@ pub fn fill_standard_descriptors() -> Result<()> {
     Ok(())
 }
 
-/// Whether execve(2) closes a descriptor.
+/// Sets whether execve(2) closes a descriptor (FD_CLOEXEC).
 pub fn set_close_on_exec(number: RawFd, close: bool) -> Result<()> {
     let flags = if close { libc::FD_CLOEXEC } else { 0 };
     // SAFETY: it takes no memory.
     unsafe { syscall!(Sysno::fcntl, number, libc::F_SETFD, flags) }.map(drop)
 }
 
-/// Makes reads and writes return EAGAIN where they would wait.
+/// O_NONBLOCK: reads and writes return EAGAIN where they would block.
 pub fn set_nonblocking(fd: BorrowedFd<'_>) -> Result<()> {
     // SAFETY: it takes no memory.
     let flags = unsafe { syscall!(Sysno::fcntl, fd.as_raw_fd(), libc::F_GETFL) }?;
@@ -377,9 +377,10 @@ pub fn close_on_exec_from(first: u32) -> Result<()> {
     unsafe { syscall!(Sysno::close_range, first, u32::MAX, CLOSE_RANGE_CLOEXEC) }.map(drop)
 }
 
-/// close(2) in a process that has a copy of our descriptors; ours stays open.
+/// close(2) of an inherited descriptor in the child, which has a copy of the parent's table; the parent's stays
+/// open.
 pub fn close_in_copy(fd: BorrowedFd<'_>) -> Result<()> {
-    // SAFETY: it takes no memory. Its owner is in another process, and nobody in this one uses it.
+    // SAFETY: it takes no memory. The OwnedFd is the parent's; the child neither uses nor drops it.
     unsafe { syscall!(Sysno::close, fd.as_raw_fd()) }.map(drop)
 }
 

@@ -1,4 +1,4 @@
-//! Landlock (landlock(7)): a set of rules, made by the launcher and filled by its child.
+//! Landlock (landlock(7)): rulesets and their rules.
 
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr;
@@ -7,8 +7,8 @@ use syscalls::{Sysno, syscall};
 
 use super::{Result, own};
 
-/// struct landlock_ruleset_attr of linux/landlock.h. An older kernel takes a longer one whose rest
-/// is zero.
+/// struct landlock_ruleset_attr of linux/landlock.h. An older kernel, whose struct is shorter, accepts this if
+/// the rest is zero.
 #[repr(C)]
 pub struct Handled {
     pub files: u64,
@@ -25,7 +25,7 @@ pub fn abi() -> Result<u32> {
         .map(|version| version as u32)
 }
 
-/// A set of rules that allows none of these.
+/// landlock_create_ruleset(2): a ruleset that handles, and so far denies, these accesses.
 pub fn create(handled: &Handled) -> Result<OwnedFd> {
     let (attr, size) = (ptr::from_ref(handled), size_of::<Handled>());
     // SAFETY: the attributes are of the size that is given.
@@ -59,6 +59,6 @@ pub fn allow_port(rules: BorrowedFd<'_>, port: u16, access: u64) -> Result<()> {
 
 fn add<T>(rules: BorrowedFd<'_>, kind: usize, attr: &T) -> Result<()> {
     let attr = ptr::from_ref(attr);
-    // SAFETY: both callers give the struct of their kind, which the kernel reads.
+    // SAFETY: both callers pass the struct that belongs to the kind, which the kernel only reads.
     unsafe { syscall!(Sysno::landlock_add_rule, rules.as_raw_fd(), kind, attr, 0) }.map(drop)
 }

@@ -1,4 +1,4 @@
-//! Files in memory that have no name.
+//! memfd_create(2): files in memory that have no name.
 
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -7,7 +7,7 @@ use syscalls::{Sysno, syscall};
 
 use super::{Errno, Result, own};
 
-/// memfd_create(2) for data: not executable, which vm.memfd_noexec may ask for.
+/// For data: not executable, as vm.memfd_noexec may demand.
 pub fn for_data(name: &CStr) -> Result<OwnedFd> {
     /// Since 6.3.
     const MFD_NOEXEC_SEAL: u32 = 0x08;
@@ -20,7 +20,7 @@ pub fn for_data(name: &CStr) -> Result<OwnedFd> {
     .map(own)
 }
 
-/// memfd_create(2) for a program: executable, sealable.
+/// For a program: executable, and can be sealed.
 pub fn for_program(name: &CStr) -> Result<OwnedFd> {
     /// Since 6.3, where vm.memfd_noexec may otherwise make it unexecutable.
     const MFD_EXEC: u32 = 0x10;
@@ -34,7 +34,7 @@ pub fn for_program(name: &CStr) -> Result<OwnedFd> {
     .map(own)
 }
 
-/// Seals a memfd for good: nobody can write, grow or shrink it.
+/// Seals a memfd: nobody can write, grow or shrink it any more.
 pub fn seal(fd: BorrowedFd<'_>) -> Result<()> {
     let seals = libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
     // SAFETY: it takes no memory.

@@ -1,13 +1,13 @@
-//! Memory: an arena that nothing is given back to, then musl's allocator; and what happens when there
-//! is none left.
+//! The allocator: an arena first, then musl's; and one line and 125 when memory runs out. And the wait in
+//! little memory.
 //!
-//! A start allocates some tens of kilobytes in small pieces and is over in a millisecond. musl maps
-//! and unmaps pages for them, a system call and a page fault each time; the arena is part of the
-//! program's image. Whoever still allocates when it is full, such as a launcher that passes a
-//! terminal's data on for days, goes to musl and gives back what it took.
+//! A start allocates some tens of kilobytes in small pieces, for which musl would map and unmap pages: a
+//! system call and a page fault each time. The arena is part of the program's image (.bss), and mostly
+//! nothing is given back to it. What does not fit, as in a launcher that relays a terminal for days, is
+//! allocated and freed by musl.
 //!
-//! When there is none left Rust would abort with a stack trace. A caller that limits our memory gets
-//! one line and 125 instead. Only the parent's side allocates, so no container is half-made by it.
+//! When memory runs out Rust would abort. The launcher prints an error and exits with 125 instead. Only the
+//! parent allocates, so the child is not affected.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::{Cell, UnsafeCell};
@@ -21,7 +21,7 @@ use syscalls::{Sysno, syscall};
 use super::Result;
 use super::socket::{self, pollfd};
 
-/// Twice what a start with many options takes; pages that are not used do not exist.
+/// Twice what a start with many options takes. Pages that are never touched take no memory.
 const SIZE: usize = 128 * 1024;
 
 #[repr(C, align(64))]
@@ -31,7 +31,8 @@ struct Arena {
     used: Cell<usize>,
 }
 
-// SAFETY: the launcher has one thread, and a child after clone has a copy.
+// SAFETY: the launcher has one thread. A child after clone(2) has a copy of the arena; one that shares the
+// memory (CLONE_VM) runs at the same time as the parent, and does not allocate.
 #[cfg(not(test))]
 unsafe impl Sync for Arena {}
 
@@ -48,13 +49,13 @@ impl Arena {
         self.memory.get().cast()
     }
 
-    /// Where in the arena this is; none if it is musl's.
+    /// The offset in the arena; None if it is musl's.
     fn place(&self, memory: *mut u8) -> Option<usize> {
         let offset = memory.addr().wrapping_sub(self.start().addr());
         (offset < SIZE).then_some(offset)
     }
 
-    /// From this offset on, if there is room.
+    /// Takes a piece from this offset on, if there is room.
     fn take(&self, from: usize, size: usize) -> Option<*mut u8> {
         let end = from.checked_add(size).filter(|end| *end <= SIZE)?;
         self.used.set(end);
@@ -62,9 +63,9 @@ impl Arena {
     }
 }
 
-// SAFETY: pieces of the arena lie apart: each begins, aligned (as the arena itself is), behind
-// the end of those before, and the end moves back only over the last one. What does not fit is
-// passed on to System, which keeps the contract. A null is never returned.
+// SAFETY: pieces of the arena do not overlap: each begins behind the end of all before, and the end moves
+// back only over the last one. They are aligned, as the arena is to 64. What does not fit or needs more
+// alignment goes to System, which keeps the contract. Null is never returned.
 unsafe impl GlobalAlloc for Arena {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let from = self.used.get().next_multiple_of(layout.align());
@@ -103,29 +104,28 @@ unsafe impl GlobalAlloc for Arena {
     }
 }
 
-/// Waits like `poll`, but gives back what is not needed meanwhile: our code, which comes back from the
-/// page cache when it is run, and the stack below us. Of 630 KiB that leaves some 110. The code is ours
-/// alone (`Pss` in /proc/PID/smaps) unless other launchers run.
+/// Polls, but releases memory before that is not needed meanwhile (MADV_DONTNEED): our code, which is mapped
+/// again from the page cache when it runs, and the unused stack below. That leaves some 110 of 630 KiB.
 ///
-/// The page of this function stays, for a fault would bring back what is around it, too: sixteen pages,
-/// and since Linux 6.18 all that is one piece in the page cache.
+/// The page of this function is not released. A fault on it would map the pages around it, too: sixteen, and
+/// since Linux 6.18 the whole folio.
 #[inline(never)]
 #[unsafe(link_section = ".text.rest")] // tables.ld: on one page, behind all others
 pub fn poll_released(fds: &mut [pollfd], timeout: Option<Duration>) -> Result<usize> {
     unsafe extern "C" {
-        // From the linker: the read-only part of our image begins here.
+        // Defined by the linker: the beginning of our image, which is read-only up to the end of the code.
         static __executable_start: u8;
     }
     const STACK: usize = 256 * 1024;
     const PAGE: usize = 4096;
     let mark = 0u8;
-    // This frame and that of the call below lie on the two pages around it.
+    // Our frame and that of the system call below are on this page and the one below.
     let top = ((&raw const mark).addr() & !(PAGE - 1)) - PAGE;
     let code = (&raw const __executable_start).addr();
     let length = (poll_released as *const ()).addr().saturating_sub(code) & !(PAGE - 1);
-    // SAFETY: the image is a file's, mapped privately and never written to, so that its pages can be
-    // had again; what lies on the stack below the frames that are in use is never read again. Nothing
-    // of ours but the stack is in the quarter of a mebibyte below it: the kernel keeps a gap of 128.
+    // SAFETY: `code` to `length` is a private, read-only mapping of our executable: its pages are read from
+    // the file again with the same content. The stack is unused below the frames that are live, and nothing
+    // else of ours is mapped in the 256 KiB below them: the kernel keeps a gap of at least 128 MiB there.
     unsafe {
         syscall!(Sysno::madvise, top - STACK, STACK, libc::MADV_DONTNEED).ok();
         syscall!(Sysno::madvise, code, length, libc::MADV_DONTNEED).ok();

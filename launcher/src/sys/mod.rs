@@ -1,8 +1,8 @@
 //! The launcher's only `unsafe`: one typed wrapper per system call.
 //!
-//! Raw calls by the `syscalls` crate, never libc's: they return the errno instead of leaving it
-//! in memory, so they are right in the child as well, before exec, whoever's memory it runs in.
-//! Descriptors come out as `OwnedFd` and go in borrowed; strings are `&CStr`.
+//! Raw system calls by the `syscalls` crate, not libc's functions: they return the errno instead of
+//! storing it in thread-local memory, which a child with CLONE_VM shares. Descriptors come out as `OwnedFd`
+//! and go in borrowed; strings are `&CStr`, which end with NUL.
 #![allow(unsafe_code)]
 
 pub mod cgroup;
@@ -42,8 +42,8 @@ pub fn environment() -> Vec<Vec<u8>> {
         static mut environ: *const *const c_char;
     }
     let mut entries = Vec::with_capacity(64);
-    // SAFETY: the C runtime has set it, one thread reads it, and nobody in this program changes it:
-    // an array of strings that end with NUL, up to a null.
+    // SAFETY: the C runtime has set it before `main`, to null or to an array of strings that end with NUL,
+    // which ends with null. The launcher has one thread, and nothing in it changes the environment.
     unsafe {
         let mut entry = environ;
         while !entry.is_null() && !(*entry).is_null() {
@@ -54,10 +54,10 @@ pub fn environment() -> Vec<Vec<u8>> {
     entries
 }
 
-/// What a system call gives.
+/// The result of a system call.
 pub type Result<T> = std::result::Result<T, Errno>;
 
-/// The errno of an error of std's.
+/// The errno of a std error; EIO for one that has none.
 pub fn errno_of(error: &std::io::Error) -> Errno {
     Errno::new(error.raw_os_error().unwrap_or(libc::EIO))
 }

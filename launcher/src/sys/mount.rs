@@ -1,4 +1,5 @@
-//! Mounts.
+//! Mounts: the calls of Linux 5.2 and later (open_tree, move_mount, fsopen, mount_setattr), and mount(2) where
+//! those are missing.
 
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -9,7 +10,7 @@ use syscalls::{Sysno, syscall};
 use super::file::At;
 use super::{Errno, Result, own, statfs};
 
-/// Flags of one mount (MOUNT_ATTR_*, linux/mount.h).
+/// Flags of a mount (MOUNT_ATTR_* of linux/mount.h).
 pub mod attr {
     pub const RDONLY: u64 = 0x01;
     pub const NOSUID: u64 = 0x02;
@@ -47,7 +48,7 @@ struct MountAttr {
     userns_fd: u64,
 }
 
-/// Of one mount and all below.
+/// Of linux/fcntl.h: the mount and all below.
 const AT_RECURSIVE: i32 = 0x8000;
 
 fn set_attr(mount: BorrowedFd<'_>, flags: i32, attr: &MountAttr) -> Result<()> {
@@ -56,21 +57,20 @@ fn set_attr(mount: BorrowedFd<'_>, flags: i32, attr: &MountAttr) -> Result<()> {
     let size = size_of::<MountAttr>();
     // SAFETY: the path ends with NUL; `attr` is of the size that is given.
     match unsafe { syscall!(Sysno::mount_setattr, fd, c"".as_ptr(), flags, attr, size) } {
-        // What older containers' seccomp says of a system call that they do not know.
+        // Older container runtimes' seccomp filters answer an unknown system call with EPERM.
         Err(Errno::EPERM) if !has_setattr() => Err(Errno::ENOSYS),
         other => other.map(drop),
     }
 }
 
-/// mount_setattr(2), recursive: adds flags to every mount of a tree, and takes them out of
-/// propagation: a clone of a shared mount is a peer of the original, and what is mounted on the
-/// one appears on the other.
+/// mount_setattr(2), recursive: adds flags to every mount of a tree and makes it private. (A clone of a shared
+/// mount is in the peer group of the original: what is mounted on one appears on the other.)
 pub fn restrict(mount: BorrowedFd<'_>, flags: u64) -> Result<()> {
     let propagation = libc::MS_PRIVATE;
     set_attr(mount, AT_RECURSIVE, &MountAttr { set: flags, clear: 0, propagation, userns_fd: 0 })
 }
 
-/// mount_setattr(2), recursive: maps the ids of a detached tree as a user namespace does.
+/// mount_setattr(2), recursive: makes idmapped mounts of a detached tree, by the map of a user namespace.
 pub fn map_ids(mount: BorrowedFd<'_>, userns: BorrowedFd<'_>) -> Result<()> {
     const MOUNT_ATTR_IDMAP: u64 = 0x0010_0000;
     let userns_fd = userns.as_raw_fd() as u64;
@@ -81,9 +81,9 @@ pub fn map_ids(mount: BorrowedFd<'_>, userns: BorrowedFd<'_>) -> Result<()> {
     )
 }
 
-/// mount(2) of a new file system on a path below the current directory, in one call where [`create`]
-/// and [`attach`] take six. Links in the path are followed, so the directory has to be ours, with
-/// nobody else in it. The flags of [`attr`] have the same numbers there (MS_* of sys/mount.h).
+/// mount(2) of a new file system on a relative path: one call, where [`create`] and [`attach`] take six.
+/// Symbolic links in the path are followed, so nobody else may be able to write to the directory. The MS_* are
+/// the same numbers as [`attr`].
 pub fn create_at(kind: &CStr, path: &CStr, flags: u64, options: &CStr) -> Result<()> {
     let (source, data) = (kind.as_ptr(), options.as_ptr());
     // SAFETY: all four strings end with NUL.
@@ -120,7 +120,7 @@ pub fn create<'a>(
     unsafe { syscall!(Sysno::fsmount, fd, FSMOUNT_CLOEXEC, flags) }.map(own)
 }
 
-/// fspick(2) and fsconfig(2): makes a whole file system read-only, wherever it is mounted.
+/// fspick(2) and fsconfig(2): makes a file system itself read-only, in all its mounts.
 pub fn make_read_only(mount: BorrowedFd<'_>) -> Result<()> {
     const FSPICK_CLOEXEC_EMPTY_PATH: u32 = 1 | 8;
     const FSCONFIG_CMD_RECONFIGURE: u32 = 7;
@@ -137,14 +137,14 @@ pub fn make_read_only(mount: BorrowedFd<'_>) -> Result<()> {
     .map(drop)
 }
 
-/// mount_setattr(2) of one mount: makes it read-only, or takes that back.
+/// mount_setattr(2) of one mount: makes it read-only, or writable again.
 pub fn set_read_only(mount: BorrowedFd<'_>, is: bool) -> Result<()> {
     let (set, clear) = if is { (attr::RDONLY, 0) } else { (0, attr::RDONLY) };
     set_attr(mount, 0, &MountAttr { set, clear, propagation: 0, userns_fd: 0 })
 }
 
-/// Whether there is a mount_setattr (Linux 5.12): it finds a size of 0 invalid before it asks
-/// who we are. Anything else than that nobody knows it, or may call it, is for the call itself to say.
+/// Whether there is a mount_setattr (Linux 5.12), by a call with a size of 0: EINVAL, before it checks
+/// privileges. ENOSYS and EPERM come from an old kernel or a seccomp filter.
 pub fn has_setattr() -> bool {
     // SAFETY: the path ends with NUL, and nothing is read from a struct of no size.
     let result = unsafe { syscall!(Sysno::mount_setattr, -1i32, c"".as_ptr(), 0, 0, 0) };
@@ -156,8 +156,8 @@ pub fn is_read_only(mount: BorrowedFd<'_>) -> Result<bool> {
     Ok(statfs::of(mount)?.flags & libc::MS_RDONLY != 0)
 }
 
-/// Whether a device node is nothing but its number: that of a devpts or a binderfs, say, belongs to
-/// that file system; one on a nodev mount is dead.
+/// Whether a device node is nothing but its number, so that a copy is the same device. Those of a devpts or a
+/// binderfs belong to that file system. False on a nodev mount, where a node does not work.
 pub fn is_plain_device(node: BorrowedFd<'_>) -> Result<bool> {
     let stat = statfs::of(node)?;
     Ok(IN_MEMORY.contains(&stat.kind) && stat.flags & libc::MS_NODEV == 0)
@@ -195,27 +195,26 @@ pub fn add_flags(path: &CStr, flags: u64) -> Result<()> {
     unsafe { syscall!(Sysno::mount, 0, path.as_ptr(), 0, flags, 0) }.map(drop)
 }
 
-/// Takes the mount at `path` and all below out of propagation.
+/// Makes the mount at `path` and all below private (MS_PRIVATE).
 pub fn make_private_at(path: &CStr) -> Result<()> {
     let flags = libc::MS_REC | libc::MS_PRIVATE;
     // SAFETY: the target ends with NUL; source, type and data are not used.
     unsafe { syscall!(Sysno::mount, 0, path.as_ptr(), 0, flags, 0) }.map(drop)
 }
 
-/// Makes every mount of this namespace private: nothing propagates from or to the host.
+/// Makes every mount of this namespace private: nothing propagates to the host or from it.
 pub fn make_private() -> Result<()> {
     make_private_at(c"/")
 }
 
-/// umount2(".", MNT_DETACH): takes the current directory's mount, and all below, out of the
-/// namespace.
+/// umount2(".", MNT_DETACH): detaches the current directory's mount, and all below.
 pub fn detach_here() -> Result<()> {
     // SAFETY: the path ends with NUL.
     unsafe { syscall!(Sysno::umount2, c".".as_ptr(), libc::MNT_DETACH) }.map(drop)
 }
 
-/// unshare(CLONE_NEWNS): a copy of the mount namespace. Made by a user namespace with less
-/// privilege than the original's owner, every mount in it is locked in place.
+/// unshare(CLONE_NEWNS): a copy of the mount namespace. If a less privileged user namespace owns the copy, all
+/// mounts in it are locked together (mount_namespaces(7)).
 pub fn unshare_namespace() -> Result<()> {
     // SAFETY: it takes no memory, and no other thread shares our file system information.
     unsafe { syscall!(Sysno::unshare, libc::CLONE_NEWNS) }.map(drop)

@@ -1,4 +1,4 @@
-//! Names in directories, given and taken away.
+//! Names in directories: link, symlink and unlink, and files without a name.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -21,7 +21,7 @@ pub fn make_symlink(target: &CStr, dir: BorrowedFd<'_>, name: &CStr) -> Result<(
     unsafe { syscall!(Sysno::symlinkat, target.as_ptr(), dir.as_raw_fd(), name.as_ptr()) }.map(drop)
 }
 
-/// linkat(2): gives an open file that has no name one that nobody has.
+/// linkat(2): gives a name to an open file that has none. EEXIST if the name is in use.
 pub fn link(file: BorrowedFd<'_>, dir: At<'_>, path: &CStr) -> Result<()> {
     let own = of_open(file);
     let (here, follow) = (libc::AT_FDCWD, libc::AT_SYMLINK_FOLLOW);
@@ -30,7 +30,7 @@ pub fn link(file: BorrowedFd<'_>, dir: At<'_>, path: &CStr) -> Result<()> {
         .map(drop)
 }
 
-/// Opens what is open already, by O_PATH, in another way.
+/// Opens a file again that is open by O_PATH, with other flags.
 pub fn reopen(file: BorrowedFd<'_>, flags: i32) -> Result<OwnedFd> {
     super::file::open(At::Cwd, &of_open(file), flags)
 }

@@ -1,4 +1,4 @@
-//! What a network takes besides netlink(7): loopback up, sockets, ports.
+//! What a network needs besides the netlink messages: the loopback interface, sockets, and reserved ports.
 
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -28,7 +28,7 @@ pub fn raise_loopback() -> Result<()> {
         .map(drop)
 }
 
-/// socket(2) to the kernel's side of a netlink family. A read finds what is there or EAGAIN.
+/// socket(2) of a netlink family (netlink(7)), non-blocking.
 pub fn open_netlink(family: i32) -> Result<OwnedFd> {
     let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
     // SAFETY: it takes no memory.
@@ -42,18 +42,18 @@ pub fn raise_send_buffer(socket: BorrowedFd<'_>, size: usize) -> Result<()> {
     set_option(socket, libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, size)
 }
 
-/// Keeps a port from everybody else (EADDRINUSE: somebody has it), without listening there for longer
-/// than it takes to know that nobody else does.
+/// Reserves a port of the host's, so that no other program can bind it; EADDRINUSE if one has it. It listens
+/// only as long as it takes to find that out.
 ///
-/// The last connections of whoever had the port (TIME_WAIT, for a minute) do not count. SO_REUSEADDR
-/// alone would give it to all who only bind it: it is given up while the port is listened on, when all
-/// others are refused.
+/// SO_REUSEADDR, so that connections in TIME_WAIT of an earlier owner are no obstacle. With that alone every
+/// program that sets it, too, could bind the port. So it is cleared while the port is listened on, which
+/// excludes all others; then the listening ends.
 pub fn reserve_port(address: IpAddr, port: u16, is_tcp: bool) -> Result<OwnedFd> {
     let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
     let kind = if is_tcp { libc::SOCK_STREAM } else { libc::SOCK_DGRAM } | libc::SOCK_CLOEXEC;
     // SAFETY: it takes no memory.
     let socket = unsafe { syscall!(Sysno::socket, family, kind, 0) }.map(own)?;
-    // struct sockaddr_in and sockaddr_in6, byte by byte: the latter has a flow label between.
+    // struct sockaddr_in or sockaddr_in6: family, port, for IPv6 the flow label, address, padding or scope.
     let mut bytes = (family as u16).to_ne_bytes().to_vec();
     bytes.extend_from_slice(&port.to_be_bytes());
     match address {
@@ -65,7 +65,7 @@ pub fn reserve_port(address: IpAddr, port: u16, is_tcp: bool) -> Result<OwnedFd>
             bytes.extend_from_slice(&[0; 4]);
             bytes.extend_from_slice(&v6.octets());
             bytes.resize(28, 0);
-            // IPv4 has a reservation of its own.
+            // Without IPv4, for which another socket can reserve the same port.
             set_option(socket.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1)?;
         }
     }

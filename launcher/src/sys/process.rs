@@ -1,4 +1,4 @@
-//! Processes and their identity.
+//! Processes: clone, wait, execve, exit; their ids, namespaces and limits.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -9,7 +9,7 @@ use syscalls::{Sysno, syscall};
 use super::shared::Entry;
 use super::{Errno, Result, file, own, signal};
 
-/// struct clone_args, third version (CLONE_ARGS_SIZE_VER2, Linux 5.7).
+/// struct clone_args of linux/sched.h, third version (CLONE_ARGS_SIZE_VER2, Linux 5.7).
 #[repr(C)]
 #[derive(Default)]
 struct CloneArgs {
@@ -26,7 +26,7 @@ struct CloneArgs {
     cgroup: u64,
 }
 
-/// The first version of it ends with `tls` (Linux 5.3).
+/// The size of the first version (Linux 5.3), which ends with `tls`.
 const CLONE_ARGS_SIZE_VER0: usize = 64;
 
 /// The two processes after [`clone3`] or [`clone`].
@@ -47,14 +47,14 @@ pub fn clone3(flags: u64, exit_signal: i32, cgroup: Option<BorrowedFd<'_>>) -> R
         args.cgroup = cgroup.as_raw_fd() as u64;
         size = size_of::<CloneArgs>();
     }
-    // SAFETY: `args` is of the size that is given, or longer. The launcher has one thread, so the
-    // child's copy of memory is consistent.
+    // SAFETY: `args` is at least of the size that is given. Without CLONE_VM the child has a copy of memory,
+    // which is consistent as the launcher has one thread.
     let pid = unsafe { syscall!(Sysno::clone3, &raw const args, size) }?;
     Ok(forked(pid))
 }
 
-/// clone3(2) with these CLONE_* flags: a process in our memory, with our descriptors, that begins at
-/// `entry`. Its pid.
+/// clone3(2) with these flags, CLONE_VM and CLONE_FILES: a process that shares our memory and our descriptors,
+/// and begins at `entry`. Returns its pid.
 pub fn clone_vm(flags: u64, exit_signal: i32, entry: &Entry) -> Result<i32> {
     let (stack, stack_size) = entry.stack();
     let args = CloneArgs {
@@ -65,15 +65,16 @@ pub fn clone_vm(flags: u64, exit_signal: i32, entry: &Entry) -> Result<i32> {
         ..CloneArgs::default()
     };
     let address = (&raw const args).expose_provenance();
-    // SAFETY: `args` is longer than the size that is given, and has the entry's stack.
+    // SAFETY: `args` is longer than the size that is given, and has CLONE_VM and the entry's stack, as
+    // `Entry::call` demands. There is one such child at a time, so nobody else runs on that stack.
     let pid = unsafe { entry.call(Sysno::clone3, address, CLONE_ARGS_SIZE_VER0) }?;
     Ok(pid as i32)
 }
 
-/// clone(2) as a fork: for the flags that do not share a bit with its exit signal.
+/// clone(2) as a fork. Not for CLONE_NEWTIME, whose bit is one of the exit signal's.
 pub fn clone(flags: u64, exit_signal: i32) -> Result<Forked> {
-    // SAFETY: a null stack means a copy of ours, and none of these flags takes memory. One
-    // thread, as above.
+    // SAFETY: a null stack means a copy of ours, and none of these flags takes a pointer. No caller passes
+    // CLONE_VM, so memory is copied, as above.
     let pid = unsafe { syscall!(Sysno::clone, flags | exit_signal as u64, 0, 0, 0, 0) }?;
     Ok(forked(pid))
 }
@@ -96,7 +97,7 @@ pub fn open_pidfd(pid: i32) -> Result<OwnedFd> {
     unsafe { syscall!(Sysno::pidfd_open, pid, 0) }.map(own)
 }
 
-/// wait4(2) for one child, until it has ended: its status word.
+/// wait4(2) for one child, until it has ended: its wait status.
 pub fn wait(pid: i32) -> Result<u32> {
     let mut status = 0u32;
     loop {
@@ -131,7 +132,7 @@ pub fn wait_for_errno(pid: i32) -> Result<()> {
     }
 }
 
-/// Whether this child has ended: its status word.
+/// wait4(2) for one child, without blocking: its wait status, or None while it runs.
 pub fn try_wait(pid: i32) -> Result<Option<u32>> {
     let mut status = 0u32;
     // SAFETY: the kernel writes one int to `status`, which is one.
@@ -139,10 +140,10 @@ pub fn try_wait(pid: i32) -> Result<Option<u32>> {
     Ok((got != 0).then_some(status))
 }
 
-/// Whether this is a child of ours, ended or not.
+/// Whether this is a child of ours, running or not yet reaped.
 pub fn is_child(pid: i32) -> Result<bool> {
     let (none, flags) = (std::ptr::null_mut::<u8>(), libc::WEXITED | libc::WNOHANG | libc::WNOWAIT);
-    // SAFETY: without a place for it nothing is written.
+    // SAFETY: with null pointers nothing is written.
     match unsafe { syscall!(Sysno::waitid, libc::P_PID, pid, none, flags, none) } {
         Ok(_) => Ok(true),
         Err(Errno::ECHILD) => Ok(false),
@@ -150,8 +151,7 @@ pub fn is_child(pid: i32) -> Result<bool> {
     }
 }
 
-/// exit_group(2), or exit(2): at once, without running anything of the C library's; and where a filter
-/// refuses both, a signal.
+/// exit_group(2), or exit(2), without the C library's clean-up. Where a seccomp filter refuses both, abort.
 pub fn exit(code: u8) -> ! {
     for call in [Sysno::exit_group, Sysno::exit] {
         // SAFETY: it takes no memory and does not return.
@@ -160,10 +160,10 @@ pub fn exit(code: u8) -> ! {
     std::process::abort()
 }
 
-/// Words for execve(2): owned strings, and the NULL-terminated array of pointers to them.
+/// argv or envp for execve(2): the strings, and the NULL-terminated array of pointers to them.
 pub struct Words {
     pointers: Vec<*const libc::c_char>,
-    /// What the pointers point into: a CString keeps its text on the heap, wherever it moves.
+    /// What the pointers point to. A CString's text is on the heap and does not move with it.
     words: Vec<CString>,
 }
 
@@ -184,8 +184,8 @@ impl Words {
 pub fn execute(program: BorrowedFd<'_>, argv: &Words, env: &Words) -> Errno {
     let (argv, env) = (argv.pointers.as_ptr(), env.pointers.as_ptr());
     let (fd, empty) = (program.as_raw_fd(), c"".as_ptr());
-    // SAFETY: the path ends with NUL; both arrays are NULL-terminated and hold words that end
-    // with NUL, as Words::new made them. On success this does not return.
+    // SAFETY: the path ends with NUL; both arrays are NULL-terminated and point to strings that end with NUL,
+    // by Words::new. On success this does not return.
     let result = unsafe { syscall!(Sysno::execveat, fd, empty, argv, env, libc::AT_EMPTY_PATH) };
     result.err().unwrap_or(Errno::EINVAL)
 }
@@ -198,12 +198,12 @@ pub fn execute_path(path: &CStr, argv: &Words, env: &Words) -> Errno {
     result.err().unwrap_or(Errno::EINVAL)
 }
 
-/// Runs a program of the host's to its end, with an empty environment: how it ended, and what it
-/// wrote to standard error. Not by the C library's spawn, which would unblock signals of its own
-/// on the way.
+/// Runs a program of the host's to its end, with an empty environment. Returns how it ended, and what it wrote
+/// to standard error. Not by posix_spawn(3), which in musl changes the mask of signals on the way.
 pub fn run(argv: &Words) -> Result<(Ending, Vec<u8>)> {
     let (read_end, write_end) = file::pipe()?;
-    // Of what it says a pipe's worth is enough, and whoever else holds the pipe is not waited for.
+    // Nobody reads while it runs: what the pipe does not hold is lost. And a process that it leaves behind
+    // may hold the pipe open, whose end is not waited for.
     file::set_nonblocking(read_end.as_fd())?;
     file::set_nonblocking(write_end.as_fd())?;
     let pid = match clone(0, libc::SIGCHLD)? {
@@ -213,8 +213,8 @@ pub fn run(argv: &Words) -> Result<(Ending, Vec<u8>)> {
             if file::duplicate_onto(write_end.as_fd(), 2).is_ok() {
                 signal::set_mask(0).ok();
                 let none = [std::ptr::null::<libc::c_char>()];
-                // SAFETY: argv is NULL-terminated, of words that end with NUL, the first of which is
-                // the path; the environment is empty. On success this does not return.
+                // SAFETY: argv is NULL-terminated, by Words::new, and its first string is the path; the
+                // environment is an array with NULL alone. On success this does not return.
                 unsafe {
                     syscall!(Sysno::execve, argv.pointers[0], argv.pointers.as_ptr(), none.as_ptr())
                 }
@@ -239,9 +239,10 @@ pub fn kill_and_reap(pid: i32) {
     }
 }
 
-/// The effective user id, as execve(2) told it: we have not changed it.
+/// The effective user id, from the auxiliary vector (getauxval(3)), without a system call: it has not changed
+/// since execve(2).
 pub fn effective_uid() -> u32 {
-    // SAFETY: it reads what the kernel has put behind the environment (getauxval(3)).
+    // SAFETY: it reads the auxiliary vector, which the kernel has put behind the environment.
     unsafe { libc::getauxval(libc::AT_EUID) as u32 }
 }
 
@@ -256,7 +257,7 @@ pub fn effective_capabilities() -> Result<u64> {
     const VERSION_3: u32 = 0x2008_0522;
     let header = [VERSION_3, 0];
     let mut data = [0u32; 6];
-    // SAFETY: a version 3 header is followed by two data structs of three words.
+    // SAFETY: with a version 3 header the kernel writes two data structs of three words (capget(2)).
     unsafe { syscall!(Sysno::capget, header.as_ptr(), data.as_mut_ptr()) }?;
     Ok(u64::from(data[0]) | u64::from(data[3]) << 32)
 }
@@ -285,13 +286,13 @@ pub fn start_session() -> Result<()> {
     unsafe { syscall!(Sysno::setsid) }.map(drop)
 }
 
-/// What this process is called from now on (PR_SET_NAME); at most 15 bytes of it.
+/// PR_SET_NAME: the name of this process that ps shows, up to 15 bytes.
 pub fn set_name(name: &CStr) -> Result<()> {
-    // SAFETY: the kernel reads up to the terminator.
+    // SAFETY: the kernel reads the string up to its NUL.
     unsafe { syscall!(Sysno::prctl, libc::PR_SET_NAME, name.as_ptr(), 0, 0, 0) }.map(drop)
 }
 
-/// Asks for a signal when the parent dies.
+/// PR_SET_PDEATHSIG: a signal when the parent dies.
 pub fn set_parent_death_signal(signal: i32) -> Result<()> {
     // SAFETY: this option takes a number.
     unsafe { syscall!(Sysno::prctl, libc::PR_SET_PDEATHSIG, signal, 0, 0, 0) }.map(drop)
@@ -304,7 +305,7 @@ pub fn join_new_keyring() -> Result<()> {
     unsafe { syscall!(Sysno::keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0) }.map(drop)
 }
 
-/// Limits on a resource: what is in force, and how far it may be raised.
+/// struct rlimit64: the limit in force, and the limit up to which it may be raised.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
@@ -312,7 +313,7 @@ pub struct Limit {
     pub hard: u64,
 }
 
-/// prlimit64(2) of a process, 0 for ourselves: sets it, if a new one is given; the one before.
+/// prlimit64(2) of a process, 0 for ourselves: sets a limit, if a new one is given; returns the previous one.
 pub fn prlimit(pid: i32, resource: u32, new: Option<&Limit>) -> Result<Limit> {
     let new = new.map_or(std::ptr::null(), std::ptr::from_ref);
     let mut old = Limit { soft: 0, hard: 0 };

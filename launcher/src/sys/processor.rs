@@ -1,15 +1,14 @@
-//! The processor that we run on.
+//! The processor that we run on: getcpu(2), sched_setaffinity(2).
 
 use syscalls::{Sysno, syscall};
 
 use super::Result;
 
-/// Room for 1024 processors, as in the C library's cpu_set_t. Where there are more, the call says
-/// EINVAL, and we stay.
+/// Room for 1024 processors, as in cpu_set_t. Where there are more the call fails (EINVAL), and we stay.
 const WORDS: usize = 16;
 
-/// Goes on on another processor than this, if we may use more of them than so many; and may use the same
-/// ones as before.
+/// Moves us from this processor to another, if we may use more than `busy` of them. Afterwards our affinity is
+/// what it was.
 pub fn leave(this: u32, busy: u32) -> Result<()> {
     let (all, size) = allowed()?;
     if all.iter().map(|word| word.count_ones()).sum::<u32>() <= busy {
@@ -20,7 +19,7 @@ pub fn leave(this: u32, busy: u32) -> Result<()> {
         *word &= !(1 << (this % usize::BITS));
     }
     [others, all].iter().try_for_each(|set| {
-        // SAFETY: the kernel reads this size, which is no more than the set's.
+        // SAFETY: the kernel reads `size` bytes, which is at most the set's size.
         unsafe { syscall!(Sysno::sched_setaffinity, 0, size, set.as_ptr()) }.map(drop)
     })
 }
@@ -33,10 +32,10 @@ pub fn current() -> Result<u32> {
     Ok(this)
 }
 
-/// Those that we may use, and how many bytes the kernel has for them.
+/// The set of processors that we may use, and its size in the kernel, in bytes.
 fn allowed() -> Result<([usize; WORDS], usize)> {
     let mut set = [0; WORDS];
-    // SAFETY: the kernel writes no more than this size.
+    // SAFETY: the kernel writes at most the size that is given, which is the set's.
     let size = unsafe { syscall!(Sysno::sched_getaffinity, 0, size_of_val(&set), &raw mut set) }?;
     Ok((set, size))
 }

@@ -1,8 +1,8 @@
-//! A process that runs in our memory until it executes a program, and the gate that it waits at.
+//! A child that shares our memory (CLONE_VM) until it executes a program, and the gate that it waits at.
 //!
-//! It is quicker to make than a copy: no page table is copied, and no page is touched twice. It shares
-//! the C library's thread (TLS, errno), so it makes raw system calls only, and the allocator, so it
-//! allocates nothing.
+//! It is quicker to make than a copy: no page tables are copied, and no page is copied on write. It shares the
+//! C library's thread-local memory (errno), so it makes raw system calls only, and the allocator, so it does
+//! not allocate.
 
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,9 +11,10 @@ use syscalls::{Sysno, syscall};
 
 use super::Result;
 
-// `clone_into_function(call, first, second, function, argument)`: the system call, which is clone3(2)
-// with its two arguments, of which one has a stack; the new process calls function(argument) there.
-// The kernel keeps every register but those it answers in.
+// `clone_into_function(call, first, second, function, argument)`: makes the system call, which is clone3(2)
+// with its two arguments and a new stack. The parent returns with the result. The child, which the kernel
+// starts on its new stack with the same registers, calls function(argument). The kernel preserves all registers
+// but those of the result.
 #[cfg(target_arch = "x86_64")]
 core::arch::global_asm!(
     ".globl clone_into_function",
@@ -21,7 +22,7 @@ core::arch::global_asm!(
     "mov rax, rdi",
     "mov rdi, rsi",
     "mov rsi, rdx",
-    "mov r9, rcx", // the kernel answers in rcx and r11, too
+    "mov r9, rcx", // syscall overwrites rcx and r11
     "syscall",
     "test rax, rax",
     "jz 2f",
@@ -63,38 +64,38 @@ unsafe extern "C" {
     ) -> isize;
 }
 
-/// What a process in our memory does.
+/// What such a child does.
 pub trait SharedMemoryChild {
-    /// All of it. Memory that this reaches is not to be changed meanwhile, but by the rules of
-    /// [`Gate`] or of atomics.
+    /// All that it does. The parent must not change memory that this reads meanwhile, except by atomics or
+    /// before it opens the [`Gate`].
     fn run(&self) -> !;
 }
 
-/// Where such a process begins: its function, and a stack of its own.
+/// Where such a child begins: its function, and a stack of its own.
 pub struct Entry {
     stack: usize,
     function: extern "C" fn(usize) -> !,
     argument: usize,
 }
 
-/// Ten times what the child has needed; pages that are not used do not exist.
+/// Ten times what the child has needed. Pages that are never touched take no memory.
 const STACK_SIZE: usize = 256 * 1024;
 
 impl Entry {
-    /// Maps the stack, which is never given back: there is one.
+    /// Maps the stack, which is never unmapped: there is only one.
     ///
-    /// `what` must live until the new process has executed a program or has ended.
+    /// `what` must live until the child has executed a program or has ended.
     pub fn new<T: SharedMemoryChild>(what: &T) -> Result<Entry> {
         extern "C" fn enter<T: SharedMemoryChild>(argument: usize) -> ! {
-            // SAFETY: `argument` is the address of the T that `new` was given, which its caller
-            // keeps alive.
+            // SAFETY: `argument` is the address of the T that was passed to `new`, whose caller keeps it
+            // alive as long as the child uses it.
             unsafe { &*ptr::with_exposed_provenance::<T>(argument) }.run()
         }
-        /// A hint: far from everything else, so that what overruns the stack touches nothing.
+        /// A hint, far from all other mappings, so that a stack overflow is a fault.
         const PLACE: usize = 0x1000_0000;
         let protection = libc::PROT_READ | libc::PROT_WRITE;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK;
-        // SAFETY: a new mapping, wherever there is room.
+        // SAFETY: a new mapping where nothing is mapped: the address is a hint (no MAP_FIXED).
         let stack =
             unsafe { syscall!(Sysno::mmap, PLACE, STACK_SIZE, protection, flags, -1isize, 0) }?;
         let argument = ptr::from_ref(what).expose_provenance();
@@ -106,27 +107,27 @@ impl Entry {
         (self.stack, STACK_SIZE)
     }
 
-    /// clone3(2), by its number. Returns to its caller only.
+    /// Makes the system call clone3(2), by its number. Returns in the parent only.
     ///
     /// # Safety
     ///
-    /// `first` and `second` must be right for the call, with this stack and CLONE_VM, and what was lent
-    /// to [`Entry::new`] alive; no other process runs on this stack.
+    /// `first` and `second` are arguments of clone3(2), with CLONE_VM and this stack. What was passed to
+    /// [`Entry::new`] is alive, and no other process runs on this stack.
     pub unsafe fn call(&self, call: Sysno, first: usize, second: usize) -> Result<usize> {
         let Entry { function, argument, .. } = *self;
-        // SAFETY: as the caller promises. The new process begins on another stack, so this frame is
-        // the caller's alone, and it never returns from `function`.
+        // SAFETY: the arguments are right by the caller's promise. The child begins on its own stack and never
+        // returns from `function`, so it does not touch this frame.
         let result =
             unsafe { clone_into_function(call as usize, first, second, function, argument) };
         super::Errno::from_ret(result as usize)
     }
 }
 
-/// Where a process in our memory waits for a word of ours.
+/// The gate: a futex that such a child waits at for its parent.
 ///
-/// A word of memory, as the two may share their descriptors, too, and then no end of a pipe would be
-/// closed by the death of one of them. By the kernel's rule (set_tid_address(2)) our end is written
-/// there: it puts 0 and wakes whoever waits, as long as somebody shares our memory.
+/// Not a pipe: the two share their descriptors, so the death of one closes no end of it. Instead the kernel is
+/// told this address as the parent's clear_child_tid (set_tid_address(2)): when the parent ends, however that
+/// comes about, the kernel writes 0 there and wakes the waiting child, as long as that shares the memory.
 pub struct Gate {
     word: AtomicU32,
 }
@@ -136,24 +137,24 @@ const CLOSED: u32 = 1;
 const OPEN: u32 = 2;
 
 impl Gate {
-    /// Closed.
+    /// A closed gate.
     pub fn new() -> Gate {
         Gate { word: AtomicU32::new(CLOSED) }
     }
 
-    /// Has the kernel write there when we end, however that comes about.
+    /// Registers it with the kernel, for our end.
     pub fn tie(&self) {
-        // SAFETY: the kernel writes an aligned word, at our end. It cannot fail.
+        // SAFETY: when we end, the kernel writes this aligned word, as an atomic store. It cannot fail.
         unsafe { syscall!(Sysno::set_tid_address, self.word.as_ptr()) }.ok();
     }
 
-    /// Lets who waits go on; what was written before is there for them to read.
+    /// Lets the child go on. It sees all that was written to memory before.
     pub fn open(&self) -> Result<()> {
         self.word.store(OPEN, Ordering::Release);
         self.futex(libc::FUTEX_WAKE, 1)
     }
 
-    /// Waits. False: who was to open it has ended.
+    /// Waits until it is opened. False: the parent has ended.
     pub fn wait(&self) -> Result<bool> {
         loop {
             match self.word.load(Ordering::Acquire) {
@@ -168,19 +169,19 @@ impl Gate {
         }
     }
 
-    /// Whether who opened it has ended since.
+    /// Whether the parent has ended since it was opened.
     pub fn is_abandoned(&self) -> bool {
         self.word.load(Ordering::Acquire) == OPENER_IS_GONE
     }
 
-    /// Not FUTEX_PRIVATE_FLAG: the kernel's own wake is without it.
+    /// Without FUTEX_PRIVATE_FLAG, as the kernel's own wake at the parent's end is.
     fn futex(&self, operation: i32, value: u32) -> Result<()> {
-        // SAFETY: the word lives as long as we, and no timeout is given.
+        // SAFETY: the word is borrowed for the call; the timeout is null.
         unsafe { syscall!(Sysno::futex, self.word.as_ptr(), operation, value, 0) }.map(drop)
     }
 }
 
-/// unshare(CLONE_FILES): descriptors of one's own, beginning as a copy.
+/// unshare(CLONE_FILES): a descriptor table of our own, which begins as a copy.
 pub fn unshare_descriptors() -> Result<()> {
     // SAFETY: it takes no memory.
     unsafe { syscall!(Sysno::unshare, libc::CLONE_FILES) }.map(drop)

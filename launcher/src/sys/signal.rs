@@ -1,4 +1,4 @@
-//! Signals.
+//! Signals: masks, signalfd(2), and sending them.
 
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
@@ -10,13 +10,13 @@ use super::{Result, own};
 pub type SignalSet = u64;
 const SET_BYTES: usize = size_of::<SignalSet>();
 
-/// Every signal, the C library's own (32, 33) included.
+/// Every signal, including those that the C library keeps for itself (32 and 33).
 pub const ALL: SignalSet = u64::MAX;
 
-/// Sets the signal mask; returns the one before.
+/// Sets the signal mask; returns the previous one.
 pub fn set_mask(mask: SignalSet) -> Result<SignalSet> {
     let mut old: SignalSet = 0;
-    // SAFETY: both point to sets of the size that is given.
+    // SAFETY: the kernel reads one set and writes the other, both of the size that is given.
     unsafe {
         syscall!(Sysno::rt_sigprocmask, libc::SIG_SETMASK, &raw const mask, &raw mut old, SET_BYTES)
     }?;
@@ -25,17 +25,17 @@ pub fn set_mask(mask: SignalSet) -> Result<SignalSet> {
 
 /// Gives a signal its default action.
 pub fn set_default(signal: i32) -> Result<()> {
-    // struct kernel_sigaction of any 64-bit architecture: all zero is SIG_DFL.
+    // struct kernel_sigaction, up to 32 bytes on 64-bit architectures: all zero is SIG_DFL.
     let action = [0usize; 4];
-    // SAFETY: `action` has the size of the kernel's struct; the old one is not asked for.
+    // SAFETY: the kernel reads one struct, which is at most as long as `action`, and writes none.
     unsafe { syscall!(Sysno::rt_sigaction, signal, action.as_ptr(), 0, SET_BYTES) }.map(drop)
 }
 
-/// Whether the caller has this signal ignored.
+/// Whether this signal is ignored, as we have inherited it.
 pub fn is_ignored(signal: i32) -> Result<bool> {
-    // struct kernel_sigaction begins with the handler.
+    // struct kernel_sigaction, which begins with the handler.
     let mut action = [0usize; 4];
-    // SAFETY: the kernel writes one struct, which has that size at most; none is read.
+    // SAFETY: the kernel writes one struct, which is at most as long as `action`, and reads none.
     unsafe { syscall!(Sysno::rt_sigaction, signal, 0, action.as_mut_ptr(), SET_BYTES) }?;
     Ok(action[0] == libc::SIG_IGN)
 }
@@ -45,36 +45,36 @@ pub const fn only(signal: i32) -> SignalSet {
     1 << (signal - 1)
 }
 
-/// A descriptor that these (blocked) signals can be read from.
+/// signalfd(2), non-blocking: a descriptor from which these signals, which are blocked, can be read.
 pub fn open_signalfd(set: SignalSet) -> Result<OwnedFd> {
     signalfd4(-1, set).map(own)
 }
 
-/// Lets these be read from it instead.
+/// Changes which signals can be read from it.
 pub fn change_signalfd(queue: BorrowedFd<'_>, set: SignalSet) -> Result<()> {
     signalfd4(queue.as_raw_fd(), set).map(drop)
 }
 
 fn signalfd4(fd: i32, set: SignalSet) -> Result<usize> {
     let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
-    // SAFETY: `set` is of the size that is given.
+    // SAFETY: the kernel reads one set, of the size that is given.
     unsafe { syscall!(Sysno::signalfd4, fd, &raw const set, SET_BYTES, flags) }
 }
 
-/// A signal that has arrived.
+/// What is used of struct signalfd_siginfo.
 #[derive(Clone, Copy, Debug)]
 pub struct SignalInfo {
     pub signal: i32,
-    /// si_code: 0 or less from a process, more from the kernel.
+    /// si_code: 0 or negative from a process, positive from the kernel.
     pub code: i32,
-    /// The sender, if it was a process.
+    /// The sender, if that was a process.
     pub pid: u32,
     pub uid: u32,
-    /// What sigqueue(3) was given.
+    /// The value of sigqueue(3).
     pub value: u64,
 }
 
-/// Takes the next signal off the queue; None when there is none.
+/// Reads the next signal; None if none is pending.
 pub fn read_signalfd(queue: BorrowedFd<'_>) -> Result<Option<SignalInfo>> {
     // SAFETY: signalfd_siginfo is plain data, for which all zero is a value.
     let mut info: libc::signalfd_siginfo = unsafe { std::mem::zeroed() };
@@ -93,14 +93,14 @@ pub fn read_signalfd(queue: BorrowedFd<'_>) -> Result<Option<SignalInfo>> {
     }
 }
 
-/// Takes every signal that is there, and forgets it; all are blocked.
+/// Drops all pending signals (all are blocked).
 pub fn drop_pending() {
     let (all, at_once) = (ALL, [0i64; 2]);
-    // SAFETY: both are read, the set has the size that is given; nothing is written.
+    // SAFETY: the kernel reads one set, of the size that is given, and one timespec; it writes nothing.
     let take = || unsafe {
         syscall!(Sysno::rt_sigtimedwait, &raw const all, 0, at_once.as_ptr(), SET_BYTES)
     };
-    // EAGAIN: none is left.
+    // EAGAIN: none is pending any more.
     while take().is_ok() {}
 }
 
@@ -110,12 +110,12 @@ pub fn send(pid: i32, signal: i32) -> Result<()> {
     unsafe { syscall!(Sysno::kill, pid, signal) }.map(drop)
 }
 
-/// Gives us, by our pid or with all of our process group (0), a terminal's stop signal, while all are
-/// blocked. True if that stopped us and we went on, the SIGCONT being there to take; the kernel drops it
-/// in a group without a parent in the same session, and where the caller has it ignored.
+/// Stops us by a stop signal, sent to our pid or to our process group (0), while all signals are blocked. True
+/// if we were stopped and then continued; the SIGCONT is pending. False if the kernel dropped a terminal's
+/// stop signal: it does so in an orphaned process group, which nobody could continue, and where it is ignored.
 pub fn stop(pid: i32, signal: i32) -> bool {
-    // One that waits is younger than the stop: the kernel drops what waits when either comes. To stop now
-    // would drop it, and nobody sends another.
+    // The kernel drops a pending SIGCONT when a stop signal comes, and the reverse. A SIGCONT that is pending
+    // now came after the command's stop: to stop would drop it, and there will be no other.
     if !is_continued() {
         send(pid, signal).ok();
         set_mask(ALL & !only(signal)).ok();
@@ -124,7 +124,7 @@ pub fn stop(pid: i32, signal: i32) -> bool {
     is_continued()
 }
 
-/// Whether a SIGCONT waits.
+/// Whether a SIGCONT is pending.
 fn is_continued() -> bool {
     let mut pending: SignalSet = 0;
     // SAFETY: the kernel writes a set of the size that is given.
@@ -132,7 +132,7 @@ fn is_continued() -> bool {
     told.is_ok() && pending & only(libc::SIGCONT) != 0
 }
 
-/// The head of the kernel's siginfo_t, as rt_sigqueueinfo(2) takes it on 64-bit machines.
+/// The kernel's siginfo_t of a queued signal, on 64-bit machines.
 #[repr(C)]
 struct QueuedInfo {
     signal: i32,
@@ -145,7 +145,7 @@ struct QueuedInfo {
     rest: [u64; 12],
 }
 
-/// rt_sigqueueinfo(2): a signal with a code and a payload. The code must be negative.
+/// rt_sigqueueinfo(2): sends a signal with its value and this si_code, which must be negative and not SI_TKILL.
 pub fn queue(pid: i32, arrived: &SignalInfo, code: i32) -> Result<()> {
     let info = QueuedInfo {
         signal: arrived.signal,
@@ -158,7 +158,7 @@ pub fn queue(pid: i32, arrived: &SignalInfo, code: i32) -> Result<()> {
         rest: [0; 12],
     };
     const { assert!(size_of::<QueuedInfo>() == 128) };
-    // SAFETY: `info` has the 128 bytes of siginfo_t and is only read.
+    // SAFETY: the kernel reads one siginfo_t, of 128 bytes.
     unsafe { syscall!(Sysno::rt_sigqueueinfo, pid, arrived.signal, &raw const info) }.map(drop)
 }
 

@@ -1,4 +1,4 @@
-//! The channel between parent and child: a pair of sockets that keep packets apart.
+//! Sockets: the channel between parent and child, a pair that keeps packets apart; and poll.
 
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
@@ -7,8 +7,7 @@ use syscalls::{Sysno, syscall};
 
 use super::{Result, own};
 
-/// socketpair(2), SOCK_SEQPACKET: every write is one read, and the end of one side is seen by
-/// the other.
+/// socketpair(2), SOCK_SEQPACKET: each write is one read, and each side sees when the other is closed.
 pub fn pair() -> Result<(OwnedFd, OwnedFd)> {
     let mut fds = [0i32; 2];
     let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC;
@@ -17,7 +16,7 @@ pub fn pair() -> Result<(OwnedFd, OwnedFd)> {
     Ok((own(fds[0] as usize), own(fds[1] as usize)))
 }
 
-/// Room for one descriptor in ancillary data: CMSG_SPACE(sizeof(int)) is 24 bytes on 64-bit.
+/// struct cmsghdr with one descriptor: CMSG_SPACE(sizeof(int)), 24 bytes on 64-bit machines.
 #[repr(C, align(8))]
 struct Ancillary {
     length: usize,
@@ -30,7 +29,7 @@ struct Ancillary {
 /// CMSG_LEN(sizeof(int)).
 const ONE_FD: usize = 20;
 
-/// Sends a packet with a descriptor.
+/// Sends a packet with a descriptor (SCM_RIGHTS).
 pub fn send_with_fd(socket: BorrowedFd<'_>, bytes: &[u8], fd: BorrowedFd<'_>) -> Result<()> {
     let mut ancillary = Ancillary {
         length: ONE_FD,
@@ -46,8 +45,8 @@ pub fn send_with_fd(socket: BorrowedFd<'_>, bytes: &[u8], fd: BorrowedFd<'_>) ->
     message.msg_iovlen = 1;
     message.msg_control = (&raw mut ancillary).cast();
     message.msg_controllen = size_of::<Ancillary>() as _;
-    // SAFETY: every pointer in `message` is to a live local of the stated length; the kernel
-    // only reads them.
+    // SAFETY: the pointers in `message` are to locals that outlive the call, of the lengths given beside
+    // them; the kernel only reads these.
     unsafe { syscall!(Sysno::sendmsg, socket.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL) }
         .map(drop)
 }
@@ -65,7 +64,8 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<(usize, Opti
     message.msg_control = (&raw mut ancillary).cast();
     message.msg_controllen = ONE_FD as _;
     let flags = libc::MSG_CMSG_CLOEXEC | libc::MSG_DONTWAIT;
-    // SAFETY: every pointer in `message` is to a live local of the stated length, ours to write.
+    // SAFETY: the pointers in `message` are to `buffer` and to locals that outlive the call, of the lengths
+    // given beside them, and are writable.
     let count = unsafe { syscall!(Sysno::recvmsg, socket.as_raw_fd(), &raw mut message, flags) }?;
     let has_fd = message.msg_controllen as usize >= ONE_FD
         && ancillary.length == ONE_FD
@@ -74,7 +74,6 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<(usize, Opti
     Ok((count, has_fd.then(|| own(ancillary.fd as usize))))
 }
 
-/// What to wait for on a descriptor, and what came.
 pub use libc::pollfd;
 
 /// For [`poll`]: until there is something to read, or the end of the stream. poll(2) passes over a
@@ -98,7 +97,7 @@ pub fn poll(fds: &mut [pollfd], timeout: Option<Duration>) -> Result<usize> {
     }
 }
 
-/// Whether the other side is gone already.
+/// Whether the other side is closed (POLLHUP).
 pub fn is_hung_up(socket: BorrowedFd<'_>) -> Result<bool> {
     look(socket, 0).map(|events| events & libc::POLLHUP != 0)
 }

@@ -1,11 +1,11 @@
-//! The machine.
+//! The machine: its clocks, its kernel, and its end.
 
 use syscalls::{Sysno, syscall};
 
 /// clock_gettime(2).
 pub fn clock(clock: libc::clockid_t) -> libc::timespec {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the kernel writes one timespec. It fails for clocks only that it does not have.
+    // SAFETY: the kernel writes one timespec. It fails only for an unknown clock.
     unsafe { syscall!(Sysno::clock_gettime, clock, &raw mut now) }.ok();
     now
 }
@@ -22,16 +22,16 @@ pub fn name() -> (String, String) {
     (show(&name.release), show(&name.machine))
 }
 
-/// Whether the kernel is of this release or a later one.
+/// Whether the kernel's release is this or a later one.
 pub fn is_at_least(version: u32, patchlevel: u32) -> bool {
     let (release, _) = name();
     let mut numbers = release.split(['.', '-']).map_while(|word| word.parse::<u32>().ok());
     (numbers.next(), numbers.next()) >= (Some(version), Some(patchlevel))
 }
 
-/// Whether this is the first process of the machine, and not of a container, asked without /proc:
-/// kthreadd is process 2 of the first pid namespace alone, in group 0; and a setting of
-/// Ctrl-Alt-Del (to what it is at boot) is refused in any other.
+/// Whether this is the machine's first process, and not a container's. Without /proc: only in the initial pid
+/// namespace process 2 is kthreadd, in process group 0; and only there Ctrl-Alt-Del can be set (here to what
+/// it is at boot).
 pub fn is_first_process() -> bool {
     const KTHREADD: i32 = 2;
     if std::process::id() != 1 {
@@ -42,7 +42,7 @@ pub fn is_first_process() -> bool {
     group == Ok(0) && reboot(libc::LINUX_REBOOT_CMD_CAD_ON).is_ok()
 }
 
-/// The end of the machine. Comes back only where that is refused.
+/// Switches the machine off. Returns only if that is refused.
 pub fn power_off() {
     reboot(libc::LINUX_REBOOT_CMD_POWER_OFF).ok();
 }

@@ -1,4 +1,4 @@
-//! Terminals.
+//! Terminals: modes (termios(3)), sizes and ptys.
 
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
@@ -31,7 +31,7 @@ pub struct Size {
 const TCGETS: u32 = 0x5401;
 const TCSETSW: u32 = 0x5403;
 
-/// The modes of a terminal; ENOTTY if it is none.
+/// The modes of a terminal; ENOTTY for any other file.
 pub fn modes(fd: BorrowedFd<'_>) -> Result<Modes> {
     let mut modes =
         Modes { input: 0, output: 0, control: 0, local: 0, line: 0, characters: [0; 19] };
@@ -40,7 +40,7 @@ pub fn modes(fd: BorrowedFd<'_>) -> Result<Modes> {
     Ok(modes)
 }
 
-/// Sets the modes once what was written has gone out.
+/// Sets the modes after the output written so far (TCSADRAIN).
 pub fn set_modes(fd: BorrowedFd<'_>, modes: &Modes) -> Result<()> {
     // SAFETY: the kernel reads one struct termios.
     unsafe { syscall!(Sysno::ioctl, fd.as_raw_fd(), TCSETSW, std::ptr::from_ref(modes)) }.map(drop)
@@ -65,25 +65,25 @@ impl Modes {
         self
     }
 
-    /// With what is of the keyboard and not of who reads: the character that erases, and whether one
-    /// may be several bytes.
+    /// With what depends on the keyboard and not on the program: the erase character, and whether characters
+    /// are UTF-8.
     pub fn with_keys_of(mut self, other: &Modes) -> Modes {
         self.input |= other.input & libc::IUTF8;
         self.characters[libc::VERASE] = other.characters[libc::VERASE];
         self
     }
 
-    /// Whether what is typed is neither echoed nor edited.
+    /// Whether input is neither echoed nor edited.
     pub fn is_raw(&self) -> bool {
         self.local & (libc::ECHO | libc::ICANON | libc::ISIG) == 0
     }
 
-    /// Whether who writes from the background is stopped.
+    /// Whether a process that writes from the background is stopped (TOSTOP).
     pub fn stops_writers(&self) -> bool {
         self.local & libc::TOSTOP != 0
     }
 
-    /// The key that ends the input.
+    /// The character that ends the input (VEOF, Ctrl-D).
     pub fn end_of_input(&self) -> u8 {
         self.characters[libc::VEOF]
     }
@@ -112,7 +112,7 @@ pub fn unlock(master: BorrowedFd<'_>) -> Result<()> {
         .map(drop)
 }
 
-/// The other side of a pty, without going through a path (TIOCGPTPEER, Linux 4.13).
+/// Opens the other side of a pty, without a path (TIOCGPTPEER, Linux 4.13).
 pub fn open_peer(master: BorrowedFd<'_>) -> Result<OwnedFd> {
     const TIOCGPTPEER: u32 = 0x5441;
     let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
@@ -120,7 +120,7 @@ pub fn open_peer(master: BorrowedFd<'_>) -> Result<OwnedFd> {
     unsafe { syscall!(Sysno::ioctl, master.as_raw_fd(), TIOCGPTPEER, flags) }.map(own)
 }
 
-/// Whether we may read from this terminal now: it is not ours, or we are in its foreground.
+/// Whether we may read from this terminal now: we are in its foreground, or it is not our controlling terminal.
 pub fn is_foreground(fd: BorrowedFd<'_>) -> bool {
     let mut group = 0i32;
     // SAFETY: the kernel writes one int.

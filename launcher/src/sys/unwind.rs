@@ -1,9 +1,9 @@
-//! The unwinder, in place of the one that Rust's standard library links.
+//! An empty unwinder, in place of the one that Rust's standard library links.
 //!
-//! A panic aborts, so nothing is ever unwound; but the standard library's panic message can carry
-//! a backtrace, and that pulls in an unwinder, a reader of DWARF and a decompressor: a third of
-//! the whole binary. Its symbols are those of the Itanium C++ ABI (Exception Handling, level I),
-//! and the archive that has them is looked into only for what is still undefined.
+//! A panic aborts, so nothing is ever unwound. But the standard library's panic message can have a backtrace,
+//! for which an unwinder, a reader of DWARF and a decompressor are linked: a third of the whole binary. The
+//! linker takes these symbols (Itanium C++ ABI, Exception Handling, level I) from the archive only if they are
+//! undefined.
 
 use std::ffi::{c_int, c_void};
 
@@ -15,7 +15,7 @@ extern "C" fn _Unwind_Backtrace(_trace: *const c_void, _argument: *mut c_void) -
     END_OF_STACK
 }
 
-/// What is asked of a frame, of which there is none.
+/// Functions about a frame, of which there is none.
 macro_rules! nothing {
     ($($name:ident($($argument:ty),*))*) => {
         $(
