@@ -12,6 +12,7 @@ use crate::words::Word;
 #[argh(
     help_triggers("-h", "--help"),
     note = "Exit status: that of COMMAND, 128+N if signal N ended it, 124 if --timeout did; 125 if the launcher failed, 126 if COMMAND cannot be executed, 127 if it is not found.",
+    example = "launcher --read-only / sh",
     example = "launcher ./rootfs /bin/sh",
     example = "launcher --hostname build --env CI=1 --workdir /src ./rootfs make -j4"
 )]
@@ -127,12 +128,13 @@ pub struct Args {
     #[argh(option, arg_name = "namespace")]
     pub share: Vec<Word>,
 
-    /// the network: none, host, veth, bridge=NAME, ns:PATH or pasta (default: none, but loopback);
+    /// the network: none, host, veth, bridge=NAME, ns:PATH or pasta (default: none, loopback alone);
     /// options of veth and bridge: mtu=BYTES, ipv6
     #[argh(option, arg_name = "how")]
     pub net: Option<Word>,
 
-    /// network of --net veth: ADDRESS/PREFIX; repeatable for IPv6 (default: a free one in 10.x)
+    /// network of --net veth or bridge: ADDRESS/PREFIX; repeatable for IPv6 (default: for veth a
+    /// free one in 10.x, for bridge the bridge's)
     #[argh(option, arg_name = "cidr")]
     pub network: Vec<Word>,
 
@@ -169,7 +171,7 @@ pub struct Args {
     #[argh(switch)]
     pub new_privs: bool,
 
-    /// no user namespace can be made inside, nor what only its root reaches; as bwrap's
+    /// forbid user namespaces inside, and so what only the root of one reaches
     #[argh(switch)]
     pub disable_userns: bool,
 
@@ -291,7 +293,7 @@ pub struct Args {
     #[argh(option, arg_name = "path")]
     pub pid_file: Option<Word>,
 
-    /// write a JSON object per event to descriptor N: started, failed, exited
+    /// write a JSON object per event to descriptor N: started, failed, stats, exited
     #[argh(option, arg_name = "N")]
     pub status_fd: Option<Word>,
 
@@ -315,7 +317,7 @@ pub struct Args {
     #[argh(switch)]
     pub version: bool,
 
-    /// directory that becomes the container's /
+    /// directory that becomes the container's /; for root also a squashfs, erofs or ext4 image
     #[argh(positional, arg_name = "ROOTFS")]
     pub rootfs: Word,
 
