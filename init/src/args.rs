@@ -1,7 +1,7 @@
 //! init's command line: `init [OPTIONS] [--] COMMAND [ARG…]`.
 //!
-//! Options end at the first word that is none, so the command's own are never touched. The flags of
-//! tini, dumb-init and catatonit are all understood, under every name.
+//! Options end at the first word that is none, so that the command's own options are its own. The flags of tini,
+//! dumb-init and catatonit are all understood, whatever name init is called by.
 
 use crate::contract::{self, Terms};
 use crate::names::Name;
@@ -12,55 +12,55 @@ use crate::word::{List, Word, Words};
 /// What init is asked to do besides being PID 1. The default is nothing at all: what a plain
 /// `init COMMAND` does in somebody else's container.
 #[derive(Clone, Copy, Default)]
-#[repr(C)] // in this order: what is near has short addresses
+#[repr(C)] // in this order: the first fields, at small offsets, take shorter instructions
 pub struct Options<'a> {
-    /// Which were given.
+    /// Which options were given.
     pub flags: Flags,
-    /// What the launcher wants, if it is there.
+    /// What the launcher asks for, if it has started us.
     pub contract: Option<Contract<'a>>,
-    /// `--grace SECONDS`: time for the rest after the command's end.
+    /// `--grace SECONDS`: how long the remaining processes have after the command's end.
     pub grace_ms: u32,
     /// `-e CODE`: exit codes of the command that become 0.
     pub successes: Codes,
-    /// `-p SIGNAL`: the signal for us when our parent ends; 0 is none.
+    /// `-p SIGNAL`: our parent death signal; 0 is none.
     pub death_signal: u8,
-    /// What we were called as.
+    /// The name that we were called by.
     pub name: Name,
-    /// `--on-exit`: what becomes of the machine; the default depends on whose PID 1 this is.
+    /// `--on-exit`: what becomes of the machine; the default depends on whether we are its PID 1.
     pub on_exit: Option<OnExit>,
     /// `-r FROM:TO`: signals that the command gets as others, or not at all.
     pub rewrites: Rewrites,
 }
 
-/// What the launcher wants.
+/// What the launcher asks for.
 #[derive(Clone, Copy)]
 pub struct Contract<'a> {
-    /// Numbers.
+    /// The numbers.
     pub terms: Terms,
-    /// The command's supplementary groups, if these are to be set; [`contract::next`] reads them.
+    /// The command's supplementary groups, if these are to be set; read by [`contract::next`].
     pub groups: Word<'a>,
-    /// Start there.
+    /// The command's working directory.
     pub workdir: Word<'a>,
-    /// What a security module is to know the command by.
+    /// What to write to /proc/self/attr/exec, if there is a label.
     pub label: Word<'a>,
 }
 
-/// Options, each by its letter: bit N stands for the N-th character from `@` on.
+/// A set of options, each by its letter: bit N stands for the N-th character from `@` on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flags(u64);
 
 impl Flags {
     /// Signals go to the command's whole process group.
     pub const GROUP: u8 = b'g';
-    /// dumb-init without its session.
+    /// dumb-init's `-c`: the command gets no session and no process group of its own.
     pub const SINGLE: u8 = b'c';
-    /// Say how the command ended.
+    /// Print how the command has ended.
     pub const VERBOSE: u8 = b'v';
-    /// Say who was reaped.
+    /// Print the pid of each child that is reaped.
     pub const WARN: u8 = b'w';
     /// Run nothing, reap until SIGINT or SIGTERM.
     pub const PAUSE: u8 = b'P';
-    /// tini's; not being PID 1 makes us one anyway.
+    /// tini's `-s`: be a subreaper, which we are anyway if not PID 1.
     const SUBREAPER: u8 = b's';
 
     /// Sets one.
@@ -83,7 +83,7 @@ pub enum OnExit {
     Reboot,
     /// Stop it, and leave it on.
     Halt,
-    /// End, as in a container; a machine is turned off.
+    /// Exit, as in a container; a machine is turned off.
     Exit,
 }
 
@@ -106,7 +106,7 @@ impl Codes {
 /// What the command line asks for.
 #[derive(Clone, Copy)]
 pub enum Request<'a> {
-    /// Run the command that these words are; there may be none.
+    /// Run the command, which these words are; the list may be empty.
     Run(List<'a>),
     /// `--version`.
     Version,
@@ -119,13 +119,13 @@ pub enum Request<'a> {
 /// A command line that makes no sense.
 #[derive(Clone, Copy)]
 pub enum Misuse<'a> {
-    /// An unknown option, or one with a bad value, or without one.
+    /// An unknown option, or one with a bad value or none.
     BadOption(Word<'a>),
-    /// The launcher speaks another version of the contract.
+    /// The launcher is of another version of the contract.
     WrongVersion,
 }
 
-/// Options with a name; [`LETTERS`] has their letters.
+/// The long options; [`LETTERS`] has the letters that they stand for.
 const NAMES: Words =
     Words::new(b"help\0version\0license\0verbose\0single-child\0rewrite\0grace\0on-exit\0\0");
 const LETTERS: [u8; 8] = *b"hVlvcrGX";
@@ -134,7 +134,7 @@ const GROUP: Word<'_> = Word::of(near!(b"TINI_KILL_PROCESS_GROUP\0"));
 const VERBOSITY: Word<'_> = Word::of(near!(b"TINI_VERBOSITY\0"));
 const DASHES: Word<'_> = Word::of(near!(b"--\0"));
 
-/// Reads argv, and the variables that the programs of our names read.
+/// Reads argv, and the environment variables of the program that we are called by the name of.
 #[inline(never)]
 pub fn parse<'a>(
     options: &mut Options<'a>,
@@ -152,18 +152,18 @@ pub fn parse<'a>(
 }
 
 impl<'a> Options<'a> {
-    /// Whether nothing is to be done but to run a command.
+    /// Whether there is nothing to do but run a command.
     pub fn are_plain(&self) -> bool {
         self.flags == Flags::default() && self.name != Name::DumbInit
     }
 
-    /// Reads words of which the first begins with a dash.
+    /// Reads options; the first word begins with a dash.
     #[cold]
     #[inline(never)]
     fn parse(&mut self, mut words: List<'a>) -> Result<Request<'a>, Misuse<'a>> {
         while let Some(whole) = words.first() {
             let mut word = whole;
-            // A dash alone is a command's name.
+            // A dash alone is the command.
             if word.take() != b'-' || word.first() == 0 {
                 break;
             }
@@ -179,7 +179,7 @@ impl<'a> Options<'a> {
                 letter = *LETTERS.get(usize::from(index)).ok_or(bad)?;
                 word = behind;
             }
-            // Of the letters in one word only the last can have a value: all that follows.
+            // Letters in one word: the first that takes a value has the rest of the word, or the next word.
             loop {
                 match letter {
                     b'h' => return Ok(Request::Help),
@@ -221,7 +221,7 @@ impl<'a> Options<'a> {
         Ok(Request::Run(words))
     }
 
-    /// tini and dumb-init can be told by variables too.
+    /// The environment variables of tini and dumb-init.
     fn read_environment(&mut self, environment: List<'_>) {
         let number_of = |name| environment.value(name).and_then(|mut value| number(&mut value));
         if self.name == Name::DumbInit {
@@ -235,14 +235,14 @@ impl<'a> Options<'a> {
             if environment.value(GROUP).is_some() {
                 self.flags.set(Flags::GROUP);
             }
-            // 1 is tini's default, and says nothing of what we say.
+            // 1 is tini's default, at which it prints no more than we do.
             if number_of(VERBOSITY) > Some(1) {
                 self.flags.set(Flags::VERBOSE);
             }
         }
     }
 
-    /// The launcher speaks: what variables said was meant for the command.
+    /// The launcher has started us: reads its terms. Variables like TINI_VERBOSITY are the command's then.
     fn accept(&mut self, word: Word<'a>, mut words: List<'a>) -> Option<List<'a>> {
         self.flags = Flags::default();
         self.flags.set(contract::LETTER);
@@ -261,7 +261,7 @@ impl<'a> Options<'a> {
         Some(words)
     }
 
-    /// An option with a value, of which it takes as much as it understands.
+    /// Reads the value of an option, as far as it is understood; the caller refuses a rest.
     fn read(&mut self, letter: u8, value: &mut Word<'_>) -> Option<()> {
         self.flags.set(letter);
         match letter {
@@ -289,7 +289,7 @@ impl<'a> Options<'a> {
     }
 }
 
-/// Takes a decimal number, if there is one that fits.
+/// Takes a decimal number that fits, if the word begins with one.
 #[cold]
 pub fn number(word: &mut Word<'_>) -> Option<u64> {
     let mut value = None;

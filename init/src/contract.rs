@@ -1,18 +1,17 @@
-//! What the launcher wants done, as one word of numbers.
+//! What the launcher asks init to do, as one word of numbers in argv.
 //!
-//! init's argv is then `init -@6,FLAGS,… WORKDIR COMMAND [ARG…]`: private to the two, checked by the
-//! version, which is the first number. What another program may want of init is an option
-//! ([`crate::args`]).
+//! argv is then `init -@6,FLAGS,… WORKDIR [LABEL] COMMAND [ARG…]`. That is private to the two: the first number
+//! is the version. What other programs may ask of init are options ([`crate::args`]).
 
 use core::fmt;
 
 use crate::args::number;
 use crate::word::Word;
 
-/// What the launcher's word begins with: no program's option.
+/// The launcher's word begins with a dash and this, which is no option of any of the programs.
 pub const LETTER: u8 = b'@';
 
-/// The terms; see [`crate::VERSION`]. An array, because a loop reads it.
+/// The terms; a change increments [`crate::VERSION`]. An array, which a loop reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Terms(pub [u64; 11]);
 
@@ -33,19 +32,19 @@ terms! {
     2 uid: u32;
     /// … of this group.
     3 gid: u32;
-    /// With these capabilities, and none beside them in the bounding set.
+    /// The command's bounding set, and what uid 0 has of capabilities.
     4 caps: u64;
     /// The signal mask for the command.
     5 sigmask: u64;
-    /// Time for the rest after the command's end.
+    /// How long the remaining processes have after the command's end.
     6 grace_ms: u32;
-    /// What a command with another uid than 0 has of the capabilities, as ambient ones.
+    /// The ambient capabilities of a command with another uid than 0.
     7 ambient: u64;
-    /// A file with a filter of the command's system calls, or 0.
+    /// The descriptor of a file with the command's seccomp filter, or 0.
     8 filter: i32;
-    /// How long the label is that the word behind the working directory holds; 0 if it is none.
+    /// The length of the label, which is the word behind the working directory; 0: there is none.
     9 label_length: usize;
-    /// A set of Landlock's rules that the command is held to, or 0.
+    /// The descriptor of the command's Landlock ruleset, or 0.
     10 landlock: i32;
 }
 
@@ -58,13 +57,13 @@ impl Terms {
     pub const FORBID_USERNS: u64 = 4;
     /// Detach the old root that pivot_root left over `/`.
     pub const CUT_ROOT: u64 = 8;
-    /// Standard input becomes the terminal of our session, and the command a job there.
+    /// Standard input becomes the controlling terminal of our session, with the command in its foreground.
     pub const TERMINAL: u64 = 16;
     /// The numbers that follow are the command's supplementary groups.
     pub const SET_GROUPS: u64 = 32;
-    /// Nothing that the command executes gives it privileges.
+    /// Set no_new_privs: nothing that the command executes gives it privileges.
     pub const NO_NEW_PRIVS: u64 = 64;
-    /// The kernel's log tells what the filter refuses.
+    /// The kernel logs what the filter refuses (SECCOMP_FILTER_FLAG_LOG).
     pub const LOG_REFUSALS: u64 = 128;
 
     /// Whether this is to be done.
@@ -72,7 +71,7 @@ impl Terms {
         self.flags() & flag != 0
     }
 
-    /// Reads what is behind the version, and moves to the groups.
+    /// Reads the numbers behind the version; the word then begins with the groups.
     pub fn read(&mut self, word: &mut Word<'_>) -> Option<()> {
         for place in &mut self.0 {
             *place = next(word)?;

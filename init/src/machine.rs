@@ -1,29 +1,29 @@
-//! The machine's own PID 1: what the kernel leaves to it before the command, and after.
+//! init as the machine's own PID 1: what it has to do before the command, and to end the machine.
 //!
-//! In: nothing is mounted but the root, and nobody else runs. Ending is not an option: the kernel
-//! panics when its PID 1 ends.
+//! In: nothing may be mounted but the root, and no other process runs. It must not exit: the kernel panics
+//! when its PID 1 ends.
 
 use init::args::OnExit;
 use init::word::{Word, Words};
 
 use crate::sys::{self, Reboot};
 
-/// How long the rest has between SIGTERM and SIGKILL, at least; busybox gives them as much.
+/// The least time between SIGTERM and SIGKILL for the remaining processes, as busybox init gives them.
 pub const GRACE_MS: u32 = 1000;
 
-/// File systems and where they belong, in turn.
+/// File systems and their mount points, in pairs.
 const MOUNTS: Words = Words::new(b"proc\0/proc\0sysfs\0/sys\0devtmpfs\0/dev\0\0");
 
-/// Whether this is the machine's PID 1 and not a container's, asked without /proc: kthreadd is
-/// process 2 of the first pid namespace alone and is in group 0; and Ctrl-Alt-Del, which is then
-/// ours to take, is refused in any other. If it is, what the kernel leaves to us is done.
+/// Whether this is the machine's PID 1 and not a container's; if so, prepares the machine. Without /proc: only
+/// in the initial pid namespace process 2 is kthreadd, in process group 0, and only there Ctrl-Alt-Del can be
+/// taken over.
 pub fn is_ours(own_pid: i32) -> bool {
     const KTHREADD: i32 = 2;
     own_pid == 1 && sys::group_of(KTHREADD) == Ok(0) && take()
 }
 
-/// Takes Ctrl-Alt-Del, and mounts /proc, /sys and /dev where they are missing. EBUSY means that it is
-/// there already; whatever else fails, the command is better started without than not at all.
+/// Takes Ctrl-Alt-Del over, and mounts /proc, /sys and /dev where they are missing. Failures are ignored: EBUSY
+/// means that it is mounted already, and with any other the command is still better started than not.
 #[cold]
 #[inline(never)]
 fn take() -> bool {
@@ -39,7 +39,7 @@ fn take() -> bool {
     true
 }
 
-/// Carries out what is to become of the machine. Returns if that may not be done.
+/// Ends the machine, or restarts it. Returns if that is refused.
 #[cold]
 #[inline(never)]
 pub fn end(what: OnExit) {
@@ -50,10 +50,10 @@ pub fn end(what: OnExit) {
         OnExit::Halt => Reboot::Halt,
     };
     sys::sync();
-    // What was written last is still on its way to the console.
+    // What was written last may still be in the console's buffer.
     sys::drain_terminal();
-    // In a child: for the caller of poweroff or halt the kernel calls exit where the hardware
-    // does not end it first, and PID 1 must not.
+    // In a child: after power-off or halt the kernel ends the caller if the hardware does not (do_exit), and
+    // PID 1 must not end.
     sys::spawn(&what, reboot).ok();
 }
 

@@ -1,13 +1,14 @@
-//! init: PID 1 of a container, of a machine, or the subreaper of a tree.
+//! init: PID 1 of a container or of a machine, or elsewhere the subreaper of its command's tree.
 //!
-//! Entered by the kernel, with whatever the caller left: in a container of `launcher`'s the
-//! namespaces are new, every signal is blocked, the root is the rootfs with the old root over it,
-//! and argv tells what is left to do. Anywhere else argv holds a command and nothing is touched.
+//! In a container of `launcher`'s: the namespaces are new, every signal is blocked, the root is the rootfs
+//! with the old root mounted over it, and argv tells what is left to do ([`init::contract`]). Anywhere else
+//! argv has options and a command ([`init::args`]), and nothing is changed.
 //!
-//! After the command has been spawned, only its end ends init.
+//! main: read argv, finish the mounts ([`mounts`]), spawn the command ([`spawn`]), then pass signals on and
+//! reap ([`supervise`]) until the command has ended. Nothing else ends init once the command runs.
 //!
-//! `#[cold]` is what a plain start does not run: a command without options, or behind `--`, that ends
-//! by itself. All else shares a page with the texts of `near!` (init.ld).
+//! `#[cold]` marks what a plain start does not run: a command without options, or after `--`, that ends by
+//! itself. All other code is on one page, with the texts of `near!` (init.ld).
 
 #![no_std]
 #![no_main]
@@ -35,7 +36,7 @@ use sys::{Handed, SignalSet};
 use terminal::Terminal;
 
 fn main(handed: &Handed) -> u8 {
-    // Before anything else: a signal that comes from here on waits for supervise.
+    // First of all: a signal that comes from here on stays pending until `supervise` takes it.
     let inherited_mask = sys::set_mask(sys::ALL);
     let mut watch = Watch::default();
     let request = args::parse(&mut watch.options, handed.argv, handed.environment);
@@ -47,7 +48,7 @@ fn main(handed: &Handed) -> u8 {
         {
             command
         }
-        // A machine without its PID 1 panics: it gets a shell, whatever was wrong.
+        // The kernel panics without its PID 1: a machine gets a shell, whatever was wrong.
         other => {
             if !(watch.machine && matches!(other, Ok(Request::Run(_)))) {
                 let code = message::instead(&other, watch.options.name);
@@ -71,9 +72,9 @@ fn run(
     inherited_mask: SignalSet,
 ) -> u8 {
     if watch.own_pid != 1 {
-        // Whoever is not PID 1 would end the machine that it runs on.
+        // Not PID 1: it would end the machine that it runs on.
         watch.options.on_exit = None;
-        // Fails nowhere since Linux 3.4.
+        // Cannot fail since Linux 3.4.
         sys::become_subreaper().ok();
     }
     if watch.options.death_signal != 0 {
@@ -103,7 +104,7 @@ fn run(
     code
 }
 
-/// The command does not run: the exit code.
+/// The command could not be started: tells why, and returns the exit code.
 #[cold]
 #[inline(never)]
 fn tell(failure: &Failure, command: List<'_>, options: &Options<'_>) -> u8 {
@@ -114,9 +115,9 @@ fn tell(failure: &Failure, command: List<'_>, options: &Options<'_>) -> u8 {
     failure.exit_code(options.name)
 }
 
-/// The command runs: its exit code, and what else ended it.
+/// The command runs: waits for its end. Returns the exit code, and what a signal told the machine to do.
 fn look_after(watch: &mut Watch<'_>) -> (u8, Option<OnExit>) {
-    // Nothing of ours stays open or in use: the caller's pipes and mounts must be able to end.
+    // Keep no descriptor and no directory: the caller's pipes must be able to end, and mounts to be unmounted.
     match &watch.options.contract {
         Some(contract) => retire(&contract.terms),
         None => sys::close_range(3, u32::MAX),
@@ -131,22 +132,22 @@ fn look_after(watch: &mut Watch<'_>) -> (u8, Option<OnExit>) {
     (if watch.options.are_plain() { code } else { see_off(watch, status, code) }, None)
 }
 
-/// What the launcher's command leaves us to do is to signal and to wait.
+/// In the launcher's container: gives up all that is not needed to send signals and to reap.
 #[cold]
 #[inline(never)]
 fn retire(terms: &Terms) {
     const CAP_KILL: u64 = 1 << 5;
     reporter::say(terms, Report::Started);
-    // In this order: with fewer capabilities than the command's, we would be its to trace.
+    // In this order: a process with fewer capabilities than the command's could be traced by it.
     sys::forbid_tracing().ok();
     sys::set_capabilities(CAP_KILL, 0).ok();
-    // All but the socket, which may be 3.
+    // All but the socket. If that is 3 the first range is empty (EINVAL).
     let socket = terms.report() as u32;
     sys::close_range(3, socket - 1);
     sys::close_range(socket + 1, u32::MAX);
 }
 
-/// What options want done once the command has ended: the exit code.
+/// What options want done when the command has ended. Returns the exit code.
 #[cold]
 #[inline(never)]
 fn see_off(watch: &mut Watch<'_>, status: u32, code: u8) -> u8 {
@@ -161,13 +162,13 @@ fn see_off(watch: &mut Watch<'_>, status: u32, code: u8) -> u8 {
         watch.wait_for_the_rest(watch.options.grace_ms);
     }
     if let (Ending::Signal { .. }, Some(contract)) = (ending, &watch.options.contract) {
-        // A code is told by ours.
+        // The launcher reads an exit code from our own, but not a signal.
         reporter::say(&contract.terms, Report::Ended { status });
     }
     if watch.options.successes.has(code) { 0 } else { code }
 }
 
-/// After the command: the machine's end, if this is its PID 1 or was told so.
+/// After the command: ends the machine, if we are its PID 1 or have been told to.
 #[cold]
 #[inline(never)]
 fn end(watch: &mut Watch<'_>, what: Option<OnExit>) {
@@ -182,7 +183,7 @@ fn end(watch: &mut Watch<'_>, what: Option<OnExit>) {
     watch.signal_the_rest(SIGKILL).ok();
     loop {
         machine::end(what);
-        // It may not be ended: stay, and reap, until told to try again.
+        // That was refused: go on reaping until a signal tells us to try again.
         message::stuck();
         watch.command = supervise::NOBODY;
         watch.status = None;
