@@ -1,4 +1,4 @@
-//! How a command ended, and the exit code that tells of it.
+//! Wait statuses and exit codes: how a process has ended, and the code that tells it.
 
 /// The launcher or init itself failed; the command was not run.
 pub const FAILED: u8 = 125;
@@ -23,7 +23,7 @@ pub enum Ending {
 
 impl Ending {
     /// Reads the status word that wait4(2) fills in, for a process that has ended.
-    #[inline(always)] // what is asked of it is less than what it makes
+    #[inline(always)] // smaller where it is used than the call and its result
     pub fn from_wait_status(status: u32) -> Self {
         let signal = (status & 0x7f) as u8;
         if signal == 0 {

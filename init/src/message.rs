@@ -1,5 +1,5 @@
-//! What init says to a person: the answers that were asked for on standard output, all else on
-//! stderr, as standard output is the command's.
+//! What init prints: help, version and license on standard output, everything else on stderr, as standard output
+//! is the command's.
 
 use core::ffi::CStr;
 
@@ -26,7 +26,7 @@ const HELP: &str = "usage: init [OPTIONS] [--] COMMAND [ARG...]
 -h help  -V version  -l license
 ";
 
-/// What errnos of execve(2) mean, behind their numbers.
+/// What errnos of execve(2) mean, each behind its number as a byte.
 const REASONS: Words = Words::new(
     b"\x02ENOENT (not found)\0\
 \x08ENOEXEC (not a program for this machine)\0\
@@ -36,7 +36,7 @@ const REASONS: Words = Words::new(
 \x28ELOOP (links or interpreters lead in a circle)\0\0",
 );
 
-/// What is said where no command is to be run.
+/// Prints the answer where no command is to be run. Returns the exit code.
 #[cold]
 #[inline(never)]
 pub fn instead(request: &Result<Request<'_>, Misuse<'_>>, name: Name) -> u8 {
@@ -62,14 +62,14 @@ pub fn instead(request: &Result<Request<'_>, Misuse<'_>>, name: Name) -> u8 {
     0
 }
 
-/// The command could not be started, and there is no launcher to say it better.
+/// The command could not be started, and there is no launcher to report it to.
 #[cold]
 #[inline(never)]
 pub fn failure(failure: &Failure, command: Word<'_>) {
     let errno = failure.errno.number();
     let mut reasons = REASONS;
     let reason = match reasons.find(|reason| i32::from(reason.first()) == errno) {
-        // A path that leads to a file all the same.
+        // ENOENT of a path that exists.
         Some(_)
             if failure.errno == Errno::ENOENT
                 && command.behind(b'/').is_some()
@@ -106,7 +106,7 @@ pub fn reaped(pid: i32) {
     complain(c"reaped #", NONE, pid);
 }
 
-/// The machine's PID 1 may not do what it was told.
+/// The machine's PID 1 is refused to end the machine.
 pub fn stuck() {
     complain(c"cannot end the machine", NONE, 0);
 }
@@ -116,8 +116,8 @@ fn complain(text: &'static CStr, word: Word<'_>, number: i32) {
     write([Word::new(text), NONE], word, number);
 }
 
-/// A line in which `$` is a word and `#` a number. In one write, so that lines of several processes
-/// do not mix; a line that cannot be written has no other place to go.
+/// Prints a line in which `$` stands for a word and `#` for a number. In one write(2), so that lines of several
+/// processes do not mix. A failure is ignored.
 #[cold]
 fn write(texts: [Word<'_>; 2], word: Word<'_>, number: i32) {
     let mut room = Path::uninit();

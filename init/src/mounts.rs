@@ -1,8 +1,7 @@
-//! The last of a container's mounts: what hides parts of /proc, and the cut.
+//! The last steps of a container's mounts: detaches the old root, and masks parts of /proc.
 //!
-//! In: PID 1 of the new pid namespace; `/` is the rootfs with a /proc of the
-//! container's, the old root lies over it. Out: nothing
-//! of the host is left in the mount namespace.
+//! In: we are PID 1 of the new pid namespace; `/` is the rootfs, with the container's own /proc; the old root is
+//! mounted over it. Out: nothing of the host's tree is left in the mount namespace.
 
 use init::contract::Terms;
 use init::stage::Stage;
@@ -16,9 +15,9 @@ const RESTRICTED: usize = MS_NOSUID | MS_NODEV | MS_NOEXEC;
 const ROOT_PROC: Word<'_> = Word::new(c"/proc");
 const HERE: Word<'_> = Word::new(c".");
 
-/// What the OCI runtimes do in /proc, each path behind a letter. `r`, read-only: the host's settings,
-/// which only the host's root may write, and a container whose root is the host's could. Hidden
-/// altogether: `f`, files, and `d`, directories.
+/// What is masked, as the OCI runtimes do it, each path behind a letter. `r`: read-only; these are the host's
+/// settings, which a container could write whose root is the host's. `f`: a file that is hidden; `d`: a
+/// directory that is hidden.
 const MASKS: Words = Words::new(
     b"rbus\0rfs\0rirq\0rsys\0rsysrq-trigger\0\
 fkcore\0fkeys\0flatency_stats\0fsched_debug\0ftimer_list\0finterrupts\0\
@@ -29,10 +28,10 @@ dacpi\0dasound\0dscsi\0d/sys/devices/virtual/powercap\0d/sys/firmware\0\0",
 #[cold]
 #[inline(never)]
 pub fn arrange(terms: &Terms) -> Result<(), Failure> {
-    // The launcher executes us from a memfd: the kernel named us by its number.
+    // We are executed from a memfd, by whose number the kernel has named us.
     sys::set_name(Word::new(c"init")).ok();
     let mut steps = Steps::new(terms);
-    // The command must not inherit the socket: with it, it could speak for us.
+    // The command must not inherit the channel, on which it could send reports of its own.
     sys::close_on_exec(terms.report())
         .map_err(|errno| Failure { stage: Stage::KeepChannel, errno })?;
     if terms.want(Terms::FORBID_USERNS) {
@@ -42,13 +41,13 @@ pub fn arrange(terms: &Terms) -> Result<(), Failure> {
         steps.step(Stage::ForbidUserns, forbidden)?;
     }
     if terms.want(Terms::CUT_ROOT) {
-        // Processes in the old root (none but us) would keep it alive; detaching needs no wait.
+        // MNT_DETACH: it does not matter that we are still in it.
         let cut = sys::detach(ROOT).and_then(|()| sys::change_directory(ROOT));
         steps.step(Stage::CutRoot, cut)?;
     }
     if terms.want(Terms::MASK_PROC) {
-        // After the cut: as long as the old root lies over `/`, a `..` there leads into it, and a
-        // link of the rootfs's would have a file of the host's for a mask.
+        // After that: while the old root is mounted over `/`, a `..` in a symbolic link of the rootfs could lead
+        // into it, so that a mask would lie on a file of the host's.
         steps.step(Stage::MaskProc, mask_proc())?;
     }
     Ok(())
@@ -57,8 +56,8 @@ pub fn arrange(terms: &Terms) -> Result<(), Failure> {
 fn mask_proc() -> sys::Result<()> {
     const NO_NAME: Word<'_> = Word::new(c"");
     const TMPFS: Word<'_> = Word::new(c"tmpfs");
-    // A mount goes with its directory when somebody outside renames that, so this may be another by
-    // now, and the proc elsewhere without its masks.
+    // Somebody outside can rename the directory that proc is mounted on, and proc moves with it. Then /proc is
+    // another directory, and the masks would not be on proc.
     sys::change_directory_nofollow(ROOT_PROC)?;
     sys::expect_proc(HERE)?;
     for mut path in MASKS {
@@ -70,7 +69,7 @@ fn mask_proc() -> sys::Result<()> {
             b'f' => sys::mount(Word::new(c"/dev/null"), path, NO_NAME, MS_BIND),
             _ => sys::mount(TMPFS, path, TMPFS, RESTRICTED | MS_RDONLY),
         };
-        // A path that this kernel does not have needs no mask.
+        // ENOENT: this kernel has no such file.
         if result != Err(Errno::ENOENT) {
             result?;
         }

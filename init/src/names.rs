@@ -1,6 +1,6 @@
-//! What init was called as: it behaves like the program whose place it takes.
+//! The name that init is called by (argv[0]): it behaves like the program whose place it takes.
 //!
-//! The facts are those of tini 0.19, dumb-init 1.2.5 and catatonit 0.1.7, found by running them.
+//! The behaviour is that of tini 0.19, dumb-init 1.2.5 and catatonit 0.1.7, found out by running them.
 
 use crate::exit;
 use crate::near;
@@ -22,7 +22,7 @@ pub enum Name {
 }
 
 impl Name {
-    /// By the zeroth word of argv, of which the part behind the last slash counts.
+    /// By the last component of argv[0].
     pub fn from_word(word: Word<'_>) -> Name {
         const NAMES: Words =
             Words::new(near!(b"dumb-init\0catatonit\0podman-init\0tini\0docker-init\0\0"));
@@ -39,8 +39,8 @@ impl Name {
         if self == Name::Init { exit::FAILED } else { 1 }
     }
 
-    /// The exit code for a command that could not be executed, where the errno alone says
-    /// `code`: shells and tini tell 126 from 127, the others do not.
+    /// The exit code for a command that could not be executed. `code` is 126 or 127, which shells and tini tell
+    /// apart; the others do not.
     pub fn exec_code(self, code: u8) -> u8 {
         match self {
             Name::Init | Name::Tini => code,

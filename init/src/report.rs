@@ -1,7 +1,7 @@
 //! Reports: the records that the child and init send to the parent, eight bytes each.
 //!
-//! They travel on a `SOCK_SEQPACKET` socket, one record a packet, so none is ever torn. The end
-//! of the stream means that the sender is gone.
+//! They are sent on a `SOCK_SEQPACKET` socket, one record a packet, so none is read in part. The end of the
+//! stream means that the sender has gone.
 
 use crate::stage::Stage;
 
@@ -20,41 +20,40 @@ pub enum Report {
         /// Which of the stage's objects (device, mount point …), where it has several.
         object: u16,
     },
-    /// A step that the container can live without was left out.
+    /// The kernel has refused a step that the container can do without.
     Skipped {
         /// The stage.
         stage: Stage,
         /// The errno it failed with.
         errno: u16,
     },
-    /// This stage is done (only when asked for: `--verbose`).
+    /// This stage is done (with `--verbose` only).
     Done {
         /// The stage.
         stage: Stage,
-        /// Since the sender's step before, in microseconds.
+        /// Since the sender's previous one, in microseconds.
         micros: u32,
     },
-    /// The sender is done; the container is this process from here on (an ordinary user on an
-    /// initial ramfs).
+    /// The sender, an intermediate process, exits; the container is this process from here on (an ordinary user
+    /// on an initial ramfs).
     HandedOver {
-        /// Its pid, as the sender and the launcher count.
+        /// Its pid, in the pid namespace of the sender and the launcher.
         pid: u32,
     },
-    /// The sender has gone into another namespace, and waits until that has been looked at (root on
-    /// an initial ramfs, with `--status-fd`).
+    /// The sender has entered another namespace, and waits until the parent has read it (with `--status-fd`).
     Moved,
     /// The master side of the container's terminal is in this packet's ancillary data.
     Terminal,
     /// The command is running: execve(2) succeeded.
     Started,
-    /// A signal has stopped the command, which has a terminal; not one that came by the launcher.
+    /// A signal has stopped the command, which has a terminal. Not if the launcher passed that signal on.
     Stopped {
         /// Its number.
         signal: u32,
     },
-    /// A signal has ended the command; a code is told by init's own.
+    /// A signal has ended the command. (An exit code is init's own exit code.)
     Ended {
-        /// As wait(2) tells it; [`crate::exit::Ending`] reads it.
+        /// The wait status, for [`crate::exit::Ending`].
         status: u32,
     },
 }
@@ -71,7 +70,7 @@ const STOPPED: u8 = 9;
 
 impl Report {
     /// Layout: kind, stage, errno (little endian), a 32-bit detail (little endian).
-    #[inline(always)] // for each kind it is a constant and a few shifts
+    #[inline(always)] // for each kind a constant and a few shifts
     pub fn to_bytes(self) -> [u8; SIZE] {
         let (kind, second, errno, detail) = match self {
             Report::Failed { stage, errno, object } => {

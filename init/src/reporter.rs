@@ -1,4 +1,4 @@
-//! The way back to the launcher: records on the inherited socket, or nobody.
+//! Sends reports to the launcher, on the inherited channel.
 
 use init::contract::Terms;
 use init::report::Report;
@@ -6,9 +6,8 @@ use init::stage::Stage;
 
 use crate::{Failure, sys};
 
-/// Sends a record. A launcher that is gone takes this container with it, so a failed write has
-/// nobody left to tell.
-#[inline(always)] // records are known where they are sent
+/// Sends a report. A failure is ignored: when the launcher dies, so does this container.
+#[inline(always)] // what is sent is a constant there
 pub fn say(terms: &Terms, report: Report) {
     send(terms, report.to_bytes());
 }
@@ -19,20 +18,20 @@ fn send(terms: &Terms, record: [u8; init::report::SIZE]) {
     sys::write(terms.report(), &record).ok();
 }
 
-/// Measures steps, if it is asked to.
+/// Measures steps, for `--verbose`.
 pub struct Steps<'a> {
     terms: &'a Terms,
-    /// When the step before ended; 0 when nobody wants to know.
+    /// When the previous step ended, in microseconds; 0: do not measure.
     began: u64,
 }
 
 impl<'a> Steps<'a> {
-    /// The first begins.
+    /// The first step begins.
     pub fn new(terms: &'a Terms) -> Self {
         Steps { terms, began: if terms.want(Terms::STEPS) { sys::now_micros() } else { 0 } }
     }
 
-    /// Ends a step: names it in the failure, or reports how long it took.
+    /// Ends a step: adds its stage to a failure, or reports how long it took.
     #[cold]
     #[inline(never)]
     pub fn step(&mut self, stage: Stage, result: sys::Result<()>) -> Result<(), Failure> {

@@ -1,9 +1,9 @@
-//! Signals by number and by name, as options give them.
+//! Signals by number and by name, as options have them; and dumb-init's rewriting.
 
 use crate::args::number;
 use crate::word::{Word, Words};
 
-/// The highest signal number of every architecture that is built for.
+/// The highest signal number, on every architecture that is built for.
 pub const LAST: u8 = 64;
 
 /// signal(7).
@@ -33,7 +33,7 @@ pub const SIGTTIN: i32 = 21;
 /// signal(7).
 pub const SIGTTOU: i32 = 22;
 
-/// The names of 1 to 31 (asm-generic/signal.h; the same on x86, arm and riscv).
+/// The names of signals 1 to 31 (asm-generic/signal.h, which x86, arm and riscv share).
 const NAMES: Words = Words::new(
     b"HUP\0INT\0QUIT\0ILL\0TRAP\0ABRT\0BUS\0FPE\0KILL\0USR1\0SEGV\0USR2\0PIPE\0ALRM\0TERM\0\
 STKFLT\0CHLD\0CONT\0STOP\0TSTP\0TTIN\0TTOU\0URG\0XCPU\0XFSZ\0VTALRM\0PROF\0WINCH\0IO\0PWR\0SYS\0\0",
@@ -53,7 +53,7 @@ pub fn take(word: &mut Word<'_>) -> Option<u8> {
     (1..=LAST.into()).contains(&number).then_some(number as u8)
 }
 
-/// Which signal the command gets in place of which; dumb-init's `--rewrite`.
+/// Which signal the command gets in place of another: dumb-init's `--rewrite`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rewrites([u8; LAST as usize]);
 
@@ -84,8 +84,8 @@ impl Rewrites {
         Some(())
     }
 
-    /// What a terminal's stop signals become unless told otherwise: the kernel ignores them in a
-    /// group that nobody outside could continue, which a session of its own is.
+    /// Rewrites a terminal's stop signals to SIGSTOP, unless the caller has rewritten them: the kernel drops them
+    /// in an orphaned process group, which that of a new session is.
     pub fn stop_for_certain(&mut self) {
         for entry in &mut self.0[SIGTSTP as usize - 1..SIGTTOU as usize] {
             if *entry == Rewrites::SAME {
@@ -100,7 +100,7 @@ impl Rewrites {
         }
     }
 
-    /// What to pass on for this signal, if anything.
+    /// What to pass on in place of this signal; None: nothing.
     pub fn of(&self, signal: i32) -> Option<i32> {
         match self.0.get(signal as usize - 1) {
             Some(&Rewrites::DROPPED) => None,

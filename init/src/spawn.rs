@@ -1,7 +1,7 @@
-//! The command's process: from vfork to execve.
+//! The command's process, from vfork to execve.
 //!
-//! It runs in init's memory while init sleeps, so a failure is written
-//! where init finds it: no pipe, and nothing left to wait for when execve has succeeded.
+//! It runs in init's memory while init is suspended, so it leaves a failure in a variable that init then reads.
+//! No pipe is needed, and when vfork returns, execve has succeeded or failed.
 
 use core::cell::Cell;
 
@@ -17,16 +17,16 @@ use crate::Failure;
 use crate::supervise::Watch;
 use crate::sys::{self, Entry, Errno, Handed, Path, Short, SignalSet, Text};
 
-/// Where to look when there is no PATH.
+/// Without PATH.
 const DEFAULT_PATH: Word<'static> =
     Word::new(c"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 const PATH: Word<'static> = Word::of(near!(b"PATH\0"));
 const LISTEN_PID: Word<'static> = Word::of(near!(b"LISTEN_PID\0"));
-/// NGROUPS_MAX is 65536; the launcher passes no more than fit here.
+/// The launcher passes at most so many (its MAX_GROUPS).
 const MAX_GROUPS: usize = 64;
-/// Bytes for a file's path that leaves init's stack as it is.
+/// The longest path whose buffer fits on the page of stack that is in use anyway.
 const SHORT: usize = size_of::<Short>() - 2;
-/// So often a script's path may be among its own arguments.
+/// How often a script's path may be among its own arguments.
 const MAX_TURNS: usize = 16;
 
 struct Context<'a> {
@@ -36,7 +36,7 @@ struct Context<'a> {
     path: Word<'static>,
     watch: &'a Watch<'static>,
     inherited_mask: SignalSet,
-    /// What is being done.
+    /// The stage that is being done.
     stage: Cell<Stage>,
     failure: Cell<Option<Errno>>,
 }
@@ -52,7 +52,7 @@ pub fn command(
     let failure = Cell::new(None);
     let path = handed.environment.value(PATH).unwrap_or(DEFAULT_PATH);
     let context = Context { handed, command, path, watch, inherited_mask, stage, failure };
-    // An ignored SIGCHLD is inherited across execve and would hide the command's end from us.
+    // If we have inherited an ignored SIGCHLD, the kernel would reap the command unseen.
     let pid = sys::default_sigchld().and_then(|()| sys::spawn(&context, run));
     let result = match context.failure.get() {
         Some(errno) => Err(errno),
@@ -82,7 +82,7 @@ fn set_up(context: &Context<'_>) -> sys::Result<()> {
     context.watch.terminal.settle();
     match &context.watch.options.contract {
         Some(contract) => confine(contract, at)?,
-        // Late: a signal that is pending for this process only must not end it before.
+        // Last: a pending signal may end this process as soon as it is unblocked.
         None => {
             sys::set_mask(context.inherited_mask);
         }
@@ -91,8 +91,8 @@ fn set_up(context: &Context<'_>) -> sys::Result<()> {
     Ok(())
 }
 
-/// With no_new_privs as late as can be. Without it a filter takes CAP_SYS_ADMIN to install, so it
-/// comes before that goes.
+/// With no_new_privs the filter is installed last, as it holds for all system calls after it. Without, that takes
+/// CAP_SYS_ADMIN, so it comes before capabilities are dropped.
 fn install_filter(terms: &Terms, when: u64, at: impl Fn(Stage)) -> sys::Result<()> {
     if terms.filter() == 0 || terms.flags() & Terms::NO_NEW_PRIVS != when {
         return Ok(());
@@ -101,8 +101,8 @@ fn install_filter(terms: &Terms, when: u64, at: impl Fn(Stage)) -> sys::Result<(
     sys::install_filter(terms.filter(), terms.want(Terms::LOG_REFUSALS))
 }
 
-/// The order is the kernel's: the bounding set needs CAP_SETPCAP, groups and gid CAP_SETGID; a
-/// change from uid 0 to another clears all of them; what uid 0 keeps is set last.
+/// Confines the command. The order is the kernel's: dropping from the bounding set takes CAP_SETPCAP, groups and
+/// gid take CAP_SETGID, and a change from uid 0 to another clears the capabilities. They are set last.
 #[cold]
 #[inline(never)]
 fn confine(contract: &Contract<'_>, at: impl Fn(Stage)) -> sys::Result<()> {
@@ -116,7 +116,7 @@ fn confine(contract: &Contract<'_>, at: impl Fn(Stage)) -> sys::Result<()> {
     at(Stage::SetCommandGid);
     sys::set_gid(terms.gid())?;
     if terms.label_length() != 0 {
-        // For the next execve, which is the command's. Our own /proc is there by now.
+        // For the next execve, the command's. The container's /proc is mounted by now.
         at(Stage::SetLabel);
         sys::overwrite(Word::new(c"/proc/self/attr/exec"), *label, terms.label_length())?;
     }
@@ -125,7 +125,7 @@ fn confine(contract: &Contract<'_>, at: impl Fn(Stage)) -> sys::Result<()> {
         sys::set_no_new_privs()?;
     }
     if terms.landlock() != 0 {
-        // Without no_new_privs it takes CAP_SYS_ADMIN; the filter may not know the call.
+        // Without no_new_privs this takes CAP_SYS_ADMIN; and before the filter, which may refuse it.
         at(Stage::RestrictSelf);
         sys::restrict_self(terms.landlock())?;
     }
@@ -136,13 +136,13 @@ fn confine(contract: &Contract<'_>, at: impl Fn(Stage)) -> sys::Result<()> {
         sys::keep_capabilities()?;
     }
     sys::set_uid(terms.uid())?;
-    // A uid other than 0 has lost them by now, unless it was to keep some.
+    // With another uid than 0 they have been cleared, except for PR_SET_KEEPCAPS.
     at(Stage::SetCapabilities);
     sys::set_capabilities(if terms.uid() == 0 { terms.caps() } else { ambient }, ambient)?;
-    // As the command's user: it must not start where it may not be.
+    // As the command's user, who may not be allowed to enter it.
     at(Stage::ChangeDirectory);
     sys::change_directory(*workdir)?;
-    // Late: a signal that is pending for this process only must not end it before.
+    // Late: a pending signal may end this process as soon as it is unblocked.
     sys::set_mask(terms.sigmask());
     install_filter(terms, Terms::NO_NEW_PRIVS, at)
 }
@@ -169,10 +169,10 @@ fn set_groups(mut word: Word<'_>) -> sys::Result<()> {
     sys::set_groups(groups.get(..count).unwrap_or(&[]))
 }
 
-/// sd_listen_fds(3): who passes sockets on names the process that they are for. If that is us, it
-/// is the command that is meant.
+/// sd_listen_fds(3): LISTEN_PID names the process that sockets are passed to. If that is us, it is changed to the
+/// command.
 fn hand_sockets_on(handed: &Handed, entry: &mut Entry) {
-    // CLONE_VM, not CLONE_THREAD: the parent is init.
+    // The parent of this process is init.
     let mut at = handed.environment;
     if let Some(mut value) = at.seek(LISTEN_PID)
         && number(&mut value) == Some(sys::parent_pid() as u64)
@@ -185,13 +185,13 @@ fn hand_sockets_on(handed: &Handed, entry: &mut Entry) {
     }
 }
 
-/// As execvp(3): a name with a slash is a path, another is looked for in PATH; a file that was
-/// found but may not be executed is remembered while the search goes on.
+/// As execvp(3): a name with a slash is a path, another is looked for in PATH; the search goes on after a file that
+/// may not be executed (EACCES), but that errno is remembered.
 fn execute(context: &Context<'_>) -> Errno {
     match context.command.first() {
         Some(name) if name.behind(b'/').is_some() => execute_path(context, name),
         Some(name) if name.first() == 0 => Errno::ENOENT,
-        // PATH_MAX is a page of stack, which would stay init's: only for what may need it.
+        // A buffer of PATH_MAX touches another page of stack, which would stay init's: only if needed.
         Some(name) if context.path.length() + name.length() < SHORT => search_near(context, name),
         Some(name) => search_far(context, name),
         None => Errno::ENOENT,
@@ -221,7 +221,7 @@ fn search(context: &Context<'_>, name: Word<'_>, file: &mut Text<'_>) -> Errno {
                 byte => file.byte(byte),
             }
         };
-        // Nothing between two colons means the current directory.
+        // An empty entry of PATH is the current directory.
         if !file.bytes().is_empty() {
             file.byte(b'/');
         }
@@ -247,9 +247,9 @@ fn search(context: &Context<'_>, name: Word<'_>, file: &mut Text<'_>) -> Errno {
 #[inline(never)]
 fn execute_path(context: &Context<'_>, path: Word<'_>) -> Errno {
     let Context { handed, command, .. } = *context;
-    // Scripts whose interpreter is init can be their own or each other's command. Each of them is a
-    // process of its own, so the kernel's limit on interpreters does not hold. One that names no other
-    // file is its own; with others each turn leaves its path among its arguments.
+    // A script whose interpreter is init (`#!/init`) can be its own command, or two can be each other's. Each
+    // turn is a process of its own, so the kernel's limit on interpreters does not stop it. Either the path is
+    // the script's own, or each turn adds the script's path to the arguments.
     if let Some(script) = handed.script()
         && (path.is(script) || command.count(script) > MAX_TURNS)
     {

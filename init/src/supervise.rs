@@ -1,9 +1,8 @@
-//! PID 1's life: wait for a signal, pass it on, reap.
+//! The loop of PID 1: wait for a signal, pass it on to the command, reap.
 //!
-//! In: every signal is blocked, the command runs. A blocked signal is queued even for PID 1,
-//! which the kernel otherwise shields from signals that it does not handle. Nothing here can
-//! fail in a way that ends init: after the spawn only the command's end does. Nothing wakes us
-//! but a signal.
+//! In: every signal is blocked, the command runs. (The kernel drops signals for a PID 1 that has no handler,
+//! except blocked ones, which become pending.) No failure here ends init: only the command's end does. Only
+//! signals wake it up.
 
 use init::SI_FROM_TERMINAL;
 use init::args::{Flags, OnExit, Options};
@@ -17,10 +16,10 @@ use crate::message;
 use crate::sys::{self, ALL, Errno, SignalInfo};
 use crate::terminal::Terminal;
 
-/// No signal waits longer than it takes to reap so many.
+/// How many children are reaped before other signals have their turn.
 const BATCH: u32 = 128;
 
-/// In place of a pid, where no command runs (any more): kill(2) knows no such process or group.
+/// In place of the command's pid when it does not run (any more): no process or group has this number.
 pub const NOBODY: i32 = i32::MAX;
 
 /// How soon a refused wait4(2) is tried again.
@@ -29,17 +28,18 @@ const RETRY_MS: i32 = 100;
 /// `si_code` of what the kernel sends: for us, a terminal (asm-generic/siginfo.h).
 const SI_KERNEL: i32 = 0x80;
 
-/// Who is looked after, and how.
-#[repr(C)] // as in `Options`
+/// The state of the loop.
+#[repr(C)] // in this order, as `Options`
 pub struct Watch<'a> {
     /// The command's pid, or [`NOBODY`].
     pub command: i32,
     pub own_pid: i32,
-    /// How the command has ended, as wait(2) tells it.
+    /// The command's wait status, when it has ended.
     pub status: Option<u32>,
     pub terminal: Terminal,
+    /// We are the machine's PID 1.
     pub machine: bool,
-    /// The command has been sent a stop signal through us, so its stop was meant.
+    /// We have passed a stop signal on, so somebody meant the command to stop.
     pub asked_to_stop: bool,
     pub options: Options<'a>,
 }
@@ -73,7 +73,7 @@ enum Batch {
 }
 
 impl Watch<'_> {
-    /// Serves until the command has ended, or the machine's PID 1 is told to end.
+    /// Runs until the command has ended (None), or a signal tells the machine's PID 1 what to do.
     #[inline(never)] // apart from the start, whose frame is large
     pub fn until_end(&mut self) -> Option<OnExit> {
         let mut info = SignalInfo::none();
@@ -97,7 +97,7 @@ impl Watch<'_> {
         }
     }
 
-    /// A signal has come. Some: it ends us.
+    /// Handles a signal. Some: it ends the loop.
     #[cold]
     #[inline(never)]
     fn take(&mut self, info: &SignalInfo) -> Option<Option<OnExit>> {
@@ -129,7 +129,7 @@ impl Watch<'_> {
                     }
                 }
                 Ok(None) => return Batch::Done,
-                // Not so while the command runs.
+                // While the command runs there is a child.
                 Err(Errno::ECHILD) if self.command == NOBODY => return Batch::Alone,
                 Err(_) => return Batch::Refused,
             }
@@ -137,39 +137,40 @@ impl Watch<'_> {
         Batch::Full
     }
 
+    /// Passes a signal on to the command.
     fn forward(&mut self, info: &SignalInfo) {
         let Some(signal) = self.options.rewrites.of(info.signal) else { return };
-        // Ctrl-C: the terminal has sent it to the command, too. So it does a stop, but that may have
-        // come before the execve that it would have held; once stopped, another one is no more.
+        // Ctrl-C from the terminal: in the same group the command has got it, too. The same holds for a stop
+        // signal, but that was dropped if it came before the command's execve (`Terminal::settle`); a second
+        // one does nothing.
         if matches!(signal, SIGINT | SIGQUIT) && info.code == SI_KERNEL && !self.terminal.apart {
             return;
         }
         match signal {
-            // Of what was typed before the command had the terminal whoever waits for us knows nothing.
+            // A stop by the terminal's key is not meant in this sense: see `command_stopped`.
             SIGTSTP | SIGTTIN | SIGTTOU | SIGSTOP => self.asked_to_stop = info.code != SI_KERNEL,
             SIGCONT => {
                 self.asked_to_stop = false;
-                // fg, where we are a job of a shell: it has given us the foreground.
+                // `fg` of a shell: it has given our group the foreground.
                 self.terminal.give(self.command);
             }
             _ => {}
         }
-        // Queued by a process, with a value: it is meant for one, so it goes to the command, and
-        // the kernel lets us pass it on as it is. Not so if it pretends to be for one thread
-        // (tgkill(2)).
         let terminals = info.code == SI_FROM_TERMINAL;
-        // The command's session has no shell in it, and in such a group the kernel drops the
-        // terminal's stop signals: the one that cannot be dropped stands for them.
+        // The command's process group is orphaned (no shell in its session), where the kernel drops a
+        // terminal's stop signals: SIGSTOP, which it cannot drop, stands for them.
         let signal = match signal {
             SIGTSTP | SIGTTIN | SIGTTOU if terminals => SIGSTOP,
             other => other,
         };
+        // Queued by a process, with a value (sigqueue(3)): it is passed on with that, to the command alone. The
+        // kernel refuses the code of tgkill(2), which is sent without.
         let queued = info.code < 0 && !terminals && signal == info.signal;
         if queued && sys::queue(self.command, info).is_ok() {
             return;
         }
-        // What a terminal sent concerns the whole group, and so does the end of a stop that the
-        // whole group made. ESRCH means that the command leads no group, or has just ended.
+        // A terminal sends to the whole group, and SIGCONT has to continue the whole group. If that fails (ESRCH)
+        // the command leads no group, or has just ended.
         let group = self.options.flags.have(Flags::GROUP)
             || terminals
             || signal == SIGCONT && self.terminal.is_shared();
@@ -181,16 +182,16 @@ impl Watch<'_> {
     #[cold]
     #[inline(never)]
     fn stopped(&mut self, pid: i32, signal: i32) {
-        // Who asks to be traced by its parent (PTRACE_TRACEME) may get us for one, and nobody else
-        // could continue it.
+        // A process that asked its parent to trace it (PTRACE_TRACEME) and was orphaned is traced by us: it
+        // would stay stopped at every signal.
         if !sys::let_go(pid, signal) && pid == self.command {
             self.command_stopped(signal);
         }
     }
 
-    /// The command has stopped. As a shell's job we stop with it, or the shell would wait for
-    /// ever; where nobody could continue us the kernel refuses, and Ctrl-Z is undone, as the
-    /// kernel itself does for a group that nobody could continue.
+    /// The command has stopped. As a job of a shell we stop, too, or the shell would wait for ever. In an orphaned
+    /// process group the kernel does not stop us: then the command's stop by Ctrl-Z is undone, as the kernel
+    /// drops it for an orphaned group.
     fn command_stopped(&mut self, signal: i32) {
         let meant = self.asked_to_stop;
         if !(meant || self.terminal.is_shared()) {
@@ -198,8 +199,8 @@ impl Watch<'_> {
         }
         if let Some(contract) = &self.options.contract {
             if !meant {
-                // The job is the launcher. Told once: what it does about it ends by a SIGCONT. What is
-                // typed meanwhile is not for us: of two signals, a stop takes the other back.
+                // The shell's job is the launcher: report it, once, until the SIGCONT by which the launcher
+                // answers. (A second stop signal would take back a SIGCONT that is pending.)
                 self.asked_to_stop = true;
                 let report = Report::Stopped { signal: signal as u32 };
                 sys::write(contract.terms.report(), &report.to_bytes()).ok();
@@ -209,10 +210,10 @@ impl Watch<'_> {
         if self.own_pid != 1 {
             self.terminal.take_back(self.command);
             let signal = if signal == SIGSTOP { SIGTSTP } else { signal };
-            // A terminal's stop is for all of our group, a pipeline's or a script's, whether it has
-            // come there or not; kill(2) calls that 0. (Multiplied: a branch takes more bytes.)
+            // With a shared terminal stop our whole group (0), as the terminal would, all of a pipeline;
+            // otherwise us alone. (Multiplied: a branch takes more bytes.)
             if sys::stop(self.own_pid * i32::from(!self.terminal.is_shared()), signal) {
-                return; // the SIGCONT that came is about to be taken
+                return; // the SIGCONT is pending, and passed on next
             }
             self.terminal.give(self.command);
         }
@@ -221,16 +222,16 @@ impl Watch<'_> {
         }
     }
 
-    /// SIGTERM for all, SIGCONT so that the stopped see it; then their time runs. Another signal
-    /// that asks us to end cuts it short.
+    /// After the command's end: sends SIGTERM to the remaining processes, and SIGCONT for those that are stopped,
+    /// and waits until they have ended, for `grace_ms`, or until SIGTERM or SIGINT comes.
     #[cold]
     #[inline(never)]
     pub fn wait_for_the_rest(&mut self, grace_ms: u32) {
         if self.signal_the_rest(SIGTERM).is_err() {
-            return; // ESRCH: nobody is left
+            return; // ESRCH: none is left
         }
         self.signal_the_rest(SIGCONT).ok();
-        self.command = NOBODY; // it is reaped, and its number may come again
+        self.command = NOBODY; // it has been reaped, and its pid may be used again
         let mut info = SignalInfo::none();
         let deadline = sys::now_micros() + u64::from(grace_ms) * 1000;
         loop {
@@ -248,8 +249,8 @@ impl Watch<'_> {
         }
     }
 
-    /// PID 1 can mean everybody. Anybody else must not: those would be all processes of its
-    /// user. There it is the command's group and our children, orphans that we adopted.
+    /// Sends a signal to all remaining processes. As PID 1 to everybody (kill(2), -1). Otherwise -1 would be all
+    /// processes of our user: then to the command's group and our children, the orphans that we have adopted.
     #[cold]
     #[inline(never)]
     pub fn signal_the_rest(&self, signal: i32) -> sys::Result<()> {
@@ -264,7 +265,7 @@ impl Watch<'_> {
     }
 }
 
-/// What the machine is told by signals, as busybox init has it.
+/// What a signal tells the machine's PID 1 to do, as busybox init has it.
 fn shutdown(signal: i32) -> Option<OnExit> {
     match signal {
         SIGUSR1 => Some(OnExit::Halt),
@@ -274,6 +275,7 @@ fn shutdown(signal: i32) -> Option<OnExit> {
     }
 }
 
+/// Whether a signal asks us to end.
 fn is_stop(signal: i32) -> bool {
     signal == SIGTERM || signal == SIGINT
 }

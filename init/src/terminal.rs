@@ -1,9 +1,9 @@
-//! Whose terminal it is: the command's group gets the foreground that was ours, and gives it back.
-//! Where our group is not ours alone (a pipeline, a script) the command stays in it, or what else
-//! is in it would lose the terminal.
+//! Job control: decides whether the command gets a session or a process group of its own, and gives that the
+//! foreground of the terminal, which comes back when it stops or ends. Where other processes are in our group (a
+//! pipeline, a script) the command stays in it, as they would lose the terminal otherwise.
 //!
-//! In: all signals are blocked, so no change of the foreground stops us. No failure here is fatal:
-//! a terminal may hang up at any time, and a command runs without one.
+//! In: all signals are blocked, so that we are not stopped (SIGTTOU) when we change the foreground. Failures are
+//! ignored: a terminal may hang up at any time, and the command runs without one.
 
 use init::args::{Flags, Options};
 use init::contract::Terms;
@@ -15,41 +15,41 @@ use crate::sys::{self, SignalInfo};
 /// No descriptor.
 const NONE: i32 = -1;
 
-/// Where the command is to live, as far as terminals go.
+/// The command's session and process group, and its terminal.
 #[derive(Clone, Copy, Default)]
 pub struct Terminal {
-    /// The standard descriptor that is our controlling terminal.
+    /// The standard descriptor that is our controlling terminal, or [`NONE`].
     fd: i32,
     own_group: i32,
     /// The command has a process group of its own.
     pub apart: bool,
     /// The command leads a session, not only a group.
     pub session: bool,
-    /// That session is to have standard input as its terminal.
+    /// Standard input becomes the controlling terminal of that session.
     hand_over: bool,
 }
 
 impl Terminal {
-    /// Looks for our terminal, and lets go of it if the command gets a session of its own.
+    /// Decides; and gives up our controlling terminal if the command's session is to have it.
     #[inline(never)]
     pub fn find(options: &mut Options<'_>, own_pid: i32, machine: bool) -> Terminal {
         if let Some(contract) = &options.contract {
-            // We lead a session that has none. With one the command is a job in there: if it led a
-            // session of its own, the kernel would drop what Ctrl-Z sends.
+            // We lead a session without a terminal. If there is one, it becomes ours and the command a job in
+            // the session: the leader of a session of its own could not be stopped by Ctrl-Z.
             let session = !contract.terms.want(Terms::TERMINAL) || sys::take_terminal().is_err();
             let fd = if session { NONE } else { 0 };
             return Terminal { fd, own_group: own_pid, apart: true, session, hand_over: false };
         }
         let fd = (0..3).find(|&fd| sys::foreground_group(fd).is_ok()).unwrap_or(NONE);
-        // Nobody asks for it without a terminal.
+        // Needed only with a terminal.
         let own_group = if fd == NONE { 0 } else { sys::group_of(0).unwrap_or(0) };
-        // A shell's job with both ends on the terminal is no pipeline. Not leading our group, we
-        // are in a script's, or behind the first in a pipeline.
+        // Alone in our group: we lead it, and standard input and output are both the terminal. Otherwise we
+        // are in a pipeline, or in a script's group.
         let alone = fd == 0 && own_group == own_pid && sys::foreground_group(1).is_ok();
         let apart = fd == NONE || alone || options.flags.have(Flags::GROUP);
         let mut terminal = Terminal { fd, own_group, apart, session: machine, hand_over: machine };
         if options.flags.have(Flags::SINGLE) {
-            // The command stays where its caller's signals reach it.
+            // -c: the command stays in our group, where signals of its caller reach it.
             terminal.apart = false;
         } else if options.name == Name::DumbInit {
             terminal.lead(options);
@@ -62,12 +62,12 @@ impl Terminal {
         terminal
     }
 
-    /// dumb-init's way.
+    /// As dumb-init: a session for the command.
     #[cold]
     #[inline(never)]
     fn lead(&mut self, options: &mut Options<'_>) {
-        // Only its leader can hand a session's terminal on. Where somebody else leads, a group of
-        // its own keeps the command with its terminal, and Ctrl-C working.
+        // Only the session's leader can give its terminal up for another session. If another process leads, the
+        // command gets a group only: it keeps the terminal, and Ctrl-C reaches it.
         self.session = !self.is_shared() || sys::leads_session();
         self.hand_over = self.session && self.fd == 0;
         if self.hand_over {
@@ -78,10 +78,10 @@ impl Terminal {
         }
     }
 
-    /// In the command's process: takes its place.
+    /// In the command's process: makes its session or group, and takes the foreground.
     pub fn settle(&self) {
         if self.session {
-            // EPERM: we lead a group, as no new process does.
+            // EPERM only for a group leader, which a new process is not.
             sys::start_session().ok();
             if self.hand_over {
                 sys::take_terminal().ok();
@@ -89,28 +89,28 @@ impl Terminal {
             return;
         }
         if self.apart {
-            // EPERM: we lead a session, as nobody's child does.
+            // EPERM only for a session leader, which a new process is not.
             sys::start_group().ok();
         }
-        // From here on Ctrl-Z is for the command, which is not there yet: stopped, it would hold
-        // init where vfork(2) has it.
+        // From here on Ctrl-Z reaches this process. Stopped before execve, it would keep init suspended in
+        // vfork(2) for ever.
         sys::drop_until_execve(SIGTSTP);
         if self.is_shared() {
             self.give(sys::own_pid());
         }
     }
 
-    /// Whether the command has our terminal.
+    /// Whether we and the command have the same controlling terminal.
     pub fn is_shared(&self) -> bool {
         self.fd != NONE
     }
 
-    /// Takes the foreground back from the command's group (from no other: that one took it).
+    /// Takes the foreground back, if the command's group has it and no other.
     pub fn take_back(&self, command: i32) {
         self.pass(command, self.own_group);
     }
 
-    /// Gives the command's group the foreground, if it is ours.
+    /// Gives the command's group the foreground, if our group has it.
     pub fn give(&self, command: i32) {
         self.pass(self.own_group, command);
     }
@@ -122,8 +122,8 @@ impl Terminal {
     }
 }
 
-/// A session leader that leaves its terminal is sent SIGHUP and SIGCONT in its own name: these
-/// two are dropped, unless one was there before, with which the kernel has merged ours.
+/// Gives our controlling terminal up. For that the kernel sends us, as the session's leader, SIGHUP and SIGCONT;
+/// these are dropped, unless one was already pending, as the kernel has then merged the two.
 fn leave_terminal() {
     let theirs = sys::pending();
     if sys::leave_terminal().is_ok() {

@@ -6,7 +6,7 @@ use super::{Errno, Result, decode, decode_unit, syscall};
 
 pub(super) const AT_FDCWD: isize = -100;
 
-/// Changes into a directory that is no symbolic link in its last component.
+/// Changes into a directory; ELOOP or ENOTDIR if its last component is a symbolic link.
 pub fn change_directory_nofollow(path: Word<'_>) -> Result<()> {
     const O_PATH_DIRECTORY_NOFOLLOW_CLOEXEC: usize =
         O_PATH | O_DIRECTORY | O_NOFOLLOW | 0o2_000_000;
@@ -23,7 +23,7 @@ pub fn change_directory_nofollow(path: Word<'_>) -> Result<()> {
     let fd = decode(unsafe {
         syscall!(OPENAT, AT_FDCWD, path.as_ptr(), O_PATH_DIRECTORY_NOFOLLOW_CLOEXEC, 0)
     })?;
-    // SAFETY: the fd is ours and closed right after.
+    // SAFETY: they take no memory; the fd is ours, and is not used after it is closed.
     unsafe {
         let result = decode_unit(syscall!(FCHDIR, fd as u32));
         syscall!(CLOSE, fd as u32);
@@ -44,11 +44,11 @@ pub const MS_NOEXEC: usize = 8;
 pub const MS_REMOUNT: usize = 32;
 pub const MS_BIND: usize = 4096;
 
-/// mount(2); the type doubles as the source's name.
+/// mount(2), without data.
 #[cold]
 #[inline(never)]
 pub fn mount(source: Word<'_>, target: Word<'_>, kind: Word<'_>, flags: usize) -> Result<()> {
-    // SAFETY: all three end with NUL; there is no data.
+    // SAFETY: all three words end with NUL; the data is null.
     decode_unit(unsafe {
         syscall!(MOUNT, source.as_ptr(), target.as_ptr(), kind.as_ptr(), flags, 0)
     })
@@ -61,17 +61,17 @@ pub fn detach(target: Word<'_>) -> Result<()> {
     decode_unit(unsafe { syscall!(UMOUNT2, target.as_ptr(), MNT_DETACH) })
 }
 
-/// write(2); how much went out does not matter to any caller (a record is one packet).
+/// write(2), once. A report is one packet; for a message the rest does not matter.
 pub fn write(fd: i32, bytes: &[u8]) -> Result<()> {
     // SAFETY: pointer and length are of one slice, which is only read.
     decode(unsafe { syscall!(WRITE, fd as u32, bytes.as_ptr(), bytes.len()) }).map(drop)
 }
 
-/// The first bytes of a file: none of one that cannot be read.
+/// Reads the first bytes of a file; none if it cannot be read.
 pub fn read_head<'a>(path: Word<'_>, buffer: &'a mut [u8; 256]) -> &'a [u8] {
     const O_CLOEXEC_NONBLOCK: usize = 0o2_004_000;
-    // SAFETY: the path ends with NUL; the buffer is writable for its length; the fd is ours, or
-    // none, which the kernel refuses.
+    // SAFETY: the path ends with NUL; the kernel writes at most the buffer's length; the fd is ours, or an errno,
+    // which as a descriptor is EBADF.
     let count = unsafe {
         let fd = syscall!(OPENAT, AT_FDCWD, path.as_ptr(), O_CLOEXEC_NONBLOCK, 0);
         let count = syscall!(READ, fd, buffer.as_mut_ptr(), buffer.len());
@@ -81,12 +81,13 @@ pub fn read_head<'a>(path: Word<'_>, buffer: &'a mut [u8; 256]) -> &'a [u8] {
     buffer.get(..count).unwrap_or(&[])
 }
 
-/// Writes a digit to a file that exists.
+/// Writes `length` bytes of a word to an existing file, in one write(2).
 #[cold]
 #[inline(never)]
 pub fn overwrite(path: Word<'_>, text: Word<'_>, length: usize) -> Result<()> {
     const O_WRONLY_CLOEXEC: usize = 0o2_000_001;
-    // SAFETY: the path ends with NUL; the caller says how long the text is; the fd is ours.
+    // SAFETY: the path ends with NUL. The kernel only reads `length` bytes at the text, or says EFAULT if they are
+    // not readable. The fd is ours.
     unsafe {
         let fd = decode(syscall!(OPENAT, AT_FDCWD, path.as_ptr(), O_WRONLY_CLOEXEC, 0))?;
         let result = decode(syscall!(WRITE, fd as u32, text.as_ptr(), length)).map(drop);
@@ -105,10 +106,10 @@ pub fn close_on_exec(fd: i32) -> Result<()> {
 
 /// Closes every descriptor from `first` to `last`.
 pub fn close_range(first: u32, last: u32) {
-    /// Where the search ends without close_range(2), which came with 5.9 and which a filter may
-    /// refuse: the usual limit on open files. What is above stays open, pinned but harmless.
+    /// Without close_range(2) (Linux 5.9, or a filter refuses it) descriptors are closed one by one up to this,
+    /// the usual limit on open files. Those above stay open.
     const USUAL_LIMIT: u32 = 1024;
-    // SAFETY: nothing in this process owns an fd in the ranges that are closed.
+    // SAFETY: it takes no memory, and nothing in this process uses a descriptor of the ranges that are closed.
     if decode_unit(unsafe { syscall!(CLOSE_RANGE, first, last, 0) }).is_err() {
         let mut fd = first;
         while fd <= last && fd < USUAL_LIMIT {
@@ -119,16 +120,16 @@ pub fn close_range(first: u32, last: u32) {
     }
 }
 
-/// Whether a path leads to anything.
+/// Whether a path leads to a file.
 pub fn exists(path: Word<'_>) -> bool {
     // SAFETY: the path ends with NUL.
     decode_unit(unsafe { syscall!(FACCESSAT, AT_FDCWD, path.as_ptr(), 0) }).is_ok()
 }
 
-/// ESTALE: this is of no proc file system.
+/// ESTALE if this path is not on a proc file system.
 pub fn expect_proc(path: Word<'_>) -> Result<()> {
     const PROC_SUPER_MAGIC: usize = 0x9fa0;
-    // Of any architecture: the type is the first word of at most 120 bytes.
+    // struct statfs of any architecture: at most 120 bytes, of which the first word is the type.
     let mut stat = [0usize; 32];
     // SAFETY: the path ends with NUL; the kernel writes one struct statfs.
     decode_unit(unsafe { syscall!(STATFS, path.as_ptr(), stat.as_mut_ptr()) })?;

@@ -1,4 +1,4 @@
-//! argv and the environment, as the kernel handed them over and hands them on.
+//! argv and the environment: where the kernel has put them, and how they are passed on to execve(2).
 
 use core::mem;
 use core::ptr::NonNull;
@@ -7,7 +7,7 @@ use init::word::{List, Word};
 
 use super::{Errno, decode_unit, exit, syscall};
 
-/// argv and the environment. They live on the initial stack, as long as the process does.
+/// argv and the environment. They are on the initial stack and live as long as the process.
 #[derive(Clone, Copy)]
 pub struct Handed {
     pub argv: List<'static>,
@@ -27,21 +27,22 @@ pub extern "C" fn entry(stack: NonNull<usize>) -> ! {
 }
 
 impl Handed {
-    /// Replaces the whole entry of a variable, to which `seek` has moved.
+    /// Replaces the whole entry (`NAME=value`) of a variable, to which `seek` has moved.
     ///
-    /// The new one has to live until execve(2): the caller keeps it on its own stack.
+    /// The new entry has to live until execve(2): the caller keeps it in its own frame.
     pub fn replace_variable(at: List<'static>, entry: Word<'_>) {
-        // SAFETY: nobody reads the environment after that caller.
+        // SAFETY: the entry outlives all uses of the environment: its caller's frame is left only when execve(2)
+        // has failed, and then this process exits.
         at.set(unsafe { mem::transmute::<Word<'_>, Word<'static>>(entry) });
     }
 
-    /// Puts a word in the place of the one before these, which is init's own.
+    /// Puts a word in front of these, in the place of the word before them in argv, which is init's own.
     pub fn prepend(&self, command: List<'static>, word: Word<'static>) -> List<'static> {
         let at = command.as_ptr();
         if at <= self.argv.as_ptr() {
-            return command; // before Linux 5.18 there may be none
+            return command; // before Linux 5.18 argv may be empty
         }
-        // SAFETY: the slot is in argv, and the word lives as long.
+        // SAFETY: the slot before `command` is in argv, by the check above, and the word is 'static.
         unsafe {
             let before = List::from_ptr(at.sub(1));
             before.set(word);
@@ -49,7 +50,7 @@ impl Handed {
         }
     }
 
-    /// `/bin/sh` in the place of the last word.
+    /// `/bin/sh` as a command, in the place of the last word of argv.
     #[cold]
     pub fn shell(&self) -> List<'static> {
         let mut end = self.argv;
@@ -59,21 +60,22 @@ impl Handed {
 
     /// `sh FILE ARG…` in the place of `NAME ARG…`.
     ///
-    /// The file's name has to live until execve(2): the caller keeps it on its own stack.
+    /// The file's name has to live until execve(2): the caller keeps it in its own frame.
     pub fn shell_script(&self, command: List<'static>, file: Word<'_>) -> List<'static> {
-        // SAFETY: nobody reads argv after that caller.
+        // SAFETY: as in `replace_variable`.
         command.set(unsafe { mem::transmute::<Word<'_>, Word<'static>>(file) });
         self.prepend(command, Word::new(c"sh"))
     }
 
-    /// The script that we are run as the interpreter of, if we are. The kernel tells what was executed
-    /// (getauxval(3), AT_EXECFN): of a script that is its own path, and argv begins with ours.
+    /// The script whose interpreter we have been executed as, if so. The auxiliary vector has the path that was
+    /// passed to execve(2) (getauxval(3), AT_EXECFN): for a script that is the script's, while argv begins with
+    /// ours.
     pub fn script(&self) -> Option<Word<'_>> {
         const AT_EXECFN: usize = 31;
         let mut end = self.environment;
         while end.take().is_some() {}
-        // SAFETY: behind the environment's null are pairs of numbers, up to one whose first is 0
-        // (fs/binfmt_elf.c, create_elf_tables); the value of this one is the address of a word.
+        // SAFETY: the auxiliary vector follows the environment's null: pairs of numbers, up to one whose first is
+        // 0 (fs/binfmt_elf.c, create_elf_tables). The value of AT_EXECFN is the address of a string.
         let executed = unsafe {
             let mut pair = end.as_ptr().add(1).cast::<[usize; 2]>();
             loop {
@@ -90,7 +92,8 @@ impl Handed {
     /// execve(2) with the whole environment. Returns only to fail.
     pub fn execute(&self, path: Word<'_>, command: List<'_>) -> Errno {
         let (argv, environment) = (command.as_ptr().as_ptr(), self.environment.as_ptr().as_ptr());
-        // SAFETY: the path ends with NUL; both lists end with null, their words with NUL.
+        // SAFETY: the path ends with NUL; both lists end with null, and their words with NUL. On success this does
+        // not return.
         let result = unsafe { syscall!(EXECVE, path.as_ptr(), argv, environment) };
         decode_unit(result).err().unwrap_or(Errno::EINVAL)
     }

@@ -1,4 +1,4 @@
-//! What the compiler calls for copies and comparisons, as there is no C library.
+//! memcpy and the like, which the compiler calls and which are otherwise in the C library.
 
 #[cfg(target_arch = "x86_64")]
 #[unsafe(no_mangle)]
@@ -23,8 +23,7 @@ unsafe extern "C" fn memset(to: *mut u8, byte: i32, count: usize) -> *mut u8 {
     to
 }
 
-// Volatile accesses keep the compiler from recognising each loop as a call to the very function
-// it stands in.
+// With volatile accesses: the compiler would turn a plain loop into a call to the very function that it is in.
 
 #[cfg(not(target_arch = "x86_64"))]
 #[unsafe(no_mangle)]

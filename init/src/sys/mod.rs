@@ -1,7 +1,7 @@
 //! init's only `unsafe`: one typed wrapper per system call, over the `sc` crate.
 //!
-//! Everything above works with `Result<_, Errno>`, `&CStr` and plain numbers. No wrapper touches
-//! memory that it was not lent.
+//! The modules above use `Result<_, Errno>`, `Word` and plain numbers. No wrapper reads or writes memory that was
+//! not passed to it.
 #![allow(unsafe_code)]
 
 #[cfg(target_arch = "arm")]
@@ -41,7 +41,7 @@ macro_rules! syscall {
 #[cfg(target_arch = "arm")]
 use {arm::syscall2, syscall};
 
-/// An errno as the kernel returns it, negative. Never 0, so that a `Result<()>` is one number too.
+/// An errno as the kernel returns it, negative. Never 0, so that a `Result<()>` is one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Errno(NonZeroI32);
 
@@ -73,8 +73,8 @@ impl Errno {
 
 pub type Result<T> = core::result::Result<T, Errno>;
 
-/// The kernel's convention: -4095 to -1 are errnos. No call that is made here answers with a number
-/// of more than 31 bits, or with an address.
+/// The kernel's convention: -4095 to -1 are errnos. No call that is made here returns a number of more than 31 bits
+/// or an address above them, so all negative ones are.
 fn decode(value: usize) -> Result<i32> {
     match NonZeroI32::new(value as i32) {
         Some(errno) if errno.is_negative() => Err(Errno(errno)),
@@ -92,6 +92,6 @@ fn decode_unit(value: usize) -> Result<()> {
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    // A bug: say so by the code that means "ours", as there is nobody to print for.
+    // A bug: exit with the code that means init's own failure.
     exit(init::exit::FAILED)
 }

@@ -1,4 +1,4 @@
-//! Processes and their identity.
+//! Processes: exit, vfork, wait; their ids, capabilities and restrictions.
 
 use core::ptr;
 
@@ -6,16 +6,16 @@ use init::word::Word;
 
 use super::{Result, decode, decode_unit, start, syscall, syscall2};
 
-/// exit_group(2), or exit(2), which is as much for one thread; and where a filter refuses both, a
-/// fault, which none can.
+/// exit_group(2), or exit(2), which does the same for one thread. Where a filter refuses both, a fault, which no
+/// filter can refuse.
 pub fn exit(code: u8) -> ! {
     // SAFETY: they take no memory.
     unsafe {
         syscall!(EXIT_GROUP, code);
         syscall!(EXIT, code);
     }
-    // SAFETY: nothing comes after it. The kernel ends us by its signal, which we do not handle, also
-    // where it is blocked or we are an untraced PID 1 (kernel/signal.c, force_sig_info_to_task).
+    // SAFETY: an invalid instruction, after which nothing runs: the kernel kills us by a signal that we do not
+    // handle, even if it is blocked or we are PID 1 (kernel/signal.c, force_sig_info_to_task).
     unsafe {
         #[cfg(target_arch = "x86_64")]
         core::arch::asm!("ud2", options(noreturn));
@@ -30,23 +30,21 @@ const CLONE_VM: usize = 0x100;
 const CLONE_VFORK: usize = 0x4000;
 const SIGCHLD_NUMBER: usize = 17;
 
-/// vfork(2): `child` runs in this memory, below our frame, while we sleep until it has executed
-/// something or has left. Returns its pid.
+/// vfork(2): `child(context)` runs in this memory, on the stack below our frame, while we are suspended until it has
+/// executed a program or has exited. Returns its pid.
 pub fn spawn<T>(context: &T, child: extern "C" fn(usize) -> !) -> Result<i32> {
     const FLAGS: usize = CLONE_VM | CLONE_VFORK | SIGCHLD_NUMBER;
-    // SAFETY: CLONE_VFORK suspends us until the child has left this memory, so `context` and all
-    // frames above outlive it, and nobody writes `context` meanwhile but the child, through
-    // Cell-like fields that it is lent. `child` does not return.
+    // SAFETY: CLONE_VFORK suspends us until the child no longer uses this memory, so `context` and all frames
+    // above outlive that, and only the child changes `context` meanwhile, by its Cells. `child` does not return.
     let pid = unsafe { start::run_in_child(FLAGS, child, ptr::from_ref(context) as usize) };
     decode(pid as usize)
 }
 
-/// The context that [`spawn`] lent to its child.
+/// The context that was passed to [`spawn`].
 ///
-/// `argument` must be what the child function was called with, and `T` what spawn was given;
-/// there is one caller.
+/// `argument` must be that of the child function, and `T` the type that was passed to spawn: true of both callers.
 pub fn context<'a, T>(argument: usize) -> &'a T {
-    // SAFETY: spawn passes a `&T` that lives until the child has left; see there.
+    // SAFETY: spawn passes the address of a `&T` that outlives the child's use of this memory; see there.
     unsafe { &*(argument as *const T) }
 }
 
@@ -74,11 +72,11 @@ pub fn reap() -> Result<Option<(i32, u32)>> {
     decode(pid).map(|pid| (pid != 0).then_some((pid, status)))
 }
 
-/// Lets a child that we trace go on, untraced, with the signal that stopped it. False: it is not
-/// traced by us.
+/// PTRACE_DETACH: a child that we trace goes on, untraced, with the signal that stopped it. False: we do not trace
+/// it.
 pub fn let_go(pid: i32, signal: i32) -> bool {
     const PTRACE_DETACH: usize = 17;
-    // What tracing itself sends at each execve(2).
+    // Sent by tracing itself, at each execve(2): not passed on.
     const SIGTRAP: i32 = 5;
     let signal = if signal == SIGTRAP { 0 } else { signal };
     // SAFETY: this request takes no memory.
@@ -88,7 +86,8 @@ pub fn let_go(pid: i32, signal: i32) -> bool {
 /// prctl(2) with plain numbers.
 #[inline(never)]
 fn prctl(option: usize, argument: usize) -> Result<()> {
-    // SAFETY: the options used here take no memory.
+    // SAFETY: the options that are used here take numbers, except for PR_SET_NAME, to which `set_name` passes the
+    // address of a word, which ends with NUL.
     decode_unit(unsafe { syscall!(PRCTL, option, argument, 0, 0, 0) })
 }
 
@@ -110,7 +109,7 @@ pub fn set_death_signal(signal: u8) -> Result<()> {
     prctl(PR_SET_PDEATHSIG, usize::from(signal))
 }
 
-/// Removes a capability from the bounding set; EINVAL for a number the kernel does not know.
+/// Drops a capability from the bounding set; EINVAL for a number that the kernel does not know.
 pub fn drop_bounding(capability: usize) -> Result<()> {
     const PR_CAPBSET_DROP: usize = 24;
     prctl(PR_CAPBSET_DROP, capability)
@@ -122,8 +121,7 @@ pub fn set_no_new_privs() -> Result<()> {
     prctl(PR_SET_NO_NEW_PRIVS, 1)
 }
 
-/// Sets the permitted and effective capabilities, and of those the inheritable ones, which become
-/// ambient.
+/// Sets the permitted and effective capabilities to `set`, and the inheritable and ambient ones to `ambient`.
 #[cold]
 #[inline(never)]
 pub fn set_capabilities(set: u64, ambient: u64) -> Result<()> {
@@ -133,25 +131,25 @@ pub fn set_capabilities(set: u64, ambient: u64) -> Result<()> {
     let header = [VERSION_3, 0];
     let (low, high) = (set as u32, (set >> 32) as u32);
     let data = [low, low, ambient as u32, high, high, (ambient >> 32) as u32];
-    // SAFETY: a version 3 header is followed by two data structs of three words.
+    // SAFETY: with a version 3 header the kernel reads two data structs of three words (capset(2)).
     decode_unit(unsafe { syscall!(CAPSET, header.as_ptr(), data.as_ptr()) })?;
     for number in 0..64 {
         if ambient >> number & 1 != 0 {
-            // SAFETY: this option takes numbers. One that this kernel does not know is EINVAL, and
-            // nobody's loss.
+            // SAFETY: this option takes numbers. EINVAL, of a capability that this kernel does not know, is
+            // ignored.
             unsafe { syscall!(PRCTL, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0) };
         }
     }
     Ok(())
 }
 
-/// A change from uid 0 to another leaves the permitted capabilities.
+/// PR_SET_KEEPCAPS: a change from uid 0 to another keeps the permitted capabilities.
 pub fn keep_capabilities() -> Result<()> {
     const PR_SET_KEEPCAPS: usize = 8;
     prctl(PR_SET_KEEPCAPS, 1)
 }
 
-/// Nobody without CAP_SYS_PTRACE looks into us, and we leave no core.
+/// PR_SET_DUMPABLE 0: nobody without CAP_SYS_PTRACE can trace us or open our files in /proc, and we leave no core.
 pub fn forbid_tracing() -> Result<()> {
     const PR_SET_DUMPABLE: usize = 4;
     prctl(PR_SET_DUMPABLE, 0)
@@ -160,13 +158,13 @@ pub fn forbid_tracing() -> Result<()> {
 const INSTRUCTION: usize = 8;
 /// BPF_MAXINSNS of linux/bpf_common.h.
 const FILTER_SIZE: usize = 4096 * INSTRUCTION;
-/// Far from the image and from the stack; an address of less than 31 bits, as `decode` has it.
+/// Where the filter is read to: far from the image and from the stack, below 2^31 as `decode` demands.
 const FILTER: usize = 0x1000_0000;
 
-/// seccomp(2) with the program in a file, which is closed.
+/// seccomp(2): installs the filter in a file, and closes that.
 ///
-/// It is read into memory of its own, of which only what it fills exists. As much of the stack, which
-/// is init's too, would be touched page by page, and stay init's.
+/// It is read into a mapping of its own, of which only the pages that it fills take memory. A buffer on the stack,
+/// which is init's, would be touched as a whole.
 #[cold]
 #[inline(never)]
 pub fn install_filter(fd: i32, log: bool) -> Result<()> {
@@ -174,9 +172,9 @@ pub fn install_filter(fd: i32, log: bool) -> Result<()> {
     const PRIVATE_ANONYMOUS_FIXED_NOREPLACE: usize = 0x10_0022;
     const SECCOMP_SET_MODE_FILTER: usize = 1;
     const SECCOMP_FILTER_FLAG_LOG: usize = 2;
-    // SAFETY: nothing else is at that place, or mmap is EEXIST; the kernel writes as much as was
-    // mapped; the fd is ours; struct sock_fprog is the count and the address of as many instructions
-    // as were read, which the kernel copies.
+    // SAFETY: the mapping replaces nothing (MAP_FIXED_NOREPLACE: EEXIST); the kernel writes at most what was mapped;
+    // the fd is ours; struct sock_fprog has the number of instructions that were read and their address, and the
+    // kernel copies them.
     unsafe {
         let flags = PRIVATE_ANONYMOUS_FIXED_NOREPLACE;
         decode(syscall!(MMAP, FILTER, FILTER_SIZE, READ_WRITE, flags, -1isize, 0))?;
@@ -184,13 +182,13 @@ pub fn install_filter(fd: i32, log: bool) -> Result<()> {
         syscall!(CLOSE, fd);
         let described = [length as usize / INSTRUCTION, FILTER];
         let flags = if log { SECCOMP_FILTER_FLAG_LOG } else { 0 };
-        // It stays mapped, a page of init's: to unmap it the kernel would interrupt every processor
-        // that has run in this memory, which takes longer than to install a filter.
+        // It stays mapped, a page of init's: to unmap it, the kernel would interrupt every processor that has run
+        // in this memory (TLB flush), which takes longer than to install a filter.
         decode_unit(syscall!(SECCOMP, SECCOMP_SET_MODE_FILTER, flags, described.as_ptr()))
     }
 }
 
-/// landlock_restrict_self(2) with a set of rules, which is closed.
+/// landlock_restrict_self(2) with a ruleset, which is closed.
 pub fn restrict_self(rules: i32) -> Result<()> {
     /// Newer than `sc`, and the same on every architecture (asm-generic/unistd.h).
     const LANDLOCK_RESTRICT_SELF: usize = 446;

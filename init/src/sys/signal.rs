@@ -18,7 +18,7 @@ pub const fn only(signal: i32) -> SignalSet {
 pub type SignalSet = u64;
 const SET_BYTES: usize = 8;
 
-/// The head of the kernel's siginfo_t: all that is read here; the rest is carried along.
+/// The kernel's siginfo_t: the fields that are read here, and the rest, which is passed on.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct SignalInfo {
@@ -29,18 +29,18 @@ pub struct SignalInfo {
 }
 
 impl SignalInfo {
-    /// Room for one; no signal has the number 0.
-    #[inline(never)] // else 60 bytes of code for each
+    /// An empty one; no signal has the number 0.
+    #[inline(never)] // otherwise 60 bytes of code at each call
     pub const fn none() -> Self {
         SignalInfo { signal: 0, errno: 0, code: 0, rest: [0; 29] }
     }
 }
 
-/// Sets the signal mask; returns the one before. It cannot fail.
+/// Sets the signal mask; returns the previous one. It cannot fail.
 pub fn set_mask(mask: SignalSet) -> SignalSet {
     const SIG_SETMASK: usize = 2;
     let mut old: SignalSet = 0;
-    // SAFETY: both point to sets of SET_BYTES bytes.
+    // SAFETY: the kernel reads one set and writes the other, both of SET_BYTES bytes.
     unsafe { syscall!(RT_SIGPROCMASK, SIG_SETMASK, &raw const mask, &raw mut old, SET_BYTES) };
     old
 }
@@ -50,21 +50,21 @@ pub fn set_mask(mask: SignalSet) -> SignalSet {
 pub fn default_sigchld() -> Result<()> {
     // struct kernel_sigaction, 32 bytes on x86_64 and aarch64, less elsewhere: all zero is SIG_DFL.
     let action = [0u64; 4];
-    // SAFETY: `action` has the size of the kernel's struct; the old one is not asked for.
+    // SAFETY: the kernel reads one struct, which is at most as long as `action`, and writes none.
     decode_unit(unsafe { syscall!(RT_SIGACTION, SIGCHLD, action.as_ptr(), 0, SET_BYTES) })
 }
 
-/// Has a signal do nothing until execve(2), which makes the default action of what is caught.
-/// Where it is ignored it stays so.
+/// Catches a signal by a handler that does nothing, until execve(2), which resets handlers to the default action. An
+/// ignored signal stays ignored.
 pub fn drop_until_execve(signal: i32) {
-    // x86_64 delivers no signal without this flag; the handler needs no restorer.
+    // x86_64 delivers no signal without this flag. The handler does not use the restorer.
     const SA_RESTORER: usize = if cfg!(target_arch = "x86_64") { 0x0400_0000 } else { 0 };
     // struct kernel_sigaction: handler, flags, restorer but on riscv, mask.
     let caught = [start::do_nothing as *const () as usize, SA_RESTORER, 0, 0, 0];
     let mut before = [0usize; 5];
-    // SAFETY: the arrays have at least the size of the kernel's struct. The handler touches nothing
-    // but its frame, on the stack of who is interrupted. All signals are blocked: what comes before
-    // an ignored one is ignored again waits, and is then dropped.
+    // SAFETY: the arrays are at least as long as the kernel's struct. The handler uses only its signal frame, on the
+    // stack of the interrupted code. All signals are blocked, so one that comes before it is ignored again is pending,
+    // and is dropped then.
     unsafe {
         syscall!(RT_SIGACTION, signal as u32, caught.as_ptr(), before.as_mut_ptr(), SET_BYTES);
         if before[0] != 0 {
@@ -110,12 +110,11 @@ pub fn pending() -> SignalSet {
     set
 }
 
-/// Gives ourselves, or with a target of 0 our process group, what a terminal's stop signal does by
-/// default. True if we were stopped and went on; the kernel ignores these signals where nobody
-/// could continue us: for PID 1, and in a group without a parent in the same session.
+/// Stops us by a terminal's stop signal, or with a target of 0 our process group. True if we were stopped and then
+/// continued. The kernel drops these signals for PID 1 and in an orphaned process group, which nobody could continue.
 pub fn stop(target: i32, signal: i32) -> bool {
-    // A SIGCONT that waits is younger than the stop: the kernel drops what waits when either comes. To
-    // stop now would drop it, and nobody sends another.
+    // The kernel drops a pending SIGCONT when a stop signal comes, and the reverse. A SIGCONT that is pending now came
+    // after the command's stop: to stop would drop it, and there will be no other.
     let continued = || pending() & only(SIGCONT) != 0;
     if !continued() {
         kill(target, signal).ok();

@@ -1,11 +1,11 @@
-//! The first instructions of the process, and the one way to run a function in a child.
+//! The assembly: the process's first instructions, a function in a vfork child, and an empty signal handler.
 //!
-//! There is no libc: the kernel enters at `_start` with argc, argv and the environment on the
+//! There is no C library: the kernel starts the process at `_start`, with argc, argv and the environment on the
 //! stack (System V ABI, "Process Initialization").
 //!
-//! `run_in_child(flags, function, argument)` is clone(2) with no stack of its own: with CLONE_VM
-//! and CLONE_VFORK the child goes on below our frame while we sleep, as after vfork(2), and must
-//! not return into it. The kernel keeps every register but those it answers in.
+//! `run_in_child(flags, function, argument)` is clone(2) without a new stack: with CLONE_VM and CLONE_VFORK the
+//! child uses the stack below our frame while we are suspended, as after vfork(2), and must not return into that
+//! frame. The kernel preserves all registers but those of the result.
 
 #[cfg(target_arch = "x86_64")]
 core::arch::global_asm!(
@@ -32,13 +32,13 @@ core::arch::global_asm!(
     "jz 2f",
     "ret",
     "2:",
-    // Below the return address, which the parent needs yet.
+    // Below the return address, which the parent still needs.
     "sub rsp, 8",
     "call rsi",
     "ud2",
     ".globl do_nothing",
     "do_nothing:",
-    "pop rax", // the restorer's address, which is none; the frame is behind it
+    "pop rax", // the restorer's address, which is 0; the signal frame follows
     "push 15",
     "pop rax",
     "syscall",
@@ -141,15 +141,15 @@ core::arch::global_asm!(
 );
 
 unsafe extern "C" {
-    /// clone(2) with `flags`; the new process calls `function(argument)`, which must not return.
-    /// The caller gets the pid or minus the errno.
+    /// clone(2) with `flags`. The child calls `function(argument)`, which must not return. Returns the pid or minus
+    /// the errno.
     pub(super) fn run_in_child(
         flags: usize,
         function: extern "C" fn(usize) -> !,
         argument: usize,
     ) -> isize;
 
-    /// A signal handler: rt_sigreturn(2), on x86_64 by itself, elsewhere by what the kernel has put
-    /// into the link register. To be called by the kernel alone.
+    /// A signal handler that does nothing but rt_sigreturn(2): on x86_64 itself, elsewhere by the kernel's return
+    /// address. Only the kernel may call it.
     pub(super) fn do_nothing();
 }

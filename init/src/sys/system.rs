@@ -1,4 +1,4 @@
-//! The machine as a whole, for its PID 1, and /proc as a list of processes.
+//! The machine, for its PID 1; and the list of our children in /proc.
 
 use init::word::Word;
 
@@ -9,14 +9,14 @@ use super::{Result, decode, decode_unit, syscall};
 #[derive(Clone, Copy)]
 #[repr(u32)]
 pub enum Reboot {
-    /// Ctrl-Alt-Del sends us SIGINT from now on. A pid namespace's own PID 1 gets EINVAL.
+    /// Ctrl-Alt-Del sends us SIGINT from now on. EINVAL in any but the initial pid namespace.
     CatchCtrlAltDel = 0,
     Restart = 0x0123_4567,
     Halt = 0xcdef_0123,
     PowerOff = 0x4321_fedc,
 }
 
-/// reboot(2). For the last three only failure returns, and in a pid namespace it ends its init.
+/// reboot(2). The last three return only on failure; in a pid namespace they kill its init.
 pub fn reboot(what: Reboot) -> Result<()> {
     const MAGIC1: usize = 0xfee1_dead;
     const MAGIC2: usize = 672_274_793;
@@ -30,7 +30,7 @@ pub fn sync() {
     unsafe { syscall!(SYNC) };
 }
 
-/// mkdir(2) for everybody to enter.
+/// mkdir(2), with mode 755.
 pub fn make_directory(path: Word<'_>) -> Result<()> {
     // SAFETY: the path ends with NUL.
     decode_unit(unsafe { syscall!(MKDIRAT, AT_FDCWD, path.as_ptr(), 0o755) })
@@ -40,8 +40,8 @@ pub fn make_directory(path: Word<'_>) -> Result<()> {
 pub fn open_standard(path: Word<'_>) {
     const F_GETFD: usize = 1;
     const O_RDWR_NOCTTY: usize = 0o402;
-    // SAFETY: the path ends with NUL. Who has no 0 has no 1 and 2 either: these are the free ones,
-    // in turn.
+    // SAFETY: the path ends with NUL. Without 0 the kernel has opened none of the three for us: so 0, 1 and 2 are
+    // the lowest free numbers, in this order.
     unsafe {
         if decode(syscall!(FCNTL, 0, F_GETFD)).is_err() {
             syscall!(OPENAT, AT_FDCWD, path.as_ptr(), O_RDWR_NOCTTY, 0);
@@ -55,12 +55,12 @@ pub fn open_standard(path: Word<'_>) {
 pub fn for_each_child(f: impl Fn(i32)) -> Result<()> {
     const O_CLOEXEC: usize = 0o2_000_000;
     let path = c"/proc/thread-self/children".as_ptr();
-    // SAFETY: the path ends with NUL; a byte is read into a byte; the fd is ours.
+    // SAFETY: the path ends with NUL; the kernel writes one byte into `byte`; the fd is ours.
     unsafe {
         let fd = decode(syscall!(OPENAT, AT_FDCWD, path, O_CLOEXEC, 0))?;
         let (mut pid, mut byte) = (0, 0u8);
         while syscall!(READ, fd, &raw mut byte, 1) == 1 {
-            // Each number is followed by a blank.
+            // Every number is followed by a blank.
             if byte == b' ' {
                 f(pid);
                 pid = 0;

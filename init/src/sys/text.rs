@@ -1,4 +1,4 @@
-//! Text that is put together on the stack and touches no more of it than it needs.
+//! Text that is put together in a buffer on the stack and touches no more of that than it needs.
 
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
@@ -14,8 +14,7 @@ pub type Short = MaybeUninit<[u8; 256]>;
 /// Room for a short entry of the environment.
 pub type Entry = MaybeUninit<[u8; 32]>;
 
-/// A text in such a room. It begins without a value: a page of zeros would cost a page fault before
-/// every start.
+/// A text in such a buffer, which is not initialised: to write zeros would cost a page fault at every start.
 pub struct Text<'a> {
     start: NonNull<u8>,
     length: usize,
@@ -24,7 +23,7 @@ pub struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    /// Nothing yet.
+    /// An empty text.
     pub fn new<const SIZE: usize>(room: &'a mut MaybeUninit<[u8; SIZE]>) -> Self {
         Text { start: NonNull::from(room).cast(), length: 0, size: SIZE, room: PhantomData }
     }
@@ -38,7 +37,7 @@ impl<'a> Text<'a> {
     #[inline(never)]
     pub fn byte(&mut self, byte: u8) {
         if !self.is_full() {
-            // SAFETY: below `size`.
+            // SAFETY: `length` is below `size`, so this byte is in the buffer, which is borrowed mutably.
             unsafe { self.start.add(self.length).write(byte) };
             self.length += 1;
         }
@@ -60,21 +59,21 @@ impl<'a> Text<'a> {
         self.byte(b'0' + (number % 10) as u8);
     }
 
-    /// No more fits: as a path it would be cut.
+    /// Whether no more fits, so that the text may have been cut.
     pub fn is_full(&self) -> bool {
         self.length + 1 >= self.size
     }
 
     /// The text.
     pub fn bytes(&self) -> &[u8] {
-        // SAFETY: all up to `length` has been written.
+        // SAFETY: the bytes up to `length` have been written, and are borrowed as long as the text.
         unsafe { slice::from_raw_parts(self.start.as_ptr(), self.length) }
     }
 
     /// The text as a word.
     pub fn word(&mut self) -> Word<'_> {
-        // SAFETY: `length` is below `size`. All before the NUL has been written, and none of it is
-        // changed while the word is borrowed.
+        // SAFETY: `length` is below `size`, so there is room for the NUL. All before it has been written, and the
+        // text cannot be changed while the word borrows it.
         unsafe {
             self.start.add(self.length).write(0);
             Word::from_ptr(self.start.as_ptr())

@@ -1,8 +1,7 @@
-//! Words as the kernel hands them over: bytes up to a NUL, behind one pointer.
+//! Strings as the kernel has them: bytes up to a NUL, behind one pointer.
 //!
-//! `&CStr` is two machine words and a strlen each time one is made; `&[u8]` makes two registers of
-//! every argument. Init is a third smaller with these. They are safe to read: none moves past its
-//! end.
+//! A `&CStr` or `&[u8]` is two machine words, and the former takes a strlen each time one is made. init is a third
+//! smaller with these. They are safe to use: none moves past its NUL.
 #![allow(unsafe_code)]
 
 use core::cell::Cell;
@@ -10,8 +9,8 @@ use core::ffi::CStr;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
-/// A text that a plain start reads. A static, unlike a literal, has a section of its own, which
-/// init.ld puts beside the code that such a start runs.
+/// A text that a plain start reads. As a static, unlike a literal, it has a section of its own, which init.ld places
+/// beside the code that such a start runs.
 #[macro_export]
 macro_rules! near {
     ($text:literal) => {{
@@ -20,7 +19,7 @@ macro_rules! near {
     }};
 }
 
-/// What is left of a word; at its end the next byte is 0, again and again.
+/// The rest of a string; at its end the next byte is 0, however often it is taken.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 pub struct Word<'a>(NonNull<u8>, PhantomData<&'a CStr>);
@@ -32,46 +31,46 @@ impl<'a> Word<'a> {
         unsafe { Word::from_ptr(text.as_ptr().cast()) }
     }
 
-    /// A text that ends with NUL.
+    /// Bytes that end with NUL.
     pub const fn of(text: &'a [u8]) -> Self {
         assert!(matches!(text, [.., 0]));
         // SAFETY: there is a NUL in the text.
         unsafe { Word::from_ptr(text.as_ptr()) }
     }
 
-    /// The kernel's own, or a text that was put together.
+    /// A string at this address.
     ///
     /// # Safety
     ///
-    /// Not null, and followed by a NUL; all up to it lives as long as `'a`, and nobody writes it.
+    /// Not null, and readable up to a NUL; it lives as long as `'a`, and nothing writes it meanwhile.
     pub const unsafe fn from_ptr(start: *const u8) -> Self {
-        // SAFETY: see above.
+        // SAFETY: not null, by the caller's promise.
         Word(unsafe { NonNull::new_unchecked(start.cast_mut()) }, PhantomData)
     }
 
     /// The next byte.
     pub fn first(self) -> u8 {
-        // SAFETY: made of bytes that end with NUL, and never moved past it.
+        // SAFETY: a word is made of bytes up to a NUL, and `take` never moves past that.
         unsafe { *self.0.as_ptr() }
     }
 
-    /// What is behind the next byte; at the end, the end.
+    /// What follows the next byte; at the end, nothing.
     pub fn rest(mut self) -> Self {
         self.take();
         self
     }
 
-    /// The next byte, which is then taken.
+    /// Takes the next byte; 0 at the end.
     pub fn take(&mut self) -> u8 {
         let byte = self.first();
         if byte != 0 {
-            // SAFETY: this byte was not the NUL, so there is one behind it.
+            // SAFETY: this byte was not the NUL, so another one follows.
             self.0 = unsafe { self.0.add(1) };
         }
         byte
     }
 
-    /// What is behind these bytes, if it begins with them.
+    /// What follows `start`, if the word begins with that.
     pub fn strip(mut self, mut start: Word<'_>) -> Option<Self> {
         while start.first() != 0 {
             if start.take() != self.take() {
@@ -90,12 +89,12 @@ impl<'a> Word<'a> {
         length
     }
 
-    /// Whether it is the same as another.
+    /// Whether two words are equal.
     pub fn is(self, other: Word<'_>) -> bool {
         self.strip(other).is_some_and(|rest| rest.first() == 0)
     }
 
-    /// What is behind the first `byte` in it.
+    /// What follows the first `byte`; None if there is none.
     pub fn behind(mut self, byte: u8) -> Option<Self> {
         loop {
             match self.take() {
@@ -106,7 +105,7 @@ impl<'a> Word<'a> {
         }
     }
 
-    /// What is behind the last slash of a path.
+    /// The last component of a path.
     pub fn last_component(mut self) -> Self {
         while let Some(behind) = self.behind(b'/') {
             self = behind;
@@ -114,13 +113,13 @@ impl<'a> Word<'a> {
         self
     }
 
-    /// For the kernel.
+    /// For system calls.
     pub fn as_ptr(self) -> *const u8 {
         self.0.as_ptr()
     }
 }
 
-/// Words behind each other in one text, where a table of pointers would be larger than the text.
+/// A list of words in one text: a table of pointers would be larger than the text.
 #[derive(Clone, Copy)]
 pub struct Words(Word<'static>);
 
@@ -128,11 +127,11 @@ impl Words {
     /// A text in which each word ends with NUL, and the last word is empty.
     pub const fn new(text: &'static [u8]) -> Self {
         assert!(matches!(text, [.., 0, 0]));
-        // SAFETY: there is a NUL in the text.
+        // SAFETY: the text ends with NUL, by the assertion, and is 'static.
         Words(unsafe { Word::from_ptr(text.as_ptr()) })
     }
 
-    /// Where a word is among them, and what is behind it: no letter.
+    /// The index of the item that a word begins with, and what follows it in the word, which is no letter.
     pub fn position<'a>(self, word: Word<'a>) -> Option<(u8, Word<'a>)> {
         for (index, item) in (0..).zip(self) {
             if let Some(behind) = word.strip(item)
@@ -154,51 +153,51 @@ impl Iterator for Words {
             return None;
         }
         while self.0.take() != 0 {}
-        // SAFETY: behind the NUL of a word there is another one, at last the empty one.
+        // SAFETY: this word is not empty, so it is not the last: another follows its NUL.
         self.0.0 = unsafe { self.0.0.add(1) };
         Some(word)
     }
 }
 
-/// What is left of argv, or of the environment: words up to a null.
+/// The rest of argv or of the environment: pointers to strings, up to a null.
 #[derive(Clone, Copy)]
 pub struct List<'a>(NonNull<Option<Word<'a>>>, PhantomData<&'a Cell<Word<'a>>>);
 
 impl<'a> List<'a> {
-    /// A list as it is handed to a program.
+    /// From a slice that ends with None.
     pub fn new(words: &'a [Cell<Option<Word<'a>>>]) -> Self {
         assert!(words.last().is_some_and(|last| last.get().is_none()));
         List(NonNull::from(words).cast(), PhantomData)
     }
 
-    /// The kernel's own.
+    /// An array at this address.
     ///
     /// # Safety
     ///
-    /// `start` is in an array that ends with null, whose other members point to bytes that end with
-    /// NUL; it lives as long as `'a`, and only lists change it.
+    /// `start` is in an array that ends with null, whose other members point to strings that end with NUL. They live
+    /// as long as `'a`, and only by lists they are changed.
     pub const unsafe fn from_ptr(start: NonNull<*const u8>) -> Self {
         List(start.cast(), PhantomData)
     }
 
     /// The next word.
     pub fn first(self) -> Option<Word<'a>> {
-        // SAFETY: in the array, and never moved past its null. A word is a pointer that is not
-        // null, so a slot of the kernel's is an `Option<Word>`.
+        // SAFETY: in the array: `take` never moves past its null. A Word is a pointer that is not null
+        // (repr(transparent)), so a pointer of the array is an `Option<Word>`.
         unsafe { *self.0.as_ptr() }
     }
 
-    /// The next word, which is then taken.
+    /// Takes the next word; None at the end.
     pub fn take(&mut self) -> Option<Word<'a>> {
         let word = self.first();
         if word.is_some() {
-            // SAFETY: this was not the null, so there is a slot behind it.
+            // SAFETY: this was not the null, so another pointer follows.
             self.0 = unsafe { self.0.add(1) };
         }
         word
     }
 
-    /// How often a word is among them.
+    /// How often a word is in the list.
     pub fn count(mut self, word: Word<'_>) -> usize {
         let mut count = 0;
         while let Some(next) = self.take() {
@@ -207,9 +206,9 @@ impl<'a> List<'a> {
         count
     }
 
-    /// Changes the next word.
+    /// Replaces the next word.
     pub fn set(self, word: Word<'a>) {
-        // SAFETY: as in `first`; what was there is only read by copying it.
+        // SAFETY: the place is as in `first`; nothing borrows it, as words are copied out of the array.
         unsafe { *self.0.as_ptr() = Some(word) };
     }
 
@@ -231,7 +230,7 @@ impl<'a> List<'a> {
         self.seek(name)
     }
 
-    /// For the kernel.
+    /// For system calls.
     pub fn as_ptr(self) -> NonNull<*const u8> {
         self.0.cast()
     }
