@@ -5,6 +5,7 @@
 
 mod binaries;
 mod code;
+mod links;
 mod options;
 mod rules;
 mod tree;
@@ -58,11 +59,13 @@ pub fn check_binaries() -> Result<(), Error> {
 fn source_violations() -> Result<Vec<Violation>, Error> {
     let root = workspace::root();
     let mut violations = Vec::new();
-    for file in tree::read(&root)? {
+    let sources = tree::read(&root)?;
+    for file in &sources {
         for rule in rules::ALL {
-            violations.extend(rule(&file));
+            violations.extend(rule(file));
         }
     }
+    violations.extend(links::violations(&sources, |path| root.join(path).exists()));
     violations.extend(options::violations(&root)?);
     Ok(violations)
 }
