@@ -24,7 +24,7 @@ pub struct Attributes(Vec<u8>);
 /// struct nlattr; struct rtattr is the same.
 const ATTRIBUTE_HEADER: usize = 4;
 const NESTED: u16 = 0x8000;
-/// What is not of the type, but says how the value is built.
+/// Without NLA_F_NESTED and NLA_F_NET_BYTEORDER.
 const KIND_MASK: u16 = 0x3fff;
 
 impl Attributes {
@@ -98,9 +98,9 @@ const MESSAGE_HEADER: usize = 16;
 // NLM_F_* of linux/netlink.h.
 const REQUEST: u16 = 0x1;
 const ACK: u16 = 0x4;
-/// All of them, for a question.
+/// NLM_F_DUMP: all objects, for a question.
 const DUMP: u16 = 0x300;
-/// For a new object: it must not be there.
+/// NLM_F_EXCL: a new object must not exist.
 const EXCLUSIVE: u16 = 0x200;
 const CREATE: u16 = 0x400;
 const APPEND: u16 = 0x800;

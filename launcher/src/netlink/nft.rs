@@ -1,4 +1,4 @@
-//! nf_tables: a table of one's own, its chains and rules.
+//! nf_tables: creates and deletes tables with their chains and rules.
 //!
 //! Layouts and numbers: linux/netfilter/nf_tables.h and nfnetlink.h. Numbers of attributes are in
 //! the network's byte order; what is compared is in that of where it comes from.
@@ -27,14 +27,14 @@ const TABLE_FLAGS: u16 = 2;
 /// Nobody else may change it, and it ends with the socket that made it (Linux 5.12).
 const TABLE_OWNED: u32 = 2;
 
-/// Where a chain's rules look at packets.
+/// A base chain: the hook in the kernel at which its rules see packets.
 #[derive(Clone, Copy)]
 pub struct Hook {
     pub chain: &'static str,
     kind: &'static str,
     /// NF_INET_*.
     number: u32,
-    /// What comes before what, as in iptables.
+    /// The order of chains at a hook, as iptables has it.
     priority: i32,
 }
 

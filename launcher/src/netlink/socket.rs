@@ -1,11 +1,11 @@
-//! A socket to the kernel, and the answers that come by it.
+//! A netlink socket: sends requests and reads the kernel's answers.
 
 use std::os::fd::{AsFd, OwnedFd};
 
 use super::{ACK, MESSAGE_HEADER, Message, u16_at, u32_at};
 use crate::sys::{Errno, Result as SysResult, file, network};
 
-/// In the network namespace it was opened in, wherever we are later.
+/// The socket. It stays in the network namespace that it was opened in.
 pub struct Socket {
     fd: OwnedFd,
     sequence: u32,
@@ -33,12 +33,12 @@ impl Socket {
         Ok(Socket { fd: network::open_netlink(protocol)?, sequence: 0 })
     }
 
-    /// Has the kernel do this.
+    /// Sends a request, and returns how the kernel acknowledges it.
     pub fn request(&mut self, message: Message) -> SysResult<()> {
         self.requests([message])
     }
 
-    /// Has it do these, and says what came of the first that failed.
+    /// Sends requests; returns the error of the first that failed.
     pub fn requests(&mut self, messages: impl IntoIterator<Item = Message>) -> SysResult<()> {
         let mut messages = messages.into_iter().collect::<Vec<_>>();
         messages.iter_mut().for_each(|message| message.add_flags(ACK));
@@ -48,8 +48,8 @@ impl Socket {
         }
     }
 
-    /// All or nothing of these, which stand between two marks. An acknowledgement of the last one
-    /// is that of all.
+    /// Sends a batch of nf_tables, all of which is done or nothing. The acknowledgement of the last message is that of
+    /// all.
     pub fn transaction(
         &mut self,
         begin: Message,
@@ -67,7 +67,7 @@ impl Socket {
         }
     }
 
-    /// Asks, and gives each answer's type, and what follows its header.
+    /// Sends a question, and calls `each` with every answer's type and body.
     pub fn ask(&mut self, question: Message, each: impl FnMut(u16, &[u8])) -> SysResult<()> {
         self.exchange(vec![question], each).map(drop)
     }
@@ -85,9 +85,8 @@ impl Socket {
         }
     }
 
-    /// Sends them at once and reads what comes. The kernel has answered when send(2) returns, or
-    /// does so at the next read: when nothing is there, nothing will come. Whether anything was
-    /// acknowledged.
+    /// Sends messages in one packet and reads the answers. The kernel has answered when the write returns, or does so
+    /// at the next read; so EAGAIN is the end. Returns whether there was an acknowledgement.
     fn exchange(
         &mut self,
         messages: Vec<Message>,
@@ -110,7 +109,7 @@ impl Socket {
                 Err(errno) => return Err(errno),
             };
             for_each_message(&buffer[..count], |kind, body| match kind {
-                // A negative errno; an answer without error ends with 0.
+                // A negative errno, or 0.
                 ERROR | DONE => match u32_at(body, 0).unwrap_or(0) as i32 {
                     0 => acknowledged = true,
                     errno => _ = failure.get_or_insert(Errno::new(-errno)),

@@ -1,8 +1,7 @@
-//! Which addresses a container gets. Pure.
+//! Chooses the addresses that a container can get. Pure.
 //!
-//! What is chosen here is not yet had: two launchers may choose the same at once. To create the
-//! interface that is named by an address is what claims it, so these are candidates, one after
-//! the other.
+//! These are candidates: two launchers can choose the same at once. An address is claimed by creating the
+//! interface that is named after it ([`claim`](super::claim)).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -16,8 +15,8 @@ pub struct Ends {
     pub container: Cidr,
 }
 
-/// Networks of two addresses in 10.0.0.0/8 that overlap nothing: from `start` on in 10.203.0.0/16,
-/// and when that has no more, in the ones behind and before it.
+/// The networks with two hosts (/30) in 10.0.0.0/8 that overlap none that is taken: first those in 10.203.0.0/16,
+/// from the one with the number `start` on, then those in the other /16.
 pub fn free_networks(taken: &[Cidr], start: u32) -> impl Iterator<Item = Cidr> {
     const FIRST: u32 = 203;
     const PREFIX: u8 = 30;
@@ -49,13 +48,13 @@ pub fn v6_beside(v4: Cidr) -> Cidr {
     Cidr::new(Ipv6Addr::from(number).into(), 64)
 }
 
-/// The ends in a network of their own: what was typed, else its first addresses.
+/// The two ends in a network of their own: the addresses that were given, else its first ones.
 pub fn ends(link: &Link, net: Cidr) -> Option<Ends> {
     let typed = |ips: &[IpAddr]| ips.iter().copied().find(|&ip| net.contains(ip));
     let (host, container) = (typed(&link.host_ips), typed(&link.container_ips));
     let free = |other: Option<IpAddr>| {
         let mut all = (0..4).filter_map(|offset| net.nth(offset));
-        // An IPv6 network's first address is that of any router.
+        // An IPv6 network's first address is the subnet-router anycast address (RFC 4291).
         all.find(|&ip| {
             net.is_for_a_host(ip)
                 && Some(ip) != other
@@ -67,7 +66,7 @@ pub fn ends(link: &Link, net: Cidr) -> Option<Ends> {
     Some(Ends { host, container: Cidr::new(container, net.prefix) })
 }
 
-/// The container's addresses to try in the network of a bridge, where `gateway` is taken.
+/// The addresses to try for the container in a bridge's network, except the gateway's.
 pub fn in_bridge(link: &Link, net: Cidr, gateway: IpAddr) -> Vec<Cidr> {
     /// More containers than a bridge has ports for (BR_MAX_PORTS).
     const MOST: u128 = 1024;

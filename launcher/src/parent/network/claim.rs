@@ -1,5 +1,5 @@
-//! The container's addresses, claimed by the creation of the interface that is named by them: two
-//! launchers that start at once cannot both succeed with one.
+//! Claims the container's addresses by creating the interface that is named after one: of two launchers that try the
+//! same name, the kernel lets one succeed (EEXIST).
 
 use std::ffi::CString;
 use std::net::IpAddr;
@@ -18,14 +18,14 @@ use crate::sys::{Errno, signal};
 /// What to try.
 type Candidates<'a> = Box<dyn Iterator<Item = Vec<Ends>> + 'a>;
 
-/// Creates the pair by the first name that nobody has. What it is called, and its addresses.
+/// Creates the veth pair by the first name that is free. Returns that name, and the addresses.
 pub fn claim(
     spec: &Link,
     host: &mut Host,
     namespace: BorrowedFd<'_>,
 ) -> Result<(CString, Vec<Ends>), Error> {
-    /// How often to ask again for the one address there is, and how long a container that has just
-    /// ended may take to let go of it.
+    /// If all are taken: how often to try again, and how long to wait between, as a container that has just ended
+    /// may be about to release one.
     const ROUNDS: u32 = 100;
     const PAUSE: Duration = Duration::from_millis(10);
     let mut socket = Socket::for_routes().map_err(pair_failed)?;
@@ -33,7 +33,7 @@ pub fn claim(
     for _ in 0..ROUNDS {
         let (candidates, is_choice) = candidates(spec, host)?;
         for ends in candidates {
-            // Without an address, a number that no other launcher has.
+            // Without an address (a bridge that has none): named after our pid.
             let key = ends.first().map_or_else(own_number, |e| e.container.address);
             let name = host_end_name(key);
             match socket.create_pair(&Pair {
@@ -81,7 +81,7 @@ fn pair_failed(errno: Errno) -> Error {
         .advise_maybe(advice.map(str::to_owned))
 }
 
-/// The ends to try, one after the other, and whether there is a choice.
+/// The ends to try, one after the other, and whether there is more than one.
 fn candidates<'a>(spec: &'a Link, host: &'a Host) -> Result<(Candidates<'a>, bool), Error> {
     if let Some(bridge) = &host.bridge {
         let all = on_bridge(spec, bridge)?;
@@ -100,7 +100,7 @@ fn candidates<'a>(spec: &'a Link, host: &'a Host) -> Result<(Candidates<'a>, boo
     }
     let is_taken = |net: &&Cidr| host.taken.iter().any(|taken| taken.overlaps(**net));
     match spec.networks.iter().find(is_taken) {
-        // One of ours may be about to go.
+        // If a container has it, that may be about to end: try.
         Some(net) if !host.is_claimed => Err(Error::refused(
             "ChooseNetwork",
             format!("--network {net} is in use: the host has an address or a route there"),
@@ -109,7 +109,7 @@ fn candidates<'a>(spec: &'a Link, host: &'a Host) -> Result<(Candidates<'a>, boo
     }
 }
 
-/// On a bridge the first address decides.
+/// On a bridge: for each family the addresses to try. The first one names the interface.
 fn on_bridge(spec: &Link, bridge: &Bridge) -> Result<Vec<Vec<Ends>>, Error> {
     let mut per_family = Vec::new();
     for v4 in [true, false] {

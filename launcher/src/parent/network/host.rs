@@ -1,4 +1,4 @@
-//! What the host has: addresses and routes that are taken, the bridge, the way out.
+//! Looks at the host's network: the addresses and routes in use, the bridge, the default route's MTU.
 
 use std::ffi::CStr;
 
@@ -8,15 +8,15 @@ use crate::netlink::Socket;
 use crate::netlink::route::Interface;
 use crate::spec::network::{Cidr, Link, host_end_name};
 
-/// What the host has.
+/// The host's network.
 pub struct Host {
     pub routes: Socket,
-    /// What addresses and routes take up.
+    /// The networks of addresses and routes.
     pub taken: Vec<Cidr>,
-    /// The typed network is that of a container: one that is about to go, maybe.
+    /// A container has the network that was given; it may be about to end.
     pub is_claimed: bool,
     pub bridge: Option<Bridge>,
-    /// What the way out takes.
+    /// The MTU of the bridge, or of the default route's interface.
     pub mtu: u32,
 }
 
@@ -32,7 +32,7 @@ impl Host {
                 .advise("it takes a kernel with CONFIG_NET and rtnetlink")
         };
         let mut routes = Socket::for_routes().map_err(failed)?;
-        // First: what is gone by the time of the next question was there at this one.
+        // First, so that a container that ends between the questions counts as there.
         let is_claimed = host_end_exists(spec, &mut routes);
         let addresses = routes.addresses().map_err(failed)?;
         let ways = routes.routes().map_err(failed)?;
@@ -42,7 +42,7 @@ impl Host {
         let mtu = match (&bridge, out.and_then(|index| routes.interface_at(index).ok())) {
             (Some(bridge), _) => bridge.interface.mtu,
             (None, Some(interface)) => interface.mtu,
-            // ETH_DATA_LEN: there is no way out, as yet.
+            // No default route: ETH_DATA_LEN.
             (None, None) => 1500,
         };
         let taken = addresses.iter().map(|(_, address)| *address);
@@ -51,7 +51,7 @@ impl Host {
         Ok(Host { routes, taken, is_claimed, bridge, mtu })
     }
 
-    /// Whether the host is the container's gateway, and not some other machine on its bridge.
+    /// Whether the container's gateway is the host, and not another machine on the bridge.
     pub fn is_gateway(&self, ends: &[Ends]) -> bool {
         let Some(bridge) = &self.bridge else { return true };
         let is_ours = |e: &Ends| bridge.addresses.iter().any(|own| own.address == e.host);
@@ -59,7 +59,7 @@ impl Host {
     }
 }
 
-/// The interface that claims the typed network's first address is there.
+/// Whether there is an interface that claims the first address of the network that was given.
 fn host_end_exists(spec: &Link, routes: &mut Socket) -> bool {
     let first = spec.networks.first().and_then(|net| choose::ends(spec, *net));
     let name = first.map(|e| host_end_name(e.container.address));
@@ -90,7 +90,7 @@ fn find_bridge(
         ));
     }
     let own = addresses.iter().filter(|(index, _)| *index == interface.index);
-    // Those of the link alone lead nowhere else.
+    // Without link-local addresses, which are not routed.
     let is_routed = |address: &Cidr| {
         !Cidr::new([0xfe80, 0, 0, 0, 0, 0, 0, 0].into(), 10).contains(address.address)
     };

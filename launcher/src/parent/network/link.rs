@@ -1,4 +1,4 @@
-//! `--net veth` and `--net bridge=NAME`: a pair of interfaces, addresses, routes, and a table.
+//! `--net veth` and `--net bridge=NAME`: a veth pair, addresses, routes, and an nf_tables table.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -16,25 +16,26 @@ use crate::prepare::Proc;
 use crate::spec::network::{Cidr, Link};
 use crate::sys::{Result as SysResult, process};
 
-/// What the container calls its end.
+/// The name of the container's end.
 pub const INSIDE: &CStr = c"eth0";
 
-/// The host's side of it. It goes when this is dropped.
+/// The host's side of it. It is removed when this is dropped.
 pub struct Attached {
     routes: Socket,
+    /// Of the host's end.
     index: u32,
-    /// Its owner's socket, and the name.
+    /// The socket that owns the table, and the table's name.
     table: Option<(Socket, String)>,
-    /// Published ports, which nobody else gets meanwhile.
+    /// The sockets that reserve the published ports.
     _ports: Vec<OwnedFd>,
-    /// The container's, as they are shown.
+    /// The container's addresses, for `--status-fd`.
     pub addresses: Vec<String>,
 }
 
 impl Drop for Attached {
     fn drop(&mut self) {
-        // First, with its route_localnet, what the table guards. ENODEV: the container's namespace
-        // is gone already.
+        // The interface first, as the table guards its route_localnet. ENODEV: the container's network namespace is
+        // gone already, and the pair with it.
         self.routes.delete_link(self.index).ok();
         if let Some((socket, name)) = &mut self.table {
             socket.delete_table(name).ok();
@@ -42,10 +43,10 @@ impl Drop for Attached {
     }
 }
 
-/// Makes it for the namespace of the process with this number.
+/// Makes it for the network namespace of the process with this number in /proc.
 pub fn attach(spec: &Link, proc: &Proc, number: i32, log: &mut Log) -> Result<Attached, Error> {
     let mut host = Host::look(spec)?;
-    // Before anything is made: it is the likeliest to be refused.
+    // Before anything is made, as it is the likeliest to be refused.
     let ports = reserve(&spec.publish)?;
     let path = format!("{number}/ns/net");
     let namespace = proc
@@ -65,8 +66,9 @@ pub fn attach(spec: &Link, proc: &Proc, number: i32, log: &mut Log) -> Result<At
         made.give_addresses(&ends, &name)?;
     }
     let wants_v6 = ends.iter().any(|e| !e.container.is_v4());
-    // An advertisement from inside could make the host send elsewhere (CVE-2020-10749). And while the
-    // address of the link is tried out, nobody from outside is led in (ndisc_send_ns).
+    // accept_ra: a router advertisement from inside could divert the host's traffic (CVE-2020-10749). accept_dad:
+    // while duplicate address detection runs, no neighbour solicitation is sent (ndisc_send_ns), so that
+    // published ports do not work yet.
     let settings: &[_] = match host.bridge.is_none() && wants_v6 {
         true => &[("accept_ra", "0"), ("accept_dad", "0")],
         false => &[("disable_ipv6", "1")],
@@ -110,7 +112,7 @@ impl Attached {
         Ok(())
     }
 
-    /// The ways out and in.
+    /// Makes the table: masquerading and published ports.
     fn lead(&mut self, name: &CStr, reach: &Reach<'_>, proc: &Proc) -> Result<(), Error> {
         if let Some(publish) = reach.leads_nowhere() {
             let text = format!("--publish {publish} does not lead to the container");
@@ -119,7 +121,7 @@ impl Attached {
             ));
         }
         self.table = Some(table::create(name, reach, &mut self.routes)?);
-        // Only now: the table guards the way back.
+        // Only with the table, which guards against the reverse (CVE-2020-8558).
         if reach.leads_from_loopback() {
             sysctl::set_of_interface(proc, "ipv4", name, "route_localnet", "1")?;
         }
@@ -127,7 +129,7 @@ impl Attached {
     }
 }
 
-/// The container's end: addresses, the way out, and how much goes out.
+/// Configures the container's end: addresses, default route, rate.
 fn configure_inside(
     proc: &Proc,
     namespace: BorrowedFd<'_>,
@@ -149,7 +151,7 @@ fn configure_inside(
     limit(&mut socket, index, rate)
 }
 
-/// Each end limits what it sends.
+/// Limits what an end sends (`--rate`).
 fn limit(socket: &mut Socket, index: u32, rate: Option<u64>) -> Result<(), Error> {
     let Some(rate) = rate else { return Ok(()) };
     socket.limit_rate(index, rate).map_err(|errno| {
@@ -158,7 +160,7 @@ fn limit(socket: &mut Socket, index: u32, rate: Option<u64>) -> Result<(), Error
     })
 }
 
-/// A socket belongs to the namespace it was opened in.
+/// A netlink socket in that network namespace, to which it belongs after we have left it again.
 fn socket_in(proc: &Proc, namespace: BorrowedFd<'_>) -> SysResult<Socket> {
     let own = proc.open_file("self/ns/net", libc::O_RDONLY)?;
     process::enter_network(namespace)?;

@@ -1,9 +1,8 @@
-//! The container's network, as far as it is made on the host's side.
+//! Makes the container's network from the host's side (`--net veth`, `bridge` and `pasta`).
 //!
-//! In: a child that waits at the gate, its ids mapped, in a network namespace with nothing in it. A
-//! network that is there is complete when the gate opens. It goes with the container: the kernel
-//! removes a pair of interfaces with the namespace of one of them, and a table with the socket of
-//! its owner, so nothing stays either when the launcher is killed.
+//! In: a child that waits at the gate, with its ids mapped, in an empty network namespace. Out: its network is
+//! complete. It ends with the container, also when the launcher is killed: the kernel removes a veth pair with
+//! the network namespace of either end, and an nf_tables table with the socket of its owner.
 
 mod choose;
 mod claim;
@@ -27,14 +26,14 @@ use link::Attached;
 use pasta::Served;
 use publish::reserve;
 
-/// What serves the container's network, while it lives: dropped, it goes.
+/// The container's network. It is removed when this is dropped.
 pub enum Connection {
     Link { link: Attached },
     Program { _served: Served },
 }
 
 impl Connection {
-    /// The container's, as far as they are of our choice.
+    /// The container's addresses, where the launcher has chosen or set them.
     pub fn addresses(&self) -> &[String] {
         match self {
             Connection::Link { link } => &link.addresses,
@@ -43,7 +42,7 @@ impl Connection {
     }
 }
 
-/// For `--explain`: looks for what can be in the way, as far as nobody else sees it.
+/// For `--explain`: tries what can fail, without anything that others would see.
 pub fn rehearse(network: &Network) -> Result<(), Error> {
     if let Network::Link(link) = network {
         Host::look(link)?;
@@ -60,7 +59,7 @@ pub fn rehearse(network: &Network) -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes the network of the child with this number in /proc, if it gets one.
+/// Makes the network of the child with this number in /proc, if `--net` asks for one.
 pub fn connect(
     prepared: &Prepared<'_>,
     number: i32,

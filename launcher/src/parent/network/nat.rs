@@ -1,24 +1,24 @@
-//! The rules of a container's table: the way out, the published ports, and nothing else in.
+//! The rules of a container's nf_tables table: masquerading, published ports, and nothing else that comes in.
 //!
-//! The accepting of one table is not the dropping of another: a firewall of the host's that drops
-//! what is forwarded drops it here too.
+//! A packet that one table accepts can still be dropped by another, such as a firewall of the host's that drops
+//! forwarded packets.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::netlink::nft::{FORWARD, OUTPUT, POSTROUTING, PREROUTING, RAW, Rule, Table};
 use crate::spec::network::{Cidr, Publish};
 
-/// How the container is reached from here.
+/// How the container is reached from the host.
 pub struct Reach<'a> {
     /// The host's end of the pair, or the bridge.
     pub interface: u32,
     pub is_bridge: bool,
-    /// One of each family, with its network's prefix.
+    /// The container's addresses, one of each family, with the prefixes of their networks.
     pub addresses: &'a [Cidr],
     pub publish: &'a [Publish],
 }
 
-/// All of them.
+/// The table with all rules.
 pub fn table<'a>(name: &'a str, reach: &Reach<'_>) -> Table<'a> {
     let mut table = Table::new(name);
     table.add_chain(RAW, &reach.raw());
@@ -35,25 +35,25 @@ fn loopback() -> Cidr {
 }
 
 impl Reach<'_> {
-    /// route_localnet, by which the host's 127.0.0.1 leads to the container, leads back as well
-    /// (CVE-2020-8558).
+    /// route_localnet, which lets connections to the host's 127.0.0.1 be led to the container, also lets the container
+    /// send to the host's loopback (CVE-2020-8558): that is dropped.
     fn raw(&self) -> Vec<Rule> {
         let rule = || Rule::new().comes_in_by(self.interface).goes_to(loopback()).drop();
         if self.leads_from_loopback() { vec![rule()] } else { Vec::new() }
     }
 
-    /// Whether connections to the host's 127.0.0.1 are led here. A bridge is not ours, and its
-    /// route_localnet is left as it is.
+    /// Whether connections to published ports at the host's 127.0.0.1 are led to the container. Not on a bridge, which
+    /// is not ours to set route_localnet of.
     pub fn leads_from_loopback(&self) -> bool {
         !self.is_bridge && !self.publish.is_empty() && self.addresses.iter().any(|a| a.is_v4())
     }
 
-    /// One that is to be led here from an address that cannot.
+    /// A published port at an address from which it cannot be led to the container.
     pub fn leads_nowhere(&self) -> Option<&Publish> {
         self.publish.iter().find(|publish| {
             publish.address.is_some_and(|at| {
                 let has_family = self.addresses.iter().any(|a| a.is_v4() == at.is_ipv4());
-                // There is no route_localnet of IPv6.
+                // IPv6 has no route_localnet.
                 !has_family || at.is_loopback() && (at.is_ipv6() || self.is_bridge)
             })
         })
@@ -75,8 +75,8 @@ impl Reach<'_> {
         rules
     }
 
-    /// From a loopback that does not lead to the container (`leads_nowhere`) a connection would only
-    /// be lost there: as it is left alone, it is refused.
+    /// The same for connections that begin on the host. Those to a loopback address that cannot be led to the
+    /// container (`leads_nowhere`) are accepted as they are, and then refused, instead of being lost.
     fn publishing_here(&self) -> Vec<Rule> {
         let mut rules = Vec::new();
         let mut leave = |network| rules.push(Rule::new().goes_to(network).accept());
@@ -97,8 +97,8 @@ impl Reach<'_> {
             let out = Rule::new().comes_from(own).goes_out_by_another_than(self.interface);
             rules.push(out.masquerade());
             if !self.publish.is_empty() {
-                // From where an answer would not come back by us: the container itself, or one
-                // beside it.
+                // From the container itself or a neighbour on the bridge: the answer would not come back by
+                // the host otherwise.
                 let near = Rule::new().comes_from(inside).goes_to(own).was_led_here();
                 rules.push(near.masquerade());
             }
@@ -110,7 +110,7 @@ impl Reach<'_> {
         rules
     }
 
-    /// Other machines, and containers that are not on the same bridge, come by published ports only.
+    /// Other machines, and containers on other networks, reach the container by published ports only.
     fn forward(&self) -> Vec<Rule> {
         let mut rules = Vec::new();
         for inside in self.addresses {

@@ -1,8 +1,8 @@
-//! `--net pasta`: a program that carries the container's connections as the user who starts it.
+//! `--net pasta`: pasta, or slirp4netns, carries the container's connections as the user who starts it.
 //!
-//! It does not end with the container by itself (Debian 12's, of a process's namespace), nor by the
-//! death of its parent, as its change of credentials clears that signal. So a process of ours stands
-//! between, the keeper: it sees the launcher's end of a pipe close, however the launcher ends.
+//! It does not end with the container (Debian 12's does not, for a process's namespace), nor by a parent death
+//! signal, which its change of credentials clears. So it is the child of a process of ours, the keeper, which sees
+//! the launcher's end of a pipe close, however the launcher ends, and then kills it.
 
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
@@ -17,8 +17,9 @@ use crate::sys::process::{self, Forked, Words};
 use crate::sys::socket::{self, readable};
 use crate::sys::{Result as SysResult, descriptors, memfd, signal};
 
-/// The program, which serves until this is dropped.
+/// The running program. It is killed when this is dropped.
 pub struct Served {
+    /// The launcher's end of the pipe that the keeper watches.
     life: Option<OwnedFd>,
     keeper: i32,
 }
@@ -30,7 +31,7 @@ impl Drop for Served {
     }
 }
 
-/// Starts it for the process with this number, and waits until it is ready.
+/// Starts it for the process with this number in /proc, and waits until it is ready.
 pub fn serve(
     prepared: &Prepared<'_>,
     carrier: &Carrier,
@@ -38,7 +39,7 @@ pub fn serve(
     number: i32,
     deadline: &Deadline,
 ) -> Result<Served, Error> {
-    // pasta does not tell of one port that it could not have.
+    // pasta ignores it if one port of several is in use.
     drop(reserve(&spec.publish)?);
     let failed = |errno| Error::at("StartPasta", format_args!("start {}", name(carrier)), errno);
     let (life_read, life) = file::pipe().map_err(failed)?;
@@ -53,13 +54,13 @@ pub fn serve(
     };
     drop(ready_write);
     let served = Served { life: Some(life), keeper };
-    // A word when it is ready; the end of the stream when it has ended.
+    // Bytes mean that it is ready, the end of the stream that it has ended.
     let mask = prepared.inherited.mask;
     if !ready::wait(name(carrier), ready_read.as_fd(), mask, deadline)? {
         drop(served);
         return Err(has_failed(carrier, &first_words(&read_all(said.as_fd()))));
     }
-    // One that does something else with its words is ready as well, and so is one that ends now.
+    // Another program of this name may write something else, or end right after.
     let wanted = interface(spec);
     let is_there = has_interface(&prepared.ground.caller.proc, number, wanted).map_err(failed)?;
     if !is_there || process::try_wait(keeper).map_err(failed)?.is_some() {
@@ -82,8 +83,7 @@ fn has_failed(carrier: &Carrier, text: &str) -> Error {
         .advise_maybe(advice.map(str::to_owned))
 }
 
-/// The first line of what it has said for somebody to read: it also tells of a log that it cannot write
-/// to (no /dev/log), and how it is used.
+/// The first line of what it has printed that is the reason, without complaints about a missing /dev/log.
 fn first_words(text: &str) -> String {
     let is_noise = |line: &str| line.is_empty() || line.starts_with("Failed to send ");
     let mut lines = text.lines().map(str::trim).filter(|line| !is_noise(line));
@@ -91,7 +91,7 @@ fn first_words(text: &str) -> String {
     line.strip_prefix("pasta: ").unwrap_or(line).into()
 }
 
-/// The name that it is to give the interface inside.
+/// The name of the interface that it makes inside, by its options.
 fn interface(spec: &Pasta) -> &str {
     let mut words = spec.options.iter().map(|word| word.to_str().unwrap_or_default());
     while let Some(word) = words.next() {
@@ -104,7 +104,7 @@ fn interface(spec: &Pasta) -> &str {
     "eth0"
 }
 
-/// Whether the process has it in its network.
+/// Whether the process's network namespace has an interface of this name.
 fn has_interface(proc: &Proc, number: i32, name: &str) -> SysResult<bool> {
     let table = proc.read_text(&format!("{number}/net/dev"))?;
     let mut names = table.lines().filter_map(|line| line.split_once(':'));
@@ -118,7 +118,7 @@ fn name(carrier: &Carrier) -> &'static str {
     }
 }
 
-/// Its standard output is where it tells that it is ready.
+/// Its command line. On standard output it tells that it is ready.
 fn argv(carrier: &Carrier, spec: &Pasta, uid: u32, number: i32) -> Words {
     let mut words = Vec::new();
     match carrier {
@@ -130,7 +130,7 @@ fn argv(carrier: &Carrier, spec: &Pasta, uid: u32, number: i32) -> Words {
             // It writes its pid when it is ready.
             let first = "pasta --foreground --quiet --config-net --pid /proc/self/fd/1";
             add(&mut words, first);
-            // Else root's becomes nobody, who may not enter the container's namespaces.
+            // Started by root it would become nobody, who may not enter the container's namespaces.
             if uid == 0 {
                 add(&mut words, "--runas 0");
             }
@@ -145,12 +145,12 @@ fn argv(carrier: &Carrier, spec: &Pasta, uid: u32, number: i32) -> Words {
     Words::new(words)
 }
 
-/// Words that are separated by blanks.
+/// Adds words that are separated by blanks.
 fn add(words: &mut Vec<CString>, text: &str) {
     words.extend(text.split(' ').filter_map(|word| CString::new(word).ok()));
 }
 
-/// What is published and nothing else; what the user's own options say of it goes.
+/// Adds options by which only published ports are forwarded, except where the user's own options say otherwise.
 fn add_ports(words: &mut Vec<CString>, spec: &Pasta) {
     for publish in &spec.publish {
         let Publish { address, host_port, port, protocol } = publish;
@@ -164,9 +164,9 @@ fn add_ports(words: &mut Vec<CString>, spec: &Pasta) {
         // From the container to the host's loopback.
         ("-T", "--tcp-ns", "-T none"),
         ("-U", "--udp-ns", "-U none"),
-        // Else the gateway's address is the host's loopback.
+        // Otherwise the gateway's address leads to the host's loopback.
         ("--map-gw", "--no-map-gw", "--no-map-gw"),
-        // Else it has the name of the host's.
+        // Otherwise it is named like the host's interface.
         ("-I", "--ns-ifname", "--ns-ifname eth0"),
     ] {
         let is = |word: &CString| {
@@ -179,8 +179,7 @@ fn add_ports(words: &mut Vec<CString>, spec: &Pasta) {
     }
 }
 
-/// The keeper, whose memory is a copy of the launcher's: runs the program until it ends or the
-/// launcher does.
+/// The keeper, a fork of the launcher: runs the program until that ends or the launcher does.
 fn keep(
     carrier: &Carrier,
     argv: &Words,
@@ -188,16 +187,16 @@ fn keep(
     ready: BorrowedFd<'_>,
     said: BorrowedFd<'_>,
 ) -> ! {
-    // Nothing is to be dropped here: what the copies of the launcher's values own is closed.
+    // It ends by exit: the copies of the launcher's values must not be dropped, as their descriptors are closed.
     let work = || {
-        // Who kills all launchers by their name does not mean it.
+        // So that `pkill launcher` does not kill it.
         process::set_name(c"pasta-keeper")?;
-        // Neither the caller's streams nor the channel to the child are to live on by us.
+        // Keep neither the caller's streams nor the channel to the child open.
         let null = file::open(At::Cwd, c"/dev/null", libc::O_RDWR)?.into_raw_fd();
         file::duplicate_onto(file::borrow_inherited(null)?, 0)?;
         file::duplicate_onto(ready, 1)?;
         file::duplicate_onto(said, 2)?;
-        // With the launcher's end of the pipe among them its death would not be seen.
+        // Among others the launcher's end of the pipe, which would hide the launcher's death.
         descriptors::close_all_but(life.as_fd())?;
         process::start_session()?;
         let program = match process::clone(0, libc::SIGCHLD)? {
@@ -209,24 +208,24 @@ fn keep(
                 process::exit(init::exit::NOT_EXECUTABLE)
             }
         };
-        // Ours stays open otherwise, and nobody would hear of its end.
+        // Our own copy of `ready` would otherwise hide the end of the program's.
         let null = file::borrow_inherited(0)?;
         file::duplicate_onto(null, 1)?;
         wait_for_end(life, program).ok();
         signal::send(program, libc::SIGKILL).ok();
         process::wait(program)?;
-        // What it has started, if it is a script, and us: the group is the session's, made above.
+        // Our process group, made by setsid above: the program's children, if it is a script, and us.
         signal::send(0, libc::SIGKILL)
     };
     if let Err(errno) = work() {
-        // The launcher tells it: the program is not ready, or has been.
+        // For the launcher to print, if the program was not ready yet.
         let text = format!("its keeper cannot go on: {}", show_errno(errno));
         file::write(said, text.as_bytes()).ok();
     }
     process::exit(0)
 }
 
-/// Of either.
+/// Waits until the program or the launcher has ended.
 fn wait_for_end(life: &OwnedFd, program: i32) -> SysResult<()> {
     let program = process::open_pidfd(program)?;
     let mut fds = [readable(life.as_raw_fd()), readable(program.as_raw_fd())];

@@ -1,4 +1,4 @@
-//! The host's ports that lead to the container.
+//! Reserves the host's ports that are published.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::OwnedFd;
@@ -7,8 +7,7 @@ use crate::error::Error;
 use crate::spec::network::{Protocol, Publish};
 use crate::sys::{Errno, network};
 
-/// Keeps the published ports: a second container with one of them is refused, as is one that a
-/// program of the host's listens on.
+/// Reserves the published ports. A port that a program of the host's or another container has is an error.
 pub fn reserve(publish: &[Publish]) -> Result<Vec<OwnedFd>, Error> {
     let mut ports = Vec::new();
     for publish in publish {

@@ -1,5 +1,4 @@
-//! The wait for a program that carries the container's network: until it says that it is ready, for as
-//! long as whoever started us lets us wait.
+//! Waits until pasta is ready, or has ended; until `--timeout`, a limit, or a signal that asks us to end.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
@@ -10,17 +9,17 @@ use crate::sys::signal::{self, SignalSet};
 use crate::sys::socket::{self, readable};
 use crate::sys::{Result as SysResult, file};
 
-/// No program takes longer, on no machine: it makes one interface.
+/// Enough on any machine: it makes one interface.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// By which programs are asked to end. Others are for the command, and wait for it.
+/// The signals that ask a program to end. Others stay pending for the command.
 const ENDING: [i32; 4] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM];
 
 /// How the wait has ended.
 #[derive(Debug, PartialEq, Eq)]
 enum End {
     Ready,
-    /// The program has ended, and has closed what it would have said so by.
+    /// The program has ended, and so closed the pipe.
     Closed,
     Signal(i32),
     Late,
@@ -56,7 +55,7 @@ pub fn wait(
     }
 }
 
-/// Those that would end the command, too, as they find it: the caller may block or ignore some.
+/// Those that the caller neither ignores nor blocks: they would end the command, too.
 fn asked_by(callers_mask: SignalSet) -> SignalSet {
     let minds = |signal: &i32| !signal::is_ignored(*signal).unwrap_or(false);
     let set = ENDING.into_iter().filter(minds).map(signal::only).sum::<SignalSet>();

@@ -1,5 +1,4 @@
-//! What the kernel has to be told besides by netlink(7): files of /proc/sys/net, those of the
-//! launcher's own network namespace.
+//! Sysctls of the network (/proc/sys/net), in the launcher's own network namespace.
 
 use std::ffi::CStr;
 use std::os::fd::AsFd;
@@ -11,7 +10,7 @@ use crate::netlink::{Socket, route::Route};
 use crate::prepare::Proc;
 use crate::sys::{Errno, file};
 
-/// Of an interface of ours, with which it goes. A kernel without IPv6 has none to set.
+/// Sets one of an interface of ours, with which it ends. ENOENT for IPv6 is ignored: the kernel has no IPv6.
 pub fn set_of_interface(
     proc: &Proc,
     family: &str,
@@ -27,7 +26,7 @@ pub fn set_of_interface(
     }
 }
 
-/// Has the host pass packets on, and never turns that off: others may have come to need it.
+/// Turns the host's forwarding on. It is never turned off again, as others may need it by then.
 pub fn forward(proc: &Proc, v4: bool, v6: bool, log: &mut Log) -> Result<(), Error> {
     if v4 && turn_on(proc, "net/ipv4/ip_forward")? {
         log.note("sysctl net.ipv4.ip_forward is 1 from now on");
@@ -47,7 +46,7 @@ fn turn_on(proc: &Proc, name: &str) -> Result<bool, Error> {
     Ok(!is_on)
 }
 
-/// A router listens to no other router, unless it is told to.
+/// A host that forwards IPv6 ignores router advertisements unless accept_ra is 2: warns if it has used them.
 fn warn_of_advertisements(proc: &Proc, log: &mut Log) {
     let lookup = || {
         let mut socket = Socket::for_routes()?;

@@ -1,4 +1,5 @@
-//! The container's table of nf_tables: who owns it, and what is done with one that nobody owns.
+//! The container's nf_tables table: creates it, owned by a socket; and removes tables of killed launchers where the
+//! kernel knows no owners.
 
 use std::ffi::CStr;
 use std::time::Duration;
@@ -9,10 +10,10 @@ use crate::netlink::Socket;
 use crate::spec::network::HOST_END;
 use crate::sys::{Errno, Result as SysResult};
 
-/// What tables of ours are called; the rest is that of the host end's name.
+/// The prefix of our tables' names; the rest is that of the host end's name.
 const PREFIX: &str = "launcher-";
 
-/// Makes the one that goes with the host's end of this name. The socket is its owner.
+/// Creates the table that belongs to the host's end of this name. The socket owns it.
 pub fn create(
     host_end: &CStr,
     reach: &Reach<'_>,
@@ -39,21 +40,21 @@ fn try_create(
     reach: &Reach<'_>,
     routes: &mut Socket,
 ) -> SysResult<()> {
-    /// How long a container that has let go of our address may take to let go of its table.
+    /// How long a container that has released our address may take to release its table.
     const ATTEMPTS: u32 = 100;
     const PAUSE: Duration = Duration::from_millis(10);
     let mut attempt = 0;
     loop {
         match socket.create_table(nat::table(name, reach), true) {
-            // The claim of the address is ours: so nobody's, of a launcher that was killed before
-            // Linux 5.12, or about to go, and still its owner's (EPERM).
+            // We have claimed the address, so the table is of a launcher that was killed (before Linux 5.12), or
+            // its owner is about to end; deleting it is EPERM until then.
             Err(Errno::EEXIST) if attempt < ATTEMPTS => {
                 if socket.delete_table(name).is_err() {
                     std::thread::sleep(PAUSE);
                 }
                 attempt += 1;
             }
-            // Linux 5.10 knows no owners.
+            // Before Linux 5.12 a table cannot have an owner.
             Err(Errno::EINVAL | Errno::EOPNOTSUPP) => {
                 remove_stale(socket, routes)?;
                 return socket.create_table(nat::table(name, reach), false);
@@ -63,7 +64,7 @@ fn try_create(
     }
 }
 
-/// Tables whose launcher was killed before Linux 5.12: their host end is gone.
+/// Removes tables of launchers that were killed: their host end is gone.
 fn remove_stale(filters: &mut Socket, routes: &mut Socket) -> SysResult<()> {
     let names = routes.interface_names()?;
     for table in filters.table_names()? {

@@ -1,4 +1,4 @@
-//! `--check` and `--explain`: whether a pair of interfaces and a table can be had, found out in a namespace of its own.
+//! `--check` and `--explain`: whether a veth pair and a table can be made, tried in a network namespace of its own.
 
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd};
@@ -13,7 +13,7 @@ use crate::sys::{Errno, Result as SysResult, process};
 
 pub const NEEDS: &str = "it needs CONFIG_VETH and CONFIG_NF_TABLES_INET with nat, masq, ct and fib";
 
-/// Makes the pair and the table of a container with a published port, where nobody sees them.
+/// Makes the pair and the table of a container with a published port, in a namespace that then ends.
 pub fn make_pair_and_table() -> SysResult<()> {
     process::try_in_child(namespaces::NET, make)
 }
