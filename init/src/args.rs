@@ -1,7 +1,7 @@
 //! init's command line: `init [OPTIONS] [--] COMMAND [ARG…]`.
 //!
-//! Options end at the first word that is none, so that the command's own options are its own. The flags of tini,
-//! dumb-init and catatonit are all understood, whatever name init is called by.
+//! Options end at the first word that is none, so that the command's own options are its own. The
+//! flags of tini, dumb-init and catatonit are all understood, whatever name init is called by.
 
 use crate::contract::{self, Terms};
 use crate::names::Name;
@@ -179,7 +179,8 @@ impl<'a> Options<'a> {
                 letter = *LETTERS.get(usize::from(index)).ok_or(bad)?;
                 word = behind;
             }
-            // Letters in one word: the first that takes a value has the rest of the word, or the next word.
+            // Letters in one word: the first that takes a value has the rest of the word, or the
+            // next word.
             loop {
                 match letter {
                     b'h' => return Ok(Request::Help),
@@ -242,7 +243,8 @@ impl<'a> Options<'a> {
         }
     }
 
-    /// The launcher has started us: reads its terms. Variables like TINI_VERBOSITY are the command's then.
+    /// The launcher has started us: reads its terms. Variables like TINI_VERBOSITY are the
+    /// command's then.
     fn accept(&mut self, word: Word<'a>, mut words: List<'a>) -> Option<List<'a>> {
         self.flags = Flags::default();
         self.flags.set(contract::LETTER);

@@ -1,7 +1,7 @@
 //! What the launcher asks init to do, as one word of numbers in argv.
 //!
-//! argv is then `init -@6,FLAGS,… WORKDIR [LABEL] COMMAND [ARG…]`. That is private to the two: the first number
-//! is the version. What other programs may ask of init are options ([`crate::args`]).
+//! argv is then `init -@6,FLAGS,… WORKDIR [LABEL] COMMAND [ARG…]`. That is private to the two: the
+//! first number is the version. What other programs may ask of init are options ([`crate::args`]).
 
 use core::fmt;
 
@@ -57,7 +57,8 @@ impl Terms {
     pub const FORBID_USERNS: u64 = 4;
     /// Detach the old root that pivot_root left over `/`.
     pub const CUT_ROOT: u64 = 8;
-    /// Standard input becomes the controlling terminal of our session, with the command in its foreground.
+    /// Standard input becomes the controlling terminal of our session, with the command in its
+    /// foreground.
     pub const TERMINAL: u64 = 16;
     /// The numbers that follow are the command's supplementary groups.
     pub const SET_GROUPS: u64 = 32;

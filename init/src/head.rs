@@ -1,7 +1,7 @@
 //! Tells a text file from a binary by its first bytes.
 
-/// Whether it may be a shell script: it has no control character but those that file(1) allows in text.
-/// To look for a NUL alone would not do: compressed files may have none for a long way.
+/// Whether it may be a shell script: it has no control character but those that file(1) allows in
+/// text. To look for a NUL alone would not do: compressed files may have none for a long way.
 pub fn is_text(head: &[u8]) -> bool {
     const ESC: u8 = 27;
     head.iter().all(|&byte| byte >= b' ' || matches!(byte, 7..=13 | ESC))

@@ -1,29 +1,31 @@
 //! init as the machine's own PID 1: what it has to do before the command, and to end the machine.
 //!
-//! In: nothing may be mounted but the root, and no other process runs. It must not exit: the kernel panics
-//! when its PID 1 ends.
+//! In: nothing may be mounted but the root, and no other process runs. It must not exit: the kernel
+//! panics when its PID 1 ends.
 
 use init::args::OnExit;
 use init::word::{Word, Words};
 
 use crate::sys::{self, Reboot};
 
-/// The least time between SIGTERM and SIGKILL for the remaining processes, as busybox init gives them.
+/// The least time between SIGTERM and SIGKILL for the remaining processes, as busybox init gives
+/// them.
 pub const GRACE_MS: u32 = 1000;
 
 /// File systems and their mount points, in pairs.
 const MOUNTS: Words = Words::new(b"proc\0/proc\0sysfs\0/sys\0devtmpfs\0/dev\0\0");
 
-/// Whether this is the machine's PID 1 and not a container's; if so, prepares the machine. Without /proc: only
-/// in the initial pid namespace process 2 is kthreadd, in process group 0, and only there Ctrl-Alt-Del can be
-/// taken over.
+/// Whether this is the machine's PID 1 and not a container's; if so, prepares the machine. Without
+/// /proc: only in the initial pid namespace process 2 is kthreadd, in process group 0, and only
+/// there Ctrl-Alt-Del can be taken over.
 pub fn is_ours(own_pid: i32) -> bool {
     const KTHREADD: i32 = 2;
     own_pid == 1 && sys::group_of(KTHREADD) == Ok(0) && take()
 }
 
-/// Takes Ctrl-Alt-Del over, and mounts /proc, /sys and /dev where they are missing. Failures are ignored: EBUSY
-/// means that it is mounted already, and with any other the command is still better started than not.
+/// Takes Ctrl-Alt-Del over, and mounts /proc, /sys and /dev where they are missing. Failures are
+/// ignored: EBUSY means that it is mounted already, and with any other the command is still better
+/// started than not.
 #[cold]
 #[inline(never)]
 fn take() -> bool {
@@ -52,8 +54,8 @@ pub fn end(what: OnExit) {
     sys::sync();
     // What was written last may still be in the console's buffer.
     sys::drain_terminal();
-    // In a child: after power-off or halt the kernel ends the caller if the hardware does not (do_exit), and
-    // PID 1 must not end.
+    // In a child: after power-off or halt the kernel ends the caller if the hardware does not
+    // (do_exit), and PID 1 must not end.
     sys::spawn(&what, reboot).ok();
 }
 

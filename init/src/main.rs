@@ -1,14 +1,16 @@
 //! init: PID 1 of a container or of a machine, or elsewhere the subreaper of its command's tree.
 //!
-//! In a container of `launcher`'s: the namespaces are new, every signal is blocked, the root is the rootfs
-//! with the old root mounted over it, and argv tells what is left to do ([`init::contract`]). Anywhere else
-//! argv has options and a command ([`init::args`]), and nothing is changed.
+//! In a container of `launcher`'s: the namespaces are new, every signal is blocked, the root is the
+//! rootfs with the old root mounted over it, and argv tells what is left to do
+//! ([`init::contract`]). Anywhere else argv has options and a command ([`init::args`]), and nothing
+//! is changed.
 //!
-//! main: read argv, finish the mounts ([`mounts`]), spawn the command ([`spawn`]), then pass signals on and
-//! reap ([`supervise`]) until the command has ended. Nothing else ends init once the command runs.
+//! main: read argv, finish the mounts ([`mounts`]), spawn the command ([`spawn`]), then pass
+//! signals on and reap ([`supervise`]) until the command has ended. Nothing else ends init once the
+//! command runs.
 //!
-//! `#[cold]` marks what a plain start does not run: a command without options, or after `--`, that ends by
-//! itself. All other code is on one page, with the texts of `near!` (init.ld).
+//! `#[cold]` marks what a plain start does not run: a command without options, or after `--`, that
+//! ends by itself. All other code is on one page, with the texts of `near!` (init.ld).
 
 #![no_std]
 #![no_main]
@@ -115,9 +117,11 @@ fn tell(failure: &Failure, command: List<'_>, options: &Options<'_>) -> u8 {
     failure.exit_code(options.name)
 }
 
-/// The command runs: waits for its end. Returns the exit code, and what a signal told the machine to do.
+/// The command runs: waits for its end. Returns the exit code, and what a signal told the machine
+/// to do.
 fn look_after(watch: &mut Watch<'_>) -> (u8, Option<OnExit>) {
-    // Keep no descriptor and no directory: the caller's pipes must be able to end, and mounts to be unmounted.
+    // Keep no descriptor and no directory: the caller's pipes must be able to end, and mounts to be
+    // unmounted.
     match &watch.options.contract {
         Some(contract) => retire(&contract.terms),
         None => sys::close_range(3, u32::MAX),

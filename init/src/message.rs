@@ -1,5 +1,5 @@
-//! What init prints: help, version and license on standard output, everything else on stderr, as standard output
-//! is the command's.
+//! What init prints: help, version and license on standard output, everything else on stderr, as
+//! standard output is the command's.
 
 use core::ffi::CStr;
 
@@ -116,8 +116,8 @@ fn complain(text: &'static CStr, word: Word<'_>, number: i32) {
     write([Word::new(text), NONE], word, number);
 }
 
-/// Prints a line in which `$` stands for a word and `#` for a number. In one write(2), so that lines of several
-/// processes do not mix. A failure is ignored.
+/// Prints a line in which `$` stands for a word and `#` for a number. In one write(2), so that
+/// lines of several processes do not mix. A failure is ignored.
 #[cold]
 fn write(texts: [Word<'_>; 2], word: Word<'_>, number: i32) {
     let mut room = Path::uninit();

@@ -1,7 +1,7 @@
 //! The last steps of a container's mounts: detaches the old root, and masks parts of /proc.
 //!
-//! In: we are PID 1 of the new pid namespace; `/` is the rootfs, with the container's own /proc; the old root is
-//! mounted over it. Out: nothing of the host's tree is left in the mount namespace.
+//! In: we are PID 1 of the new pid namespace; `/` is the rootfs, with the container's own /proc;
+//! the old root is mounted over it. Out: nothing of the host's tree is left in the mount namespace.
 
 use init::contract::Terms;
 use init::stage::Stage;
@@ -15,9 +15,9 @@ const RESTRICTED: usize = MS_NOSUID | MS_NODEV | MS_NOEXEC;
 const ROOT_PROC: Word<'_> = Word::new(c"/proc");
 const HERE: Word<'_> = Word::new(c".");
 
-/// What is masked, as the OCI runtimes do it, each path behind a letter. `r`: read-only; these are the host's
-/// settings, which a container could write whose root is the host's. `f`: a file that is hidden; `d`: a
-/// directory that is hidden.
+/// What is masked, as the OCI runtimes do it, each path behind a letter. `r`: read-only; these are
+/// the host's settings, which a container could write whose root is the host's. `f`: a file that is
+/// hidden; `d`: a directory that is hidden.
 const MASKS: Words = Words::new(
     b"rbus\0rfs\0rirq\0rsys\0rsysrq-trigger\0\
 fkcore\0fkeys\0flatency_stats\0fsched_debug\0ftimer_list\0finterrupts\0\
@@ -46,8 +46,8 @@ pub fn arrange(terms: &Terms) -> Result<(), Failure> {
         steps.step(Stage::CutRoot, cut)?;
     }
     if terms.want(Terms::MASK_PROC) {
-        // After that: while the old root is mounted over `/`, a `..` in a symbolic link of the rootfs could lead
-        // into it, so that a mask would lie on a file of the host's.
+        // After that: while the old root is mounted over `/`, a `..` in a symbolic link of the
+        // rootfs could lead into it, so that a mask would lie on a file of the host's.
         steps.step(Stage::MaskProc, mask_proc())?;
     }
     Ok(())
@@ -56,8 +56,8 @@ pub fn arrange(terms: &Terms) -> Result<(), Failure> {
 fn mask_proc() -> sys::Result<()> {
     const NO_NAME: Word<'_> = Word::new(c"");
     const TMPFS: Word<'_> = Word::new(c"tmpfs");
-    // Somebody outside can rename the directory that proc is mounted on, and proc moves with it. Then /proc is
-    // another directory, and the masks would not be on proc.
+    // Somebody outside can rename the directory that proc is mounted on, and proc moves with it.
+    // Then /proc is another directory, and the masks would not be on proc.
     sys::change_directory_nofollow(ROOT_PROC)?;
     sys::expect_proc(HERE)?;
     for mut path in MASKS {

@@ -1,6 +1,7 @@
 //! The name that init is called by (argv[0]): it behaves like the program whose place it takes.
 //!
-//! The behaviour is that of tini 0.19, dumb-init 1.2.5 and catatonit 0.1.7, found out by running them.
+//! The behaviour is that of tini 0.19, dumb-init 1.2.5 and catatonit 0.1.7, found out by running
+//! them.
 
 use crate::exit;
 use crate::near;
@@ -39,8 +40,8 @@ impl Name {
         if self == Name::Init { exit::FAILED } else { 1 }
     }
 
-    /// The exit code for a command that could not be executed. `code` is 126 or 127, which shells and tini tell
-    /// apart; the others do not.
+    /// The exit code for a command that could not be executed. `code` is 126 or 127, which shells
+    /// and tini tell apart; the others do not.
     pub fn exec_code(self, code: u8) -> u8 {
         match self {
             Name::Init | Name::Tini => code,

@@ -1,7 +1,7 @@
 //! Reports: the records that the child and init send to the parent, eight bytes each.
 //!
-//! They are sent on a `SOCK_SEQPACKET` socket, one record a packet, so none is read in part. The end of the
-//! stream means that the sender has gone.
+//! They are sent on a `SOCK_SEQPACKET` socket, one record a packet, so none is read in part. The
+//! end of the stream means that the sender has gone.
 
 use crate::stage::Stage;
 
@@ -34,19 +34,21 @@ pub enum Report {
         /// Since the sender's previous one, in microseconds.
         micros: u32,
     },
-    /// The sender, an intermediate process, exits; the container is this process from here on (an ordinary user
-    /// on an initial ramfs).
+    /// The sender, an intermediate process, exits; the container is this process from here on (an
+    /// ordinary user on an initial ramfs).
     HandedOver {
         /// Its pid, in the pid namespace of the sender and the launcher.
         pid: u32,
     },
-    /// The sender has entered another namespace, and waits until the parent has read it (with `--status-fd`).
+    /// The sender has entered another namespace, and waits until the parent has read it (with
+    /// `--status-fd`).
     Moved,
     /// The master side of the container's terminal is in this packet's ancillary data.
     Terminal,
     /// The command is running: execve(2) succeeded.
     Started,
-    /// A signal has stopped the command, which has a terminal. Not if the launcher passed that signal on.
+    /// A signal has stopped the command, which has a terminal. Not if the launcher passed that
+    /// signal on.
     Stopped {
         /// Its number.
         signal: u32,

@@ -84,8 +84,8 @@ impl Rewrites {
         Some(())
     }
 
-    /// Rewrites a terminal's stop signals to SIGSTOP, unless the caller has rewritten them: the kernel drops them
-    /// in an orphaned process group, which that of a new session is.
+    /// Rewrites a terminal's stop signals to SIGSTOP, unless the caller has rewritten them: the
+    /// kernel drops them in an orphaned process group, which that of a new session is.
     pub fn stop_for_certain(&mut self) {
         for entry in &mut self.0[SIGTSTP as usize - 1..SIGTTOU as usize] {
             if *entry == Rewrites::SAME {

@@ -1,7 +1,7 @@
 //! The command's process, from vfork to execve.
 //!
-//! It runs in init's memory while init is suspended, so it leaves a failure in a variable that init then reads.
-//! No pipe is needed, and when vfork returns, execve has succeeded or failed.
+//! It runs in init's memory while init is suspended, so it leaves a failure in a variable that init
+//! then reads. No pipe is needed, and when vfork returns, execve has succeeded or failed.
 
 use core::cell::Cell;
 
@@ -91,8 +91,8 @@ fn set_up(context: &Context<'_>) -> sys::Result<()> {
     Ok(())
 }
 
-/// With no_new_privs the filter is installed last, as it holds for all system calls after it. Without, that takes
-/// CAP_SYS_ADMIN, so it comes before capabilities are dropped.
+/// With no_new_privs the filter is installed last, as it holds for all system calls after it.
+/// Without, that takes CAP_SYS_ADMIN, so it comes before capabilities are dropped.
 fn install_filter(terms: &Terms, when: u64, at: impl Fn(Stage)) -> sys::Result<()> {
     if terms.filter() == 0 || terms.flags() & Terms::NO_NEW_PRIVS != when {
         return Ok(());
@@ -101,8 +101,9 @@ fn install_filter(terms: &Terms, when: u64, at: impl Fn(Stage)) -> sys::Result<(
     sys::install_filter(terms.filter(), terms.want(Terms::LOG_REFUSALS))
 }
 
-/// Confines the command. The order is the kernel's: dropping from the bounding set takes CAP_SETPCAP, groups and
-/// gid take CAP_SETGID, and a change from uid 0 to another clears the capabilities. They are set last.
+/// Confines the command. The order is the kernel's: dropping from the bounding set takes
+/// CAP_SETPCAP, groups and gid take CAP_SETGID, and a change from uid 0 to another clears the
+/// capabilities. They are set last.
 #[cold]
 #[inline(never)]
 fn confine(contract: &Contract<'_>, at: impl Fn(Stage)) -> sys::Result<()> {
@@ -169,8 +170,8 @@ fn set_groups(mut word: Word<'_>) -> sys::Result<()> {
     sys::set_groups(groups.get(..count).unwrap_or(&[]))
 }
 
-/// sd_listen_fds(3): LISTEN_PID names the process that sockets are passed to. If that is us, it is changed to the
-/// command.
+/// sd_listen_fds(3): LISTEN_PID names the process that sockets are passed to. If that is us, it is
+/// changed to the command.
 fn hand_sockets_on(handed: &Handed, entry: &mut Entry) {
     // The parent of this process is init.
     let mut at = handed.environment;
@@ -185,13 +186,14 @@ fn hand_sockets_on(handed: &Handed, entry: &mut Entry) {
     }
 }
 
-/// As execvp(3): a name with a slash is a path, another is looked for in PATH; the search goes on after a file that
-/// may not be executed (EACCES), but that errno is remembered.
+/// As execvp(3): a name with a slash is a path, another is looked for in PATH; the search goes on
+/// after a file that may not be executed (EACCES), but that errno is remembered.
 fn execute(context: &Context<'_>) -> Errno {
     match context.command.first() {
         Some(name) if name.behind(b'/').is_some() => execute_path(context, name),
         Some(name) if name.first() == 0 => Errno::ENOENT,
-        // A buffer of PATH_MAX touches another page of stack, which would stay init's: only if needed.
+        // A buffer of PATH_MAX touches another page of stack, which would stay init's: only if
+        // needed.
         Some(name) if context.path.length() + name.length() < SHORT => search_near(context, name),
         Some(name) => search_far(context, name),
         None => Errno::ENOENT,
@@ -247,9 +249,10 @@ fn search(context: &Context<'_>, name: Word<'_>, file: &mut Text<'_>) -> Errno {
 #[inline(never)]
 fn execute_path(context: &Context<'_>, path: Word<'_>) -> Errno {
     let Context { handed, command, .. } = *context;
-    // A script whose interpreter is init (`#!/init`) can be its own command, or two can be each other's. Each
-    // turn is a process of its own, so the kernel's limit on interpreters does not stop it. Either the path is
-    // the script's own, or each turn adds the script's path to the arguments.
+    // A script whose interpreter is init (`#!/init`) can be its own command, or two can be each
+    // other's. Each turn is a process of its own, so the kernel's limit on interpreters does not
+    // stop it. Either the path is the script's own, or each turn adds the script's path to the
+    // arguments.
     if let Some(script) = handed.script()
         && (path.is(script) || command.count(script) > MAX_TURNS)
     {

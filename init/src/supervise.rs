@@ -1,8 +1,8 @@
 //! The loop of PID 1: wait for a signal, pass it on to the command, reap.
 //!
-//! In: every signal is blocked, the command runs. (The kernel drops signals for a PID 1 that has no handler,
-//! except blocked ones, which become pending.) No failure here ends init: only the command's end does. Only
-//! signals wake it up.
+//! In: every signal is blocked, the command runs. (The kernel drops signals for a PID 1 that has no
+//! handler, except blocked ones, which become pending.) No failure here ends init: only the
+//! command's end does. Only signals wake it up.
 
 use init::SI_FROM_TERMINAL;
 use init::args::{Flags, OnExit, Options};
@@ -19,7 +19,8 @@ use crate::terminal::Terminal;
 /// How many children are reaped before other signals have their turn.
 const BATCH: u32 = 128;
 
-/// In place of the command's pid when it does not run (any more): no process or group has this number.
+/// In place of the command's pid when it does not run (any more): no process or group has this
+/// number.
 pub const NOBODY: i32 = i32::MAX;
 
 /// How soon a refused wait4(2) is tried again.
@@ -140,9 +141,9 @@ impl Watch<'_> {
     /// Passes a signal on to the command.
     fn forward(&mut self, info: &SignalInfo) {
         let Some(signal) = self.options.rewrites.of(info.signal) else { return };
-        // Ctrl-C from the terminal: in the same group the command has got it, too. The same holds for a stop
-        // signal, but that was dropped if it came before the command's execve (`Terminal::settle`); a second
-        // one does nothing.
+        // Ctrl-C from the terminal: in the same group the command has got it, too. The same holds
+        // for a stop signal, but that was dropped if it came before the command's execve
+        // (`Terminal::settle`); a second one does nothing.
         if matches!(signal, SIGINT | SIGQUIT) && info.code == SI_KERNEL && !self.terminal.apart {
             return;
         }
@@ -163,14 +164,14 @@ impl Watch<'_> {
             SIGTSTP | SIGTTIN | SIGTTOU if terminals => SIGSTOP,
             other => other,
         };
-        // Queued by a process, with a value (sigqueue(3)): it is passed on with that, to the command alone. The
-        // kernel refuses the code of tgkill(2), which is sent without.
+        // Queued by a process, with a value (sigqueue(3)): it is passed on with that, to the
+        // command alone. The kernel refuses the code of tgkill(2), which is sent without.
         let queued = info.code < 0 && !terminals && signal == info.signal;
         if queued && sys::queue(self.command, info).is_ok() {
             return;
         }
-        // A terminal sends to the whole group, and SIGCONT has to continue the whole group. If that fails (ESRCH)
-        // the command leads no group, or has just ended.
+        // A terminal sends to the whole group, and SIGCONT has to continue the whole group. If that
+        // fails (ESRCH) the command leads no group, or has just ended.
         let group = self.options.flags.have(Flags::GROUP)
             || terminals
             || signal == SIGCONT && self.terminal.is_shared();
@@ -182,16 +183,16 @@ impl Watch<'_> {
     #[cold]
     #[inline(never)]
     fn stopped(&mut self, pid: i32, signal: i32) {
-        // A process that asked its parent to trace it (PTRACE_TRACEME) and was orphaned is traced by us: it
-        // would stay stopped at every signal.
+        // A process that asked its parent to trace it (PTRACE_TRACEME) and was orphaned is traced
+        // by us: it would stay stopped at every signal.
         if !sys::let_go(pid, signal) && pid == self.command {
             self.command_stopped(signal);
         }
     }
 
-    /// The command has stopped. As a job of a shell we stop, too, or the shell would wait for ever. In an orphaned
-    /// process group the kernel does not stop us: then the command's stop by Ctrl-Z is undone, as the kernel
-    /// drops it for an orphaned group.
+    /// The command has stopped. As a job of a shell we stop, too, or the shell would wait for ever.
+    /// In an orphaned process group the kernel does not stop us: then the command's stop by Ctrl-Z
+    /// is undone, as the kernel drops it for an orphaned group.
     fn command_stopped(&mut self, signal: i32) {
         let meant = self.asked_to_stop;
         if !(meant || self.terminal.is_shared()) {
@@ -199,8 +200,9 @@ impl Watch<'_> {
         }
         if let Some(contract) = &self.options.contract {
             if !meant {
-                // The shell's job is the launcher: report it, once, until the SIGCONT by which the launcher
-                // answers. (A second stop signal would take back a SIGCONT that is pending.)
+                // The shell's job is the launcher: report it, once, until the SIGCONT by which the
+                // launcher answers. (A second stop signal would take back a SIGCONT that is
+                // pending.)
                 self.asked_to_stop = true;
                 let report = Report::Stopped { signal: signal as u32 };
                 sys::write(contract.terms.report(), &report.to_bytes()).ok();
@@ -210,8 +212,8 @@ impl Watch<'_> {
         if self.own_pid != 1 {
             self.terminal.take_back(self.command);
             let signal = if signal == SIGSTOP { SIGTSTP } else { signal };
-            // With a shared terminal stop our whole group (0), as the terminal would, all of a pipeline;
-            // otherwise us alone. (Multiplied: a branch takes more bytes.)
+            // With a shared terminal stop our whole group (0), as the terminal would, all of a
+            // pipeline; otherwise us alone. (Multiplied: a branch takes more bytes.)
             if sys::stop(self.own_pid * i32::from(!self.terminal.is_shared()), signal) {
                 return; // the SIGCONT is pending, and passed on next
             }
@@ -222,8 +224,9 @@ impl Watch<'_> {
         }
     }
 
-    /// After the command's end: sends SIGTERM to the remaining processes, and SIGCONT for those that are stopped,
-    /// and waits until they have ended, for `grace_ms`, or until SIGTERM or SIGINT comes.
+    /// After the command's end: sends SIGTERM to the remaining processes, and SIGCONT for those
+    /// that are stopped, and waits until they have ended, for `grace_ms`, or until SIGTERM or
+    /// SIGINT comes.
     #[cold]
     #[inline(never)]
     pub fn wait_for_the_rest(&mut self, grace_ms: u32) {
@@ -249,8 +252,9 @@ impl Watch<'_> {
         }
     }
 
-    /// Sends a signal to all remaining processes. As PID 1 to everybody (kill(2), -1). Otherwise -1 would be all
-    /// processes of our user: then to the command's group and our children, the orphans that we have adopted.
+    /// Sends a signal to all remaining processes. As PID 1 to everybody (kill(2), -1). Otherwise -1
+    /// would be all processes of our user: then to the command's group and our children, the
+    /// orphans that we have adopted.
     #[cold]
     #[inline(never)]
     pub fn signal_the_rest(&self, signal: i32) -> sys::Result<()> {

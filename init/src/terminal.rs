@@ -1,9 +1,10 @@
-//! Job control: decides whether the command gets a session or a process group of its own, and gives that the
-//! foreground of the terminal, which comes back when it stops or ends. Where other processes are in our group (a
-//! pipeline, a script) the command stays in it, as they would lose the terminal otherwise.
+//! Job control: decides whether the command gets a session or a process group of its own, and gives
+//! that the foreground of the terminal, which comes back when it stops or ends. Where other
+//! processes are in our group (a pipeline, a script) the command stays in it, as they would lose
+//! the terminal otherwise.
 //!
-//! In: all signals are blocked, so that we are not stopped (SIGTTOU) when we change the foreground. Failures are
-//! ignored: a terminal may hang up at any time, and the command runs without one.
+//! In: all signals are blocked, so that we are not stopped (SIGTTOU) when we change the foreground.
+//! Failures are ignored: a terminal may hang up at any time, and the command runs without one.
 
 use init::args::{Flags, Options};
 use init::contract::Terms;
@@ -34,8 +35,9 @@ impl Terminal {
     #[inline(never)]
     pub fn find(options: &mut Options<'_>, own_pid: i32, machine: bool) -> Terminal {
         if let Some(contract) = &options.contract {
-            // We lead a session without a terminal. If there is one, it becomes ours and the command a job in
-            // the session: the leader of a session of its own could not be stopped by Ctrl-Z.
+            // We lead a session without a terminal. If there is one, it becomes ours and the
+            // command a job in the session: the leader of a session of its own could not be stopped
+            // by Ctrl-Z.
             let session = !contract.terms.want(Terms::TERMINAL) || sys::take_terminal().is_err();
             let fd = if session { NONE } else { 0 };
             return Terminal { fd, own_group: own_pid, apart: true, session, hand_over: false };
@@ -43,8 +45,8 @@ impl Terminal {
         let fd = (0..3).find(|&fd| sys::foreground_group(fd).is_ok()).unwrap_or(NONE);
         // Needed only with a terminal.
         let own_group = if fd == NONE { 0 } else { sys::group_of(0).unwrap_or(0) };
-        // Alone in our group: we lead it, and standard input and output are both the terminal. Otherwise we
-        // are in a pipeline, or in a script's group.
+        // Alone in our group: we lead it, and standard input and output are both the terminal.
+        // Otherwise we are in a pipeline, or in a script's group.
         let alone = fd == 0 && own_group == own_pid && sys::foreground_group(1).is_ok();
         let apart = fd == NONE || alone || options.flags.have(Flags::GROUP);
         let mut terminal = Terminal { fd, own_group, apart, session: machine, hand_over: machine };
@@ -66,8 +68,9 @@ impl Terminal {
     #[cold]
     #[inline(never)]
     fn lead(&mut self, options: &mut Options<'_>) {
-        // Only the session's leader can give its terminal up for another session. If another process leads, the
-        // command gets a group only: it keeps the terminal, and Ctrl-C reaches it.
+        // Only the session's leader can give its terminal up for another session. If another
+        // process leads, the command gets a group only: it keeps the terminal, and Ctrl-C reaches
+        // it.
         self.session = !self.is_shared() || sys::leads_session();
         self.hand_over = self.session && self.fd == 0;
         if self.hand_over {
@@ -92,8 +95,8 @@ impl Terminal {
             // EPERM only for a session leader, which a new process is not.
             sys::start_group().ok();
         }
-        // From here on Ctrl-Z reaches this process. Stopped before execve, it would keep init suspended in
-        // vfork(2) for ever.
+        // From here on Ctrl-Z reaches this process. Stopped before execve, it would keep init
+        // suspended in vfork(2) for ever.
         sys::drop_until_execve(SIGTSTP);
         if self.is_shared() {
             self.give(sys::own_pid());
@@ -122,8 +125,9 @@ impl Terminal {
     }
 }
 
-/// Gives our controlling terminal up. For that the kernel sends us, as the session's leader, SIGHUP and SIGCONT;
-/// these are dropped, unless one was already pending, as the kernel has then merged the two.
+/// Gives our controlling terminal up. For that the kernel sends us, as the session's leader, SIGHUP
+/// and SIGCONT; these are dropped, unless one was already pending, as the kernel has then merged
+/// the two.
 fn leave_terminal() {
     let theirs = sys::pending();
     if sys::leave_terminal().is_ok() {

@@ -1,7 +1,8 @@
 //! `--check`: what this host and kernel can do for a container, found out by doing it.
 //!
-//! Every ability is tried as a start uses it, in processes that end at once; nothing is read off a
-//! version or a configuration file, which an outer container or a sysctl would make a lie of.
+//! Every ability is tried as a start uses it, in processes that end at once. Nothing is concluded
+//! from a version or a configuration file, as an outer container or a sysctl may restrict what
+//! these promise.
 
 mod inside;
 
@@ -59,7 +60,8 @@ pub fn look(rootfs: &CStr) -> Result<Findings, Error> {
     findings.check_limits(&caller);
     let ids = findings.check_ids(&caller, &rootfs);
     if !caller.proc.is_hosts {
-        // A start puts it in sight; here it is enough to have it where it belongs.
+        // A start mounts a visible proc (parent/outer.rs); here /proc in a mount namespace of our
+        // own will do.
         let put = || {
             mount::unshare_namespace()?;
             mount::make_private()?;
@@ -74,7 +76,8 @@ pub fn look(rootfs: &CStr) -> Result<Findings, Error> {
         if without != namespaces {
             findings.check_inside(namespaces, &ids, &rootfs, &caller);
         }
-        // What the kernel refuses to root of a user namespace, a proc beside a masked one first of all.
+        // Root may do without a user namespace, in which the kernel refuses more (a proc beside a
+        // masked one, say).
         let is_refused = could_start && !findings.can_start && caller.can_map && caller.can_mount;
         if is_refused {
             findings.lines += "with --userns none:\n";

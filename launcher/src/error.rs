@@ -1,4 +1,4 @@
-//! What went wrong: the stage, the object, the errno, and what can be done.
+//! The error of a start: the stage, the action and its object, the errno, and advice.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ pub struct Error {
 }
 
 impl Error {
-    /// The words make no sense.
+    /// A wrong command line.
     pub fn misuse(text: impl Into<String>) -> Self {
         Error {
             code: exit::FAILED,
@@ -31,12 +31,12 @@ impl Error {
         }
     }
 
-    /// Something other than a system call is in the way.
+    /// An error without an errno.
     pub fn refused(stage: &'static str, text: impl Into<String>) -> Self {
         Error { code: exit::FAILED, stage, errno: None, text: text.into(), advice: None }
     }
 
-    /// The kernel refused `action`: "open rootfs ./x".
+    /// The kernel refused an action, such as "open rootfs ./x".
     pub fn at(stage: &'static str, action: impl fmt::Display, errno: Errno) -> Self {
         Error {
             code: exit::FAILED,
@@ -79,7 +79,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// What an errno means wherever it comes from.
+/// Advice for an errno wherever it comes from.
 pub fn general_advice(errno: Errno) -> Option<&'static str> {
     Some(match errno {
         Errno::EMFILE => {

@@ -1,7 +1,7 @@
 //! `--explain`: what a start would do, and why, without doing it.
 //!
-//! The host is looked at as for a start, and the start is rehearsed: what cannot be had here is told, and
-//! the exit code is that of the start.
+//! The host is looked at as for a start, and the start is rehearsed: what cannot be had here is
+//! told, and the exit code is that of the start.
 
 mod init;
 mod network;
@@ -28,7 +28,7 @@ use crate::sys::signal::SignalSet;
 /// A heading, and what stands under it.
 type Entry = (&'static str, Vec<String>);
 
-/// The text or the JSON, and what a start would end with.
+/// The text or the JSON, and the error that a start would end with.
 pub fn explain(spec: &Spec, mask: SignalSet, form: Explain) -> (String, Option<Error>) {
     let mut missing = Vec::new();
     let mut entries = rehearsal::look(spec, mask, &mut missing).unwrap_or_else(|error| {
@@ -329,7 +329,7 @@ fn limits(spec: &Spec) -> Vec<String> {
     lines
 }
 
-/// What it may use together with all that it starts.
+/// The limits of the cgroup, and `--timeout`.
 fn resources(spec: &Spec, cgroup: Option<&Plan>) -> Vec<String> {
     let mut lines = cgroup.map(Plan::describe).unwrap_or_default();
     lines.extend(spec.end.after_ms.map(|after| {

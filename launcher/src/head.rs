@@ -1,5 +1,5 @@
-//! What a program file begins as, and which other program the kernel needs to execute it. Pure:
-//! the bytes are the caller's, nothing is allocated.
+//! The first bytes of a program file: which other program, interpreter or ELF loader, the kernel
+//! needs to execute it. Pure, and allocates nothing.
 
 /// How much of a file is looked at: a page, as the kernel's own look for `#!` is shorter and a
 /// linker puts the name of the loader right behind the headers.
@@ -38,7 +38,7 @@ impl<'a> Head<'a> {
             return Head::Script { interpreter: interpreter.unwrap_or(&[]) };
         }
         if bytes.starts_with(b"\x7fELF") {
-            // Of a program for another machine the kernel looks for none, and says ENOEXEC.
+            // For another machine's program the kernel says ENOEXEC and does not look for its loader.
             let is_ours = bytes.get(18..20) == Some(&MACHINE.to_le_bytes());
             return Head::Elf { loader: if is_ours { loader_of(bytes) } else { None } };
         }

@@ -1,4 +1,4 @@
-//! What the launcher says on stderr besides errors: steps for `--verbose`, and warnings.
+//! What the launcher prints on stderr: errors, warnings, and the steps of `--verbose`.
 
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -10,9 +10,9 @@ use crate::sys::{Errno, Result as SysResult, file};
 
 /// The lines of one start.
 pub struct Log {
-    /// When the step before ended; None when nobody wants to know.
+    /// With `--verbose`: when the previous step ended.
     step_began: Option<Instant>,
-    /// A start that has to be tried again warns once.
+    /// The last warning: a start with a second child warns once.
     warned: String,
 }
 
@@ -56,23 +56,24 @@ impl Log {
     }
 }
 
-/// One line, in one write. A stderr that is closed or full has nobody to tell.
+/// Prints one line, in one write(2). A failure is ignored.
 pub fn say(line: impl fmt::Display) {
     let line = format!("launcher: {}\n", one_line(&line.to_string()));
     tell(std::io::stderr().as_fd(), line.as_bytes()).ok();
 }
 
-/// Writes to somebody who may have stopped reading: a pipe that is full, a terminal after Ctrl-S. All
-/// signals are blocked, so no SIGTERM would end a write(2) that waits for ever. Who has not read for a
-/// while is not told, and not waited for again: EAGAIN.
+/// Writes to a descriptor whose reader may have stopped (a full pipe, a terminal after Ctrl-S),
+/// without blocking for ever: all signals are blocked, so SIGTERM would not end that. After a
+/// second without a reader it is EAGAIN, and from then on at once.
 pub fn tell(fd: BorrowedFd<'_>, bytes: &[u8]) -> SysResult<()> {
     const A_WHILE: Duration = Duration::from_secs(1);
     static READS: AtomicBool = AtomicBool::new(true);
-    // Where anything can be written, so many bytes can (pipe(7)).
+    // If poll(2) says that a pipe is writable, so many bytes can be written without blocking
+    // (pipe(7)).
     for part in bytes.chunks(libc::PIPE_BUF) {
         let mut entry = [pollfd { fd: fd.as_raw_fd(), events: libc::POLLOUT, revents: 0 }];
         let patience = if READS.load(Ordering::Relaxed) { A_WHILE } else { Duration::ZERO };
-        // A poll(2) that is refused tells nothing.
+        // If poll(2) itself fails, try to write.
         let reads = socket::poll(&mut entry, Some(patience)) != Ok(0);
         READS.store(reads, Ordering::Relaxed);
         if !reads {
@@ -83,7 +84,8 @@ pub fn tell(fd: BorrowedFd<'_>, bytes: &[u8]) -> SysResult<()> {
     Ok(())
 }
 
-/// Names may hold anything: a newline would make two lines, an escape would speak to the terminal.
+/// Escapes control characters: a name with a newline would make two lines, and one with ESC would
+/// control the terminal.
 pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,7 +1,8 @@
 //! The launcher as the machine's first process: `rdinit=/launcher -- ROOTFS COMMAND…`.
 //!
-//! init can be that: it mounts what is missing, gives its command the console as a terminal, reaps,
-//! tells how the command ended, and switches off. So the launcher becomes init, and is its command.
+//! The launcher then executes init, with itself as init's command. init mounts what is missing,
+//! gives its command the console as a terminal, reaps, prints how the command has ended, and
+//! switches the machine off.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::AsFd;
@@ -16,7 +17,8 @@ use crate::sys::process::{self, Words};
 use crate::sys::system;
 use crate::words::{self, Request};
 
-/// If we are the first process: does not come back, as the kernel panics when that one ends.
+/// If we are the machine's first process, executes init. Then this does not return even after a
+/// failure: the kernel panics when its first process ends.
 pub fn take_over_if_first(argv: &[CString]) {
     if !system::is_first_process() {
         return;
@@ -27,7 +29,8 @@ pub fn take_over_if_first(argv: &[CString]) {
     }
 }
 
-/// What is for the machine's first process is for the one that this one runs by init.
+/// Refuses `--on-exit` except in a launcher whose parent is the machine's PID 1, init, which has
+/// carried it out.
 pub fn refuse_if_not_ours(spec: &Spec) -> Result<(), Error> {
     if spec.on_exit.is_some() && std::os::unix::process::parent_id() != 1 {
         return Err(Error::misuse("--on-exit is for the machine's first process"));
@@ -35,7 +38,7 @@ pub fn refuse_if_not_ours(spec: &Spec) -> Result<(), Error> {
     Ok(())
 }
 
-/// Why it cannot be done.
+/// Executes init; returns why that failed.
 fn become_init(argv: &[CString]) -> Error {
     let program = match program::open(None) {
         Ok(program) => program,
@@ -48,7 +51,7 @@ fn become_init(argv: &[CString]) -> Error {
         Err(failure) => return failed(failure.errno),
     };
     let mut all: Vec<&CStr> = vec![c"init", c"-v"];
-    // Wrong words are told by the launcher that init starts.
+    // A wrong command line is told by the launcher that init starts.
     let wanted = match words::parse(argv) {
         Ok(Request::Start(typed)) => on_exit(&typed.args).ok().flatten(),
         _ => None,

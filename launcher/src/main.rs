@@ -1,10 +1,10 @@
 //! launcher: start a command in a container, and wait for its end.
 //!
-//! A start, in the order of the modules: argv → [`args`] and [`words`] → [`spec`] (what is asked for;
-//! pure) → [`prepare`] (what the host gives) → [`spawn`] (clone3). From there on there are two
-//! processes. The [`parent`] writes the id maps, opens the gate that the child waits at, passes signals
-//! on and returns the exit code. The [`child`] mounts, calls pivot_root and executes init, which runs
-//! the command.
+//! A start, in the order of the modules: argv → [`args`] and [`words`] → [`spec`] (what is asked
+//! for; pure) → [`prepare`] (what the host gives) → [`spawn`] (clone3). From there on there are two
+//! processes. The [`parent`] writes the id maps, opens the gate that the child waits at, passes
+//! signals on and returns the exit code. The [`child`] mounts, calls pivot_root and executes init,
+//! which runs the command.
 
 #![cfg_attr(not(test), no_main)]
 // The test harness has its own main and never calls `run`.

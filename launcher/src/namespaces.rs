@@ -1,5 +1,5 @@
-//! The namespaces of a container: their CLONE_NEW* flags, the clone that makes them, and why the kernel
-//! refuses it.
+//! The namespaces of a container: their CLONE_NEW* flags, the clone that makes them, and why the
+//! kernel refuses it.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -82,9 +82,10 @@ pub fn clone_into(flags: u64, exit_signal: i32) -> SysResult<(Forked, Lacks)> {
     process::clone(flags & !TIME, exit_signal).map(|forked| (forked, lacks))
 }
 
-/// The same for a child that gets a cgroup (CLONE_INTO_CGROUP), so that it is in no other even for a
-/// moment. Where that is refused, or there are several (`is_all` is false: cgroup v1), the parent moves it
-/// afterwards; its cgroup namespace has to be made after that, as its root is the cgroup at that time.
+/// The same for a child that gets a cgroup (CLONE_INTO_CGROUP), so that it is in no other even for
+/// a moment. Where that is refused, or there are several (`is_all` is false: cgroup v1), the parent
+/// moves it afterwards; its cgroup namespace has to be made after that, as its root is the cgroup
+/// at that time.
 pub fn clone_with_cgroup(
     flags: u64,
     exit_signal: i32,

@@ -1,9 +1,9 @@
-//! Files below a root that nobody trusts: neither a symbolic link nor `..` leads out of it, and
-//! the magic links of a /proc lead nowhere.
+//! Opens files below a root that may be hostile: neither a symbolic link nor `..` leads out of it,
+//! and magic links (/proc/PID/fd/N) are refused.
 //!
-//! By openat2(2). Where an outer container's seccomp does not have it, component by component:
-//! no link is ever followed by the kernel, and `..` never looked up. Nothing is allocated: the
-//! child is here too.
+//! By openat2(2). Where an outer container's seccomp filter refuses that, component by component:
+//! the kernel then follows no link, and no `..` is looked up. Allocates nothing, as the child uses
+//! this, too.
 
 use std::ffi::CStr;
 use std::ops::Range;
@@ -14,8 +14,8 @@ use crate::sys::{Errno, Result as SysResult};
 
 /// Opens a file below `root`.
 pub fn open(root: BorrowedFd<'_>, path: &CStr, flags: i32) -> SysResult<OwnedFd> {
-    /// openat2(2): a rename or a mount anywhere may come between, and the caller is to try
-    /// again. Somebody who renames without end keeps us for some milliseconds.
+    /// EAGAIN: somebody has renamed or mounted something meanwhile, and the caller has to try again
+    /// (openat2(2)). Somebody who does that all the time keeps us for some milliseconds.
     const TRIES: usize = 10_000;
     let mut result = file::open_in_root(root, path, flags);
     for _ in 1..TRIES {
@@ -30,7 +30,7 @@ pub fn open(root: BorrowedFd<'_>, path: &CStr, flags: i32) -> SysResult<OwnedFd>
     }
 }
 
-/// The first bytes of a file below `root`.
+/// Reads the first bytes of a file below `root`.
 pub fn read_head(root: BorrowedFd<'_>, path: &CStr, buffer: &mut [u8]) -> SysResult<usize> {
     // A FIFO must not block us, and a terminal must not become ours.
     let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
@@ -38,7 +38,8 @@ pub fn read_head(root: BorrowedFd<'_>, path: &CStr, buffer: &mut [u8]) -> SysRes
     file::read(fd.as_fd(), buffer)
 }
 
-/// Apart: its paths take pages of stack, which every call of [`open`] would touch.
+/// The walk by components. A function of its own: its buffers take pages of stack, which every call
+/// of [`open`] would touch.
 #[cold]
 #[inline(never)]
 fn walk(root: BorrowedFd<'_>, path: &CStr, flags: i32) -> SysResult<OwnedFd> {
@@ -56,9 +57,9 @@ fn walk(root: BorrowedFd<'_>, path: &CStr, flags: i32) -> SysResult<OwnedFd> {
     Err(Errno::ELOOP)
 }
 
-/// Goes down to the first link or `..`, and takes it out of the path: the one for its target, the
-/// other with the name before it. None: the walk begins again, so that what has been taken out is
-/// not trusted to be what it was.
+/// Walks to the first link or `..`, and rewrites the path: a link becomes its target, a `..`
+/// disappears with the name before it. None: it was rewritten, and the walk has to begin again from
+/// the root, as nothing that was looked up before is trusted to be still there.
 fn walk_once(root: BorrowedFd<'_>, path: &mut Path, flags: i32) -> SysResult<Option<OwnedFd>> {
     let mut directory = None::<OwnedFd>;
     let (mut before, mut start) = (0, 0);
@@ -126,7 +127,7 @@ impl Path {
         CStr::from_bytes_until_nul(&self.bytes).map_err(|_| Errno::ENAMETOOLONG)
     }
 
-    /// Puts `other` in the place of some of the bytes.
+    /// Replaces a range of the bytes.
     fn replace(&mut self, range: Range<usize>, other: &[u8]) -> SysResult<()> {
         let length = self.length - range.len() + other.len();
         if length >= self.bytes.len() {

@@ -1,8 +1,9 @@
 //! clone3(2), or clone(2): the launcher becomes two processes, parent and child.
 //!
-//! Mostly the child shares the launcher's memory until it executes init (CLONE_VM), and is cloned before
-//! everything is prepared ([`spawn_early`]). Where it may not, it is a copy that is cloned afterwards
-//! ([`spawn`]). Either way it waits at the gate until the parent has written its id maps.
+//! Mostly the child shares the launcher's memory until it executes init (CLONE_VM), and is cloned
+//! before everything is prepared ([`spawn_early`]). Where it may not, it is a copy that is cloned
+//! afterwards ([`spawn`]). Either way it waits at the gate until the parent has written its id
+//! maps.
 
 use std::cell::{Cell, OnceCell};
 use std::mem::ManuallyDrop;
@@ -73,10 +74,11 @@ impl<'a> Start<'a> {
 
     /// Moves us to another processor if the child waits for this one, so that both run at a time.
     ///
-    /// The kernel places a new process on its parent's processor if it takes no other for idle. In a
-    /// virtual machine an idle one looks preempted (kernel/sched/sched.h, available_idle_cpu), so that
-    /// happens although others are idle. A change of our own affinity moves us; the child inherited its
-    /// own. A child that has not begun (`has_had_time` is false) may be about to begin elsewhere.
+    /// The kernel places a new process on its parent's processor if it takes no other for idle. In
+    /// a virtual machine an idle one looks preempted (kernel/sched/sched.h, available_idle_cpu), so
+    /// that happens although others are idle. A change of our own affinity moves us; the child
+    /// inherited its own. A child that has not begun (`has_had_time` is false) may be about to
+    /// begin elsewhere.
     ///
     /// Not where more processes want to run than there are processors: we would queue behind them.
     pub fn yield_processor(&self, proc: &Proc, has_had_time: bool) {
@@ -143,7 +145,8 @@ impl<'a> Start<'a> {
         if self.shares_memory.get() {
             return self.gate.open();
         }
-        // A copy has descriptors of its own: it is sent the overlays that have replaced trees it holds.
+        // A copy has descriptors of its own: it is sent the overlays that have replaced trees it
+        // holds.
         for (_, covered) in self.known()?.prepared.covered() {
             socket::send_with_fd(self.parent_end.as_fd(), b"c", covered)?;
         }
@@ -151,8 +154,8 @@ impl<'a> Start<'a> {
     }
 
     /// The child: waits at the gate. Afterwards it has a descriptor table of its own, without the
-    /// parent's end of the channel, so that it sees the parent's death as a hang-up. False: the parent
-    /// has died.
+    /// parent's end of the channel, so that it sees the parent's death as a hang-up. False: the
+    /// parent has died.
     pub fn wait_at_gate(&self) -> SysResult<bool> {
         if self.shares_memory.get() {
             // After the wait: by then the table has everything that was prepared.
@@ -170,8 +173,8 @@ impl<'a> Start<'a> {
         file::read(self.child_end.as_fd(), &mut [0]).map(|count| count != 0)
     }
 
-    /// Receives the overlay that has replaced this tree, and puts it under the same number. False: the
-    /// parent has died.
+    /// Receives the overlay that has replaced this tree, and puts it under the same number. False:
+    /// the parent has died.
     fn take_instead_of(&self, covered: BorrowedFd<'_>) -> SysResult<bool> {
         let channel = self.child_end.as_fd();
         loop {
@@ -222,8 +225,9 @@ impl Drop for Waiting {
     }
 }
 
-/// Clones a child that shares our memory, before its task is known. None: it has to be a copy of us, made
-/// by [`spawn`] when the task is known, which also tells why the kernel refuses it if it does.
+/// Clones a child that shares our memory, before its task is known. None: it has to be a copy of
+/// us, made by [`spawn`] when the task is known, which also tells why the kernel refuses it if it
+/// does.
 pub fn spawn_early(start: &Start<'_>, ground: &Ground) -> Result<Option<Waiting>, Error> {
     if !ground.child_can_share_memory(start.spec) {
         return Ok(None);
@@ -299,8 +303,9 @@ pub fn spawn(
     }
 }
 
-/// Changes into the rootfs if the child is to clone its mounts: the current directory is the one path into
-/// the old mount namespace that the kernel carries over into the new. Returns the previous directory.
+/// Changes into the rootfs if the child is to clone its mounts: the current directory is the one
+/// path into the old mount namespace that the kernel carries over into the new. Returns the
+/// previous directory.
 fn enter_rootfs(spec: &Spec, ground: &Ground) -> Result<Option<OwnedFd>, Error> {
     if ground.rootfs.tree().is_some() {
         return Ok(None);

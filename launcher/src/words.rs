@@ -1,9 +1,9 @@
 //! From the words of argv to [`Args`].
 //!
-//! A Unix argv is bytes, argh wants UTF-8. Each byte travels as the character of the same number
-//! (U+0000 to U+00FF), which is a string for argh and loses nothing; ASCII, all that an option's
-//! name can be, looks the same. Options end at the first word that is none: what follows ROOTFS
-//! is the command's own and never reaches argh.
+//! A Unix argv is bytes, and argh takes UTF-8. So each byte is passed to argh as the character of
+//! the same number (U+0000 to U+00FF), which loses nothing; option names are ASCII and look the
+//! same. Options end at the first word that is none, so that all words after ROOTFS are the
+//! command's own.
 
 use std::ffi::{CStr, CString};
 
@@ -38,7 +38,8 @@ impl Word {
 /// Options and their values.
 pub struct Typed {
     pub args: Args,
-    /// The options as they were typed: for some their order counts, and argh does not tell it.
+    /// The names of the options in the order in which they were typed, which argh does not tell:
+    /// mounts need it.
     pub order: Vec<String>,
 }
 
@@ -52,7 +53,7 @@ pub enum Request {
     Print(String),
 }
 
-/// Words that make no sense, and the value of `--status-fd` if it is among them.
+/// A wrong command line, and the value of `--status-fd` if that is in it.
 pub struct Misuse {
     pub error: Error,
     pub status_fd: Option<Word>,
@@ -70,8 +71,8 @@ pub fn parse(argv: &[CString]) -> Result<Request, Misuse> {
 
 fn read(split: &Split<'_>) -> Result<Request, Error> {
     let Split { options, order, .. } = split;
-    // Behind "--" argh takes every word as it is. A missing ROOTFS is an empty one, which the
-    // spec refuses: --version and --check need none.
+    // After "--" argh takes every word as it is. For --version and --check, which need no ROOTFS, a
+    // missing one becomes an empty one, which the spec refuses otherwise.
     let rest = if split.rest.is_empty() { &[CString::default()] } else { split.rest };
     let rest = rest.iter().map(|word| from_bytes(word.to_bytes()));
     let words = options.iter().map(|word| from_bytes(word)).chain(["--".into()]).chain(rest);
@@ -106,7 +107,7 @@ impl<'a> Split<'a> {
         Split { options: Vec::new(), order: Vec::new(), rest: typed }
     }
 
-    /// What was divided before a word that makes no sense stays divided.
+    /// Divides the words. After an error, what was divided before stays.
     fn divide(&mut self) -> Result<(), Error> {
         let known = Args::get_args_info();
         while let Some((word, rest)) = self.rest.split_first() {
@@ -143,7 +144,7 @@ impl<'a> Split<'a> {
         Ok(())
     }
 
-    /// The next word, unless the option can do without.
+    /// Adds an option's value: the next word, except for options that need none.
     fn take_value(&mut self, option: &str) -> Result<(), Error> {
         let value = match (option, self.rest) {
             ("--here", _) => mounts::HERE.to_vec(),
@@ -167,8 +168,8 @@ fn unknown_option<'a>(word: &CStr, name: &[u8], known: impl Iterator<Item = &'a 
     })
 }
 
-/// The candidate that is fewest edits away, if it is near enough to be meant: one edit, or most of the
-/// letters are right.
+/// The candidate that is fewest edits away, if it is near enough to be meant: one edit, or most of
+/// the letters are right.
 pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .map(|candidate| (distance(word.as_bytes(), candidate.as_bytes()), candidate))

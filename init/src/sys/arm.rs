@@ -1,6 +1,6 @@
-//! System calls on 32-bit ARM (EABI), for which the `sc` crate does not build on stable Rust: the instruction, and the
-//! numbers of the calls that init makes (arch/arm/tools/syscall.tbl). Of calls that the kernel has twice it is the
-//! one with 32-bit ids and 64-bit time.
+//! System calls on 32-bit ARM (EABI), for which the `sc` crate does not build on stable Rust: the
+//! instruction, and the numbers of the calls that init makes (arch/arm/tools/syscall.tbl). Of calls
+//! that the kernel has twice it is the one with 32-bit ids and 64-bit time.
 
 /// `svc 0`: the number in r7, six arguments from r0 on, the result in r0.
 ///
@@ -11,7 +11,8 @@
 pub unsafe fn call<const N: usize>(number: usize, arguments: [usize; N]) -> usize {
     let at = |index| if index < N { arguments[index] } else { 0 };
     let result;
-    // SAFETY: the arguments are right by the caller's promise; the kernel preserves all registers but r0.
+    // SAFETY: the arguments are right by the caller's promise; the kernel preserves all registers
+    // but r0.
     unsafe {
         core::arch::asm!(
             "svc 0",

@@ -70,8 +70,8 @@ pub fn write(fd: i32, bytes: &[u8]) -> Result<()> {
 /// Reads the first bytes of a file; none if it cannot be read.
 pub fn read_head<'a>(path: Word<'_>, buffer: &'a mut [u8; 256]) -> &'a [u8] {
     const O_CLOEXEC_NONBLOCK: usize = 0o2_004_000;
-    // SAFETY: the path ends with NUL; the kernel writes at most the buffer's length; the fd is ours, or an errno,
-    // which as a descriptor is EBADF.
+    // SAFETY: the path ends with NUL; the kernel writes at most the buffer's length; the fd is
+    // ours, or an errno, which as a descriptor is EBADF.
     let count = unsafe {
         let fd = syscall!(OPENAT, AT_FDCWD, path.as_ptr(), O_CLOEXEC_NONBLOCK, 0);
         let count = syscall!(READ, fd, buffer.as_mut_ptr(), buffer.len());
@@ -86,8 +86,8 @@ pub fn read_head<'a>(path: Word<'_>, buffer: &'a mut [u8; 256]) -> &'a [u8] {
 #[inline(never)]
 pub fn overwrite(path: Word<'_>, text: Word<'_>, length: usize) -> Result<()> {
     const O_WRONLY_CLOEXEC: usize = 0o2_000_001;
-    // SAFETY: the path ends with NUL. The kernel only reads `length` bytes at the text, or says EFAULT if they are
-    // not readable. The fd is ours.
+    // SAFETY: the path ends with NUL. The kernel only reads `length` bytes at the text, or says
+    // EFAULT if they are not readable. The fd is ours.
     unsafe {
         let fd = decode(syscall!(OPENAT, AT_FDCWD, path.as_ptr(), O_WRONLY_CLOEXEC, 0))?;
         let result = decode(syscall!(WRITE, fd as u32, text.as_ptr(), length)).map(drop);
@@ -106,10 +106,11 @@ pub fn close_on_exec(fd: i32) -> Result<()> {
 
 /// Closes every descriptor from `first` to `last`.
 pub fn close_range(first: u32, last: u32) {
-    /// Without close_range(2) (Linux 5.9, or a filter refuses it) descriptors are closed one by one up to this,
-    /// the usual limit on open files. Those above stay open.
+    /// Without close_range(2) (Linux 5.9, or a filter refuses it) descriptors are closed one by one
+    /// up to this, the usual limit on open files. Those above stay open.
     const USUAL_LIMIT: u32 = 1024;
-    // SAFETY: it takes no memory, and nothing in this process uses a descriptor of the ranges that are closed.
+    // SAFETY: it takes no memory, and nothing in this process uses a descriptor of the ranges that
+    // are closed.
     if decode_unit(unsafe { syscall!(CLOSE_RANGE, first, last, 0) }).is_err() {
         let mut fd = first;
         while fd <= last && fd < USUAL_LIMIT {

@@ -31,12 +31,13 @@ impl Handed {
     ///
     /// The new entry has to live until execve(2): the caller keeps it in its own frame.
     pub fn replace_variable(at: List<'static>, entry: Word<'_>) {
-        // SAFETY: the entry outlives all uses of the environment: its caller's frame is left only when execve(2)
-        // has failed, and then this process exits.
+        // SAFETY: the entry outlives all uses of the environment: its caller's frame is left only
+        // when execve(2) has failed, and then this process exits.
         at.set(unsafe { mem::transmute::<Word<'_>, Word<'static>>(entry) });
     }
 
-    /// Puts a word in front of these, in the place of the word before them in argv, which is init's own.
+    /// Puts a word in front of these, in the place of the word before them in argv, which is init's
+    /// own.
     pub fn prepend(&self, command: List<'static>, word: Word<'static>) -> List<'static> {
         let at = command.as_ptr();
         if at <= self.argv.as_ptr() {
@@ -67,15 +68,16 @@ impl Handed {
         self.prepend(command, Word::new(c"sh"))
     }
 
-    /// The script whose interpreter we have been executed as, if so. The auxiliary vector has the path that was
-    /// passed to execve(2) (getauxval(3), AT_EXECFN): for a script that is the script's, while argv begins with
-    /// ours.
+    /// The script whose interpreter we have been executed as, if so. The auxiliary vector has the
+    /// path that was passed to execve(2) (getauxval(3), AT_EXECFN): for a script that is the
+    /// script's, while argv begins with ours.
     pub fn script(&self) -> Option<Word<'_>> {
         const AT_EXECFN: usize = 31;
         let mut end = self.environment;
         while end.take().is_some() {}
-        // SAFETY: the auxiliary vector follows the environment's null: pairs of numbers, up to one whose first is
-        // 0 (fs/binfmt_elf.c, create_elf_tables). The value of AT_EXECFN is the address of a string.
+        // SAFETY: the auxiliary vector follows the environment's null: pairs of numbers, up to one
+        // whose first is 0 (fs/binfmt_elf.c, create_elf_tables). The value of AT_EXECFN is the
+        // address of a string.
         let executed = unsafe {
             let mut pair = end.as_ptr().add(1).cast::<[usize; 2]>();
             loop {
@@ -92,8 +94,8 @@ impl Handed {
     /// execve(2) with the whole environment. Returns only to fail.
     pub fn execute(&self, path: Word<'_>, command: List<'_>) -> Errno {
         let (argv, environment) = (command.as_ptr().as_ptr(), self.environment.as_ptr().as_ptr());
-        // SAFETY: the path ends with NUL; both lists end with null, and their words with NUL. On success this does
-        // not return.
+        // SAFETY: the path ends with NUL; both lists end with null, and their words with NUL. On
+        // success this does not return.
         let result = unsafe { syscall!(EXECVE, path.as_ptr(), argv, environment) };
         decode_unit(result).err().unwrap_or(Errno::EINVAL)
     }

@@ -23,7 +23,8 @@ unsafe extern "C" fn memset(to: *mut u8, byte: i32, count: usize) -> *mut u8 {
     to
 }
 
-// With volatile accesses: the compiler would turn a plain loop into a call to the very function that it is in.
+// With volatile accesses: the compiler would turn a plain loop into a call to the very function
+// that it is in.
 
 #[cfg(not(target_arch = "x86_64"))]
 #[unsafe(no_mangle)]

@@ -1,7 +1,7 @@
 //! init's only `unsafe`: one typed wrapper per system call, over the `sc` crate.
 //!
-//! The modules above use `Result<_, Errno>`, `Word` and plain numbers. No wrapper reads or writes memory that was
-//! not passed to it.
+//! The modules above use `Result<_, Errno>`, `Word` and plain numbers. No wrapper reads or writes
+//! memory that was not passed to it.
 #![allow(unsafe_code)]
 
 #[cfg(target_arch = "arm")]
@@ -73,8 +73,8 @@ impl Errno {
 
 pub type Result<T> = core::result::Result<T, Errno>;
 
-/// The kernel's convention: -4095 to -1 are errnos. No call that is made here returns a number of more than 31 bits
-/// or an address above them, so all negative ones are.
+/// The kernel's convention: -4095 to -1 are errnos. No call that is made here returns a number of
+/// more than 31 bits or an address above them, so all negative ones are.
 fn decode(value: usize) -> Result<i32> {
     match NonZeroI32::new(value as i32) {
         Some(errno) if errno.is_negative() => Err(Errno(errno)),

@@ -6,16 +6,17 @@ use init::word::Word;
 
 use super::{Result, decode, decode_unit, start, syscall, syscall2};
 
-/// exit_group(2), or exit(2), which does the same for one thread. Where a filter refuses both, a fault, which no
-/// filter can refuse.
+/// exit_group(2), or exit(2), which does the same for one thread. Where a filter refuses both, a
+/// fault, which no filter can refuse.
 pub fn exit(code: u8) -> ! {
     // SAFETY: they take no memory.
     unsafe {
         syscall!(EXIT_GROUP, code);
         syscall!(EXIT, code);
     }
-    // SAFETY: an invalid instruction, after which nothing runs: the kernel kills us by a signal that we do not
-    // handle, even if it is blocked or we are PID 1 (kernel/signal.c, force_sig_info_to_task).
+    // SAFETY: an invalid instruction, after which nothing runs: the kernel kills us by a signal
+    // that we do not handle, even if it is blocked or we are PID 1 (kernel/signal.c,
+    // force_sig_info_to_task).
     unsafe {
         #[cfg(target_arch = "x86_64")]
         core::arch::asm!("ud2", options(noreturn));
@@ -30,21 +31,24 @@ const CLONE_VM: usize = 0x100;
 const CLONE_VFORK: usize = 0x4000;
 const SIGCHLD_NUMBER: usize = 17;
 
-/// vfork(2): `child(context)` runs in this memory, on the stack below our frame, while we are suspended until it has
-/// executed a program or has exited. Returns its pid.
+/// vfork(2): `child(context)` runs in this memory, on the stack below our frame, while we are
+/// suspended until it has executed a program or has exited. Returns its pid.
 pub fn spawn<T>(context: &T, child: extern "C" fn(usize) -> !) -> Result<i32> {
     const FLAGS: usize = CLONE_VM | CLONE_VFORK | SIGCHLD_NUMBER;
-    // SAFETY: CLONE_VFORK suspends us until the child no longer uses this memory, so `context` and all frames
-    // above outlive that, and only the child changes `context` meanwhile, by its Cells. `child` does not return.
+    // SAFETY: CLONE_VFORK suspends us until the child no longer uses this memory, so `context` and
+    // all frames above outlive that, and only the child changes `context` meanwhile, by its Cells.
+    // `child` does not return.
     let pid = unsafe { start::run_in_child(FLAGS, child, ptr::from_ref(context) as usize) };
     decode(pid as usize)
 }
 
 /// The context that was passed to [`spawn`].
 ///
-/// `argument` must be that of the child function, and `T` the type that was passed to spawn: true of both callers.
+/// `argument` must be that of the child function, and `T` the type that was passed to spawn: true
+/// of both callers.
 pub fn context<'a, T>(argument: usize) -> &'a T {
-    // SAFETY: spawn passes the address of a `&T` that outlives the child's use of this memory; see there.
+    // SAFETY: spawn passes the address of a `&T` that outlives the child's use of this memory; see
+    // there.
     unsafe { &*(argument as *const T) }
 }
 
@@ -72,8 +76,8 @@ pub fn reap() -> Result<Option<(i32, u32)>> {
     decode(pid).map(|pid| (pid != 0).then_some((pid, status)))
 }
 
-/// PTRACE_DETACH: a child that we trace goes on, untraced, with the signal that stopped it. False: we do not trace
-/// it.
+/// PTRACE_DETACH: a child that we trace goes on, untraced, with the signal that stopped it. False:
+/// we do not trace it.
 pub fn let_go(pid: i32, signal: i32) -> bool {
     const PTRACE_DETACH: usize = 17;
     // Sent by tracing itself, at each execve(2): not passed on.
@@ -86,8 +90,8 @@ pub fn let_go(pid: i32, signal: i32) -> bool {
 /// prctl(2) with plain numbers.
 #[inline(never)]
 fn prctl(option: usize, argument: usize) -> Result<()> {
-    // SAFETY: the options that are used here take numbers, except for PR_SET_NAME, to which `set_name` passes the
-    // address of a word, which ends with NUL.
+    // SAFETY: the options that are used here take numbers, except for PR_SET_NAME, to which
+    // `set_name` passes the address of a word, which ends with NUL.
     decode_unit(unsafe { syscall!(PRCTL, option, argument, 0, 0, 0) })
 }
 
@@ -121,7 +125,8 @@ pub fn set_no_new_privs() -> Result<()> {
     prctl(PR_SET_NO_NEW_PRIVS, 1)
 }
 
-/// Sets the permitted and effective capabilities to `set`, and the inheritable and ambient ones to `ambient`.
+/// Sets the permitted and effective capabilities to `set`, and the inheritable and ambient ones to
+/// `ambient`.
 #[cold]
 #[inline(never)]
 pub fn set_capabilities(set: u64, ambient: u64) -> Result<()> {
@@ -135,8 +140,8 @@ pub fn set_capabilities(set: u64, ambient: u64) -> Result<()> {
     decode_unit(unsafe { syscall!(CAPSET, header.as_ptr(), data.as_ptr()) })?;
     for number in 0..64 {
         if ambient >> number & 1 != 0 {
-            // SAFETY: this option takes numbers. EINVAL, of a capability that this kernel does not know, is
-            // ignored.
+            // SAFETY: this option takes numbers. EINVAL, of a capability that this kernel does not
+            // know, is ignored.
             unsafe { syscall!(PRCTL, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0) };
         }
     }
@@ -149,7 +154,8 @@ pub fn keep_capabilities() -> Result<()> {
     prctl(PR_SET_KEEPCAPS, 1)
 }
 
-/// PR_SET_DUMPABLE 0: nobody without CAP_SYS_PTRACE can trace us or open our files in /proc, and we leave no core.
+/// PR_SET_DUMPABLE 0: nobody without CAP_SYS_PTRACE can trace us or open our files in /proc, and we
+/// leave no core.
 pub fn forbid_tracing() -> Result<()> {
     const PR_SET_DUMPABLE: usize = 4;
     prctl(PR_SET_DUMPABLE, 0)
@@ -158,13 +164,14 @@ pub fn forbid_tracing() -> Result<()> {
 const INSTRUCTION: usize = 8;
 /// BPF_MAXINSNS of linux/bpf_common.h.
 const FILTER_SIZE: usize = 4096 * INSTRUCTION;
-/// Where the filter is read to: far from the image and from the stack, below 2^31 as `decode` demands.
+/// Where the filter is read to: far from the image and from the stack, below 2^31 as `decode`
+/// demands.
 const FILTER: usize = 0x1000_0000;
 
 /// seccomp(2): installs the filter in a file, and closes that.
 ///
-/// It is read into a mapping of its own, of which only the pages that it fills take memory. A buffer on the stack,
-/// which is init's, would be touched as a whole.
+/// It is read into a mapping of its own, of which only the pages that it fills take memory. A
+/// buffer on the stack, which is init's, would be touched as a whole.
 #[cold]
 #[inline(never)]
 pub fn install_filter(fd: i32, log: bool) -> Result<()> {
@@ -172,9 +179,9 @@ pub fn install_filter(fd: i32, log: bool) -> Result<()> {
     const PRIVATE_ANONYMOUS_FIXED_NOREPLACE: usize = 0x10_0022;
     const SECCOMP_SET_MODE_FILTER: usize = 1;
     const SECCOMP_FILTER_FLAG_LOG: usize = 2;
-    // SAFETY: the mapping replaces nothing (MAP_FIXED_NOREPLACE: EEXIST); the kernel writes at most what was mapped;
-    // the fd is ours; struct sock_fprog has the number of instructions that were read and their address, and the
-    // kernel copies them.
+    // SAFETY: the mapping replaces nothing (MAP_FIXED_NOREPLACE: EEXIST); the kernel writes at most
+    // what was mapped; the fd is ours; struct sock_fprog has the number of instructions that were
+    // read and their address, and the kernel copies them.
     unsafe {
         let flags = PRIVATE_ANONYMOUS_FIXED_NOREPLACE;
         decode(syscall!(MMAP, FILTER, FILTER_SIZE, READ_WRITE, flags, -1isize, 0))?;
@@ -182,8 +189,9 @@ pub fn install_filter(fd: i32, log: bool) -> Result<()> {
         syscall!(CLOSE, fd);
         let described = [length as usize / INSTRUCTION, FILTER];
         let flags = if log { SECCOMP_FILTER_FLAG_LOG } else { 0 };
-        // It stays mapped, a page of init's: to unmap it, the kernel would interrupt every processor that has run
-        // in this memory (TLB flush), which takes longer than to install a filter.
+        // It stays mapped, a page of init's: to unmap it, the kernel would interrupt every
+        // processor that has run in this memory (TLB flush), which takes longer than to install a
+        // filter.
         decode_unit(syscall!(SECCOMP, SECCOMP_SET_MODE_FILTER, flags, described.as_ptr()))
     }
 }

@@ -54,17 +54,17 @@ pub fn default_sigchld() -> Result<()> {
     decode_unit(unsafe { syscall!(RT_SIGACTION, SIGCHLD, action.as_ptr(), 0, SET_BYTES) })
 }
 
-/// Catches a signal by a handler that does nothing, until execve(2), which resets handlers to the default action. An
-/// ignored signal stays ignored.
+/// Catches a signal by a handler that does nothing, until execve(2), which resets handlers to the
+/// default action. An ignored signal stays ignored.
 pub fn drop_until_execve(signal: i32) {
     // x86_64 delivers no signal without this flag. The handler does not use the restorer.
     const SA_RESTORER: usize = if cfg!(target_arch = "x86_64") { 0x0400_0000 } else { 0 };
     // struct kernel_sigaction: handler, flags, restorer but on riscv, mask.
     let caught = [start::do_nothing as *const () as usize, SA_RESTORER, 0, 0, 0];
     let mut before = [0usize; 5];
-    // SAFETY: the arrays are at least as long as the kernel's struct. The handler uses only its signal frame, on the
-    // stack of the interrupted code. All signals are blocked, so one that comes before it is ignored again is pending,
-    // and is dropped then.
+    // SAFETY: the arrays are at least as long as the kernel's struct. The handler uses only its
+    // signal frame, on the stack of the interrupted code. All signals are blocked, so one that
+    // comes before it is ignored again is pending, and is dropped then.
     unsafe {
         syscall!(RT_SIGACTION, signal as u32, caught.as_ptr(), before.as_mut_ptr(), SET_BYTES);
         if before[0] != 0 {
@@ -110,11 +110,13 @@ pub fn pending() -> SignalSet {
     set
 }
 
-/// Stops us by a terminal's stop signal, or with a target of 0 our process group. True if we were stopped and then
-/// continued. The kernel drops these signals for PID 1 and in an orphaned process group, which nobody could continue.
+/// Stops us by a terminal's stop signal, or with a target of 0 our process group. True if we were
+/// stopped and then continued. The kernel drops these signals for PID 1 and in an orphaned process
+/// group, which nobody could continue.
 pub fn stop(target: i32, signal: i32) -> bool {
-    // The kernel drops a pending SIGCONT when a stop signal comes, and the reverse. A SIGCONT that is pending now came
-    // after the command's stop: to stop would drop it, and there will be no other.
+    // The kernel drops a pending SIGCONT when a stop signal comes, and the reverse. A SIGCONT that
+    // is pending now came after the command's stop: to stop would drop it, and there will be no
+    // other.
     let continued = || pending() & only(SIGCONT) != 0;
     if !continued() {
         kill(target, signal).ok();

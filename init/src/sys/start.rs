@@ -1,11 +1,12 @@
-//! The assembly: the process's first instructions, a function in a vfork child, and an empty signal handler.
+//! The assembly: the process's first instructions, a function in a vfork child, and an empty signal
+//! handler.
 //!
-//! There is no C library: the kernel starts the process at `_start`, with argc, argv and the environment on the
-//! stack (System V ABI, "Process Initialization").
+//! There is no C library: the kernel starts the process at `_start`, with argc, argv and the
+//! environment on the stack (System V ABI, "Process Initialization").
 //!
-//! `run_in_child(flags, function, argument)` is clone(2) without a new stack: with CLONE_VM and CLONE_VFORK the
-//! child uses the stack below our frame while we are suspended, as after vfork(2), and must not return into that
-//! frame. The kernel preserves all registers but those of the result.
+//! `run_in_child(flags, function, argument)` is clone(2) without a new stack: with CLONE_VM and
+//! CLONE_VFORK the child uses the stack below our frame while we are suspended, as after vfork(2),
+//! and must not return into that frame. The kernel preserves all registers but those of the result.
 
 #[cfg(target_arch = "x86_64")]
 core::arch::global_asm!(
@@ -141,15 +142,15 @@ core::arch::global_asm!(
 );
 
 unsafe extern "C" {
-    /// clone(2) with `flags`. The child calls `function(argument)`, which must not return. Returns the pid or minus
-    /// the errno.
+    /// clone(2) with `flags`. The child calls `function(argument)`, which must not return. Returns
+    /// the pid or minus the errno.
     pub(super) fn run_in_child(
         flags: usize,
         function: extern "C" fn(usize) -> !,
         argument: usize,
     ) -> isize;
 
-    /// A signal handler that does nothing but rt_sigreturn(2): on x86_64 itself, elsewhere by the kernel's return
-    /// address. Only the kernel may call it.
+    /// A signal handler that does nothing but rt_sigreturn(2): on x86_64 itself, elsewhere by the
+    /// kernel's return address. Only the kernel may call it.
     pub(super) fn do_nothing();
 }

@@ -40,8 +40,8 @@ pub fn make_directory(path: Word<'_>) -> Result<()> {
 pub fn open_standard(path: Word<'_>) {
     const F_GETFD: usize = 1;
     const O_RDWR_NOCTTY: usize = 0o402;
-    // SAFETY: the path ends with NUL. Without 0 the kernel has opened none of the three for us: so 0, 1 and 2 are
-    // the lowest free numbers, in this order.
+    // SAFETY: the path ends with NUL. Without 0 the kernel has opened none of the three for us: so
+    // 0, 1 and 2 are the lowest free numbers, in this order.
     unsafe {
         if decode(syscall!(FCNTL, 0, F_GETFD)).is_err() {
             syscall!(OPENAT, AT_FDCWD, path.as_ptr(), O_RDWR_NOCTTY, 0);

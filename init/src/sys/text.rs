@@ -14,7 +14,8 @@ pub type Short = MaybeUninit<[u8; 256]>;
 /// Room for a short entry of the environment.
 pub type Entry = MaybeUninit<[u8; 32]>;
 
-/// A text in such a buffer, which is not initialised: to write zeros would cost a page fault at every start.
+/// A text in such a buffer, which is not initialised: to write zeros would cost a page fault at
+/// every start.
 pub struct Text<'a> {
     start: NonNull<u8>,
     length: usize,
@@ -37,7 +38,8 @@ impl<'a> Text<'a> {
     #[inline(never)]
     pub fn byte(&mut self, byte: u8) {
         if !self.is_full() {
-            // SAFETY: `length` is below `size`, so this byte is in the buffer, which is borrowed mutably.
+            // SAFETY: `length` is below `size`, so this byte is in the buffer, which is borrowed
+            // mutably.
             unsafe { self.start.add(self.length).write(byte) };
             self.length += 1;
         }
@@ -72,8 +74,8 @@ impl<'a> Text<'a> {
 
     /// The text as a word.
     pub fn word(&mut self) -> Word<'_> {
-        // SAFETY: `length` is below `size`, so there is room for the NUL. All before it has been written, and the
-        // text cannot be changed while the word borrows it.
+        // SAFETY: `length` is below `size`, so there is room for the NUL. All before it has been
+        // written, and the text cannot be changed while the word borrows it.
         unsafe {
             self.start.add(self.length).write(0);
             Word::from_ptr(self.start.as_ptr())

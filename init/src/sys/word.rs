@@ -1,7 +1,7 @@
 //! Strings as the kernel has them: bytes up to a NUL, behind one pointer.
 //!
-//! A `&CStr` or `&[u8]` is two machine words, and the former takes a strlen each time one is made. init is a third
-//! smaller with these. They are safe to use: none moves past its NUL.
+//! A `&CStr` or `&[u8]` is two machine words, and the former takes a strlen each time one is made.
+//! init is a third smaller with these. They are safe to use: none moves past its NUL.
 #![allow(unsafe_code)]
 
 use core::cell::Cell;
@@ -9,8 +9,8 @@ use core::ffi::CStr;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
-/// A text that a plain start reads. As a static, unlike a literal, it has a section of its own, which init.ld places
-/// beside the code that such a start runs.
+/// A text that a plain start reads. As a static, unlike a literal, it has a section of its own,
+/// which init.ld places beside the code that such a start runs.
 #[macro_export]
 macro_rules! near {
     ($text:literal) => {{
@@ -131,7 +131,8 @@ impl Words {
         Words(unsafe { Word::from_ptr(text.as_ptr()) })
     }
 
-    /// The index of the item that a word begins with, and what follows it in the word, which is no letter.
+    /// The index of the item that a word begins with, and what follows it in the word, which is no
+    /// letter.
     pub fn position<'a>(self, word: Word<'a>) -> Option<(u8, Word<'a>)> {
         for (index, item) in (0..).zip(self) {
             if let Some(behind) = word.strip(item)
@@ -174,16 +175,16 @@ impl<'a> List<'a> {
     ///
     /// # Safety
     ///
-    /// `start` is in an array that ends with null, whose other members point to strings that end with NUL. They live
-    /// as long as `'a`, and only by lists they are changed.
+    /// `start` is in an array that ends with null, whose other members point to strings that end
+    /// with NUL. They live as long as `'a`, and only by lists they are changed.
     pub const unsafe fn from_ptr(start: NonNull<*const u8>) -> Self {
         List(start.cast(), PhantomData)
     }
 
     /// The next word.
     pub fn first(self) -> Option<Word<'a>> {
-        // SAFETY: in the array: `take` never moves past its null. A Word is a pointer that is not null
-        // (repr(transparent)), so a pointer of the array is an `Option<Word>`.
+        // SAFETY: in the array: `take` never moves past its null. A Word is a pointer that is not
+        // null (repr(transparent)), so a pointer of the array is an `Option<Word>`.
         unsafe { *self.0.as_ptr() }
     }
 
@@ -208,7 +209,8 @@ impl<'a> List<'a> {
 
     /// Replaces the next word.
     pub fn set(self, word: Word<'a>) {
-        // SAFETY: the place is as in `first`; nothing borrows it, as words are copied out of the array.
+        // SAFETY: the place is as in `first`; nothing borrows it, as words are copied out of the
+        // array.
         unsafe { *self.0.as_ptr() = Some(word) };
     }
 

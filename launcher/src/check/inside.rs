@@ -1,4 +1,4 @@
-//! The part of `--check` that runs in the namespaces: what the child and init would mount.
+//! The part of `--check` that runs in new namespaces: tries what the child and init mount.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -24,7 +24,7 @@ pub struct Step {
     attempt: fn() -> SysResult<()>,
 }
 
-/// In this order: proc can be mounted while the host's is in sight, and the last one leaves it.
+/// In this order: proc can be mounted only while the host's is visible, which pivot_root ends.
 pub const STEPS: [Step; 8] = [
     needed("private mounts", Stage::MakePrivate, mount::make_private),
     needed("tmpfs", Stage::MountDev, || create(c"tmpfs")),
@@ -92,8 +92,7 @@ pub fn run(flags: u64, ids: &IdPlan, rootfs: &Rootfs, caller: &Caller) -> Result
     trial
 }
 
-/// Tells the child to go, and what it says then: an errno per step. A child that is dead has said
-/// nothing.
+/// Lets the child go on, and receives an errno for each step; EIO for all if it has died.
 fn hear(channel: &OwnedFd) -> [SysResult<()>; STEPS.len()] {
     let mut errnos = [libc::EIO as u8; STEPS.len()];
     file::write(channel.as_fd(), b"g").ok();
@@ -127,8 +126,8 @@ fn pivot() -> SysResult<()> {
     mount::pivot_here()
 }
 
-/// On a clone of the rootfs's own, which is dropped again. Without what is mounted below it if it is the
-/// host's root, below which there is always what cannot be mapped.
+/// Tries to idmap a clone of the rootfs; without the mounts below it if it is the host's root, as
+/// some of these can never be idmapped.
 fn try_idmap(rootfs: &Rootfs, proc: &Proc, number: i32) -> SysResult<()> {
     let ours = rootfs.stat();
     let hosts = file::stat_path(c"/")?;

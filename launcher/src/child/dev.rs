@@ -1,5 +1,5 @@
-//! The container's /dev: a tmpfs with the device nodes that every program expects, and a devpts, tmpfs
-//! (shm) and mqueue of its own below. And the container's terminal.
+//! The container's /dev: a tmpfs with the device nodes that every program expects, and a devpts,
+//! tmpfs (shm) and mqueue of its own below. And the container's terminal.
 
 use std::ffi::CStr;
 use std::io::Write;
@@ -68,7 +68,8 @@ pub fn assemble<'a>(
             true => Some(dev::open_below_pts(dev.as_fd()).at(Stage::MountPts)?),
             false => None,
         };
-    // mount(2) by relative path: this tmpfs is ours alone, so nobody can exchange a directory for a link.
+    // mount(2) by relative path: this tmpfs is ours alone, so nobody can exchange a directory for a
+    // link.
     file::enter_dir(dev.as_fd()).at(Stage::MountDev)?;
     mount_pts(prepared).at(Stage::MountPts)?;
     reporter.done(Stage::MountPts);
@@ -159,9 +160,9 @@ impl Dev<'_> {
     }
 
     /// Opens a terminal in the container's own devpts: one of the host's would belong to nobody in
-    /// here, and would let the command type into the host's session (TIOCSTI). The master is sent to
-    /// the parent. The other side becomes standard input and output and /dev/console; init makes it the
-    /// controlling terminal.
+    /// here, and would let the command type into the host's session (TIOCSTI). The master is sent
+    /// to the parent. The other side becomes standard input and output and /dev/console; init makes
+    /// it the controlling terminal.
     pub fn open_terminal(
         &self,
         prepared: &Prepared<'_>,
@@ -179,8 +180,8 @@ impl Dev<'_> {
             file::create_empty(self.dev.as_fd(), c"console")?;
             mount::attach(console.as_fd(), At::Dir(self.dev.as_fd()), c"console")?;
             socket::send_with_fd(channel, &Report::Terminal.to_bytes(), master.as_fd())?;
-            // The parent sets its size and modes to those of the caller's terminal, before the command
-            // can read them.
+            // The parent sets its size and modes to those of the caller's terminal, before the
+            // command can read them.
             identity::wait_for_parent(channel)?;
             file::duplicate_onto(peer.as_fd(), 0)?;
             file::duplicate_onto(peer.as_fd(), 1)?;

@@ -13,8 +13,8 @@ use crate::sys::descriptors::Held;
 use crate::sys::process::{self, Limit, Words};
 use crate::sys::{Errno, Result as SysResult, file, mount};
 
-/// init, as a file that can be executed and that nobody can write: the sealed memfd, or where there can
-/// be none, a copy on a read-only tmpfs.
+/// init, as a file that can be executed and that nobody can write: the sealed memfd, or where there
+/// can be none, a copy on a read-only tmpfs.
 pub fn executable(program: &Program) -> Result<Held<'_>, Failure> {
     match program {
         Program::Sealed(memfd) => Ok(Held::Parents(memfd.as_fd())),
@@ -38,7 +38,8 @@ pub fn execute(prepared: &Prepared<'_>, program: BorrowedFd<'_>, argv: &Words) -
     Failure { stage: Stage::ExecInit, errno, object: 0 }
 }
 
-/// By its path self/fd/N in a new, detached proc. That stays the current directory until init changes it.
+/// By its path self/fd/N in a new, detached proc. That stays the current directory until init
+/// changes it.
 fn execute_by_path(
     prepared: &Prepared<'_>,
     program: BorrowedFd<'_>,
@@ -56,8 +57,8 @@ fn execute_by_path(
     Err(process::execute_path(path, argv, &prepared.environment))
 }
 
-/// Sets the caller's limits and those of --rlimit, for which the parent has raised the hard limits. From
-/// here on only few descriptors may be opened.
+/// Sets the caller's limits and those of --rlimit, for which the parent has raised the hard limits.
+/// From here on only few descriptors may be opened.
 fn restore_limits(prepared: &Prepared<'_>) -> SysResult<()> {
     let limits = &prepared.spec.limits;
     for (resource, callers) in &prepared.inherited.limits {

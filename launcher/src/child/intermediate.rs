@@ -1,10 +1,10 @@
-//! The intermediate process on an initial ramfs: for an ordinary user, and for root where the rootfs is
-//! an overlay.
+//! The intermediate process on an initial ramfs: for an ordinary user, and for root where the
+//! rootfs is an overlay.
 //!
-//! In: the container's ids, in a new user and a new mount namespace. It attaches the rootfs over `/` here
-//! and clones the container proper into a further user namespace, in whose copy of the mount namespace
-//! every mount is locked. The container is the launcher's own child (CLONE_PARENT). The intermediate
-//! process writes its id maps, reports its pid to the launcher, and exits.
+//! In: the container's ids, in a new user and a new mount namespace. It attaches the rootfs over
+//! `/` here and clones the container proper into a further user namespace, in whose copy of the
+//! mount namespace every mount is locked. The container is the launcher's own child (CLONE_PARENT).
+//! The intermediate process writes its id maps, reports its pid to the launcher, and exits.
 
 use std::os::fd::AsFd;
 

@@ -1,5 +1,5 @@
-//! Adds the path rules of `--landlock` to the ruleset, with the paths as the container sees them: when
-//! everything is mounted.
+//! Adds the path rules of `--landlock` to the ruleset, with the paths as the container sees them:
+//! when everything is mounted.
 
 use std::os::fd::{AsFd, BorrowedFd};
 

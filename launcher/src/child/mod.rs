@@ -1,9 +1,9 @@
 //! The child: the steps from clone3 to init, in the order of [`Stage`].
 //!
-//! In: new namespaces, ids that are not mapped until the gate opens, every signal blocked, and memory that
-//! is the launcher's (CLONE_VM) or a copy. So it changes none of the launcher's data and allocates
-//! nothing. It opens by host path only what the parent could not open for it. Out: execveat(2) of init,
-//! or a report of the stage that failed.
+//! In: new namespaces, ids that are not mapped until the gate opens, every signal blocked, and
+//! memory that is the launcher's (CLONE_VM) or a copy. So it changes none of the launcher's data
+//! and allocates nothing. It opens by host path only what the parent could not open for it. Out:
+//! execveat(2) of init, or a report of the stage that failed.
 
 mod dev;
 pub mod hand_over;
@@ -59,7 +59,8 @@ fn steps(
     }
     time::enter(prepared)?;
     if prepared.ground.order == Order::Pivot {
-        // While our ids are still the caller's: container root may not be allowed to search the paths.
+        // While our ids are still the caller's: container root may not be allowed to search the
+        // paths.
         root::clone_mounts(prepared)?;
         reporter.done(Stage::CloneRoot);
     }
@@ -69,7 +70,8 @@ fn steps(
     identity::watch_parent(start)?;
     reporter.done(Stage::WatchParent);
 
-    // Files inside get exactly the modes that are given here. The command gets the caller's umask back.
+    // Files inside get exactly the modes that are given here. The command gets the caller's umask
+    // back.
     let callers_umask = file::set_umask(0).at(Stage::SetUmask)?;
 
     let root = match prepared.ground.order {

@@ -1,5 +1,5 @@
-//! The interpreter of the mount plan (`spec::mounts`): goes through it from first to last. The rootfs is
-//! attached by now, and every target is resolved inside it ([`resolve`]).
+//! The interpreter of the mount plan (`spec::mounts`): goes through it from first to last. The
+//! rootfs is attached by now, and every target is resolved inside it ([`resolve`]).
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -60,8 +60,8 @@ fn place(
         }
         What::Mqueue => put_file_system(c"mqueue", [], NOSUID | NODEV | NOEXEC, root, target),
         What::File { mode, .. } => {
-            // A symbolic link is covered, not followed: it may dangle, as /etc/resolv.conf does when it
-            // leads to what systemd-resolved writes in /run.
+            // A symbolic link is covered, not followed: it may dangle, as /etc/resolv.conf does
+            // when it leads to what systemd-resolved writes in /run.
             let onto = open_or_make_file(root, target, libc::O_NOFOLLOW).at(Stage::MakeTarget)?;
             dev.attach_file(index, step.content, *mode, onto.as_fd()).at(Stage::AttachMount)
         }
@@ -122,9 +122,9 @@ fn open_or_make_file(root: BorrowedFd<'_>, target: &Target, flags: i32) -> SysRe
 
 /// The directory that a target lies in, created if it is missing, and the target's name there.
 ///
-/// Each directory is created by a single name in the open directory above it. mkdirat(2) follows no link
-/// in a last component, so somebody who exchanges directories for links meanwhile cannot lead this out of
-/// the root.
+/// Each directory is created by a single name in the open directory above it. mkdirat(2) follows no
+/// link in a last component, so somebody who exchanges directories for links meanwhile cannot lead
+/// this out of the root.
 fn parent_of<'a>(root: BorrowedFd<'_>, target: &'a Target) -> SysResult<(OwnedFd, &'a CStr)> {
     let flags = libc::O_PATH | libc::O_DIRECTORY;
     let mut dir = resolve::open(root, c".", flags)?;

@@ -33,7 +33,8 @@ impl<T> At<T> for SysResult<T> {
     }
 }
 
-/// Sends reports to the parent. A failure to send is ignored: the parent is dead, and its death kills us.
+/// Sends reports to the parent. A failure to send is ignored: the parent is dead, and its death
+/// kills us.
 pub struct Reporter<'a> {
     channel: BorrowedFd<'a>,
     step_began: Option<Instant>,

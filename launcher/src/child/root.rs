@@ -1,5 +1,5 @@
-//! The rootfs: attaches it over `/`, and looks for the command in it. From there on every path is resolved
-//! inside it.
+//! The rootfs: attaches it over `/`, and looks for the command in it. From there on every path is
+//! resolved inside it.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -22,8 +22,8 @@ pub const PROC: usize = 0;
 pub const DEV: usize = 1;
 pub const SYS: usize = 2;
 
-/// Attaches the rootfs over `/` and changes into it. The root directory of the process stays the old root
-/// until pivot_root, so absolute paths still lead to the host's files.
+/// Attaches the rootfs over `/` and changes into it. The root directory of the process stays the
+/// old root until pivot_root, so absolute paths still lead to the host's files.
 pub fn attach_over_hosts(
     prepared: &Prepared<'_>,
     reporter: &mut Reporter<'_>,
@@ -36,9 +36,9 @@ pub fn attach_over_hosts(
     Ok(root)
 }
 
-/// [`Order::Locked`](crate::prepare::Order::Locked): the rootfs lies over `/` in a mount namespace that
-/// another user namespace owns. Makes it our root and copies the mount namespace: in the copy the mounts
-/// are locked.
+/// [`Order::Locked`](crate::prepare::Order::Locked): the rootfs lies over `/` in a mount namespace
+/// that another user namespace owns. Makes it our root and copies the mount namespace: in the copy
+/// the mounts are locked.
 ///
 /// Our root has to be the topmost mount on the namespace's root: otherwise the kernel takes us for
 /// chrooted (fs/namespace.c, current_chrooted), and no user namespace could be made inside.
@@ -92,12 +92,14 @@ fn open_here() -> SysResult<OwnedFd> {
     file::open(At::Cwd, c".", libc::O_PATH | libc::O_DIRECTORY)
 }
 
-/// Looks for the command, for the interpreter or ELF loader that it needs, and for the working directory,
-/// as the container's root. execve(2) decides later; this comes before anything is created.
+/// Looks for the command, for the interpreter or ELF loader that it needs, and for the working
+/// directory, as the container's root. execve(2) decides later; this comes before anything is
+/// created.
 pub fn find_command(prepared: &Prepared<'_>, root: BorrowedFd<'_>) -> Result<(), Failure> {
     let mut failure = Failure { stage: Stage::FindCommand, errno: Errno::ENOENT, object: 0 };
     for path in &prepared.candidates {
-        // As execvp(3): the search goes on after a file that will not do, but its errno is remembered.
+        // As execvp(3): the search goes on after a file that will not do, but its errno is
+        // remembered.
         match look_at(root, path) {
             Ok(()) if is_missing_what_it_needs(root, path) => failure.stage = Stage::ExecCommand,
             Ok(()) => return look_for_workdir(root, &prepared.process.workdir),
@@ -165,8 +167,8 @@ fn is_below(path: &[u8], directory: &[u8]) -> bool {
         .is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
 }
 
-/// Opens a mount point, and creates it if it is missing. It is not removed again, as another container on
-/// the same rootfs may use it.
+/// Opens a mount point, and creates it if it is missing. It is not removed again, as another
+/// container on the same rootfs may use it.
 pub fn make_mount_point(root: BorrowedFd<'_>, point: usize) -> Result<OwnedFd, Failure> {
     let path = MOUNT_POINTS[point];
     let open = || resolve::open(root, path, libc::O_PATH | libc::O_DIRECTORY);

@@ -1,5 +1,5 @@
-//! Mounts /proc, and /sys and /sys/fs/cgroup read-only. The last two are left out where the kernel refuses
-//! them, and `--verbose` says so.
+//! Mounts /proc, and /sys and /sys/fs/cgroup read-only. The last two are left out where the kernel
+//! refuses them, and `--verbose` says so.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -17,12 +17,13 @@ const FLAGS: u64 = RDONLY | NOSUID | NODEV | NOEXEC;
 
 /// Mounts a proc of the container's pid namespace.
 ///
-/// In a user namespace the kernel allows that only while another proc is fully visible in the same mount
-/// namespace (fs/namespace.c, mount_too_revealing), so it comes before the old root is detached. And it
-/// comes after the plan: a mount of the plan could otherwise be led by a link of a hostile rootfs onto a
-/// file in /proc.
+/// In a user namespace the kernel allows that only while another proc is fully visible in the same
+/// mount namespace (fs/namespace.c, mount_too_revealing), so it comes before the old root is
+/// detached. And it comes after the plan: a mount of the plan could otherwise be led by a link of a
+/// hostile rootfs onto a file in /proc.
 ///
-/// A link at /proc itself is not followed (CVE-2019-19921): proc and its masks would be mounted elsewhere.
+/// A link at /proc itself is not followed (CVE-2019-19921): proc and its masks would be mounted
+/// elsewhere.
 pub fn mount_proc(prepared: &Prepared<'_>, root: BorrowedFd<'_>) -> Result<(), Failure> {
     let spec = prepared.spec;
     if prepared.limits_userns() && !spec.proc_options.is_empty() {
@@ -38,8 +39,8 @@ pub fn mount_proc(prepared: &Prepared<'_>, root: BorrowedFd<'_>) -> Result<(), F
     mount().at(Stage::MountProc)
 }
 
-/// Writes max_user_namespaces, by a detached proc. Usually init does it in the container's /proc, but with
-/// `subset=pid` that has no /proc/sys.
+/// Writes max_user_namespaces, by a detached proc. Usually init does it in the container's /proc,
+/// but with `subset=pid` that has no /proc/sys.
 fn forbid_userns() -> SysResult<()> {
     let proc = mount::create(c"proc", [], 0)?;
     let path = c"sys/user/max_user_namespaces";

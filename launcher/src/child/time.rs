@@ -11,10 +11,10 @@ use crate::sys::process;
 
 /// Makes the namespace, if one is wanted, sets its offsets and enters it. `/` is still the host's.
 ///
-/// Offsets can be written only while no process is in the namespace (EACCES), so not after clone3 with
-/// CLONE_NEWTIME. unshare(2) makes one for the children to come; it is then entered by setns(2), as
-/// execve does that only since Linux 6.3. Before the change of ids, which clears dumpable: after that the
-/// files in /proc/self belong to the host's root.
+/// Offsets can be written only while no process is in the namespace (EACCES), so not after clone3
+/// with CLONE_NEWTIME. unshare(2) makes one for the children to come; it is then entered by
+/// setns(2), as execve does that only since Linux 6.3. Before the change of ids, which clears
+/// dumpable: after that the files in /proc/self belong to the host's root.
 pub fn enter(prepared: &Prepared<'_>) -> Result<(), Failure> {
     let Some(offsets) = &prepared.clock_offsets else { return Ok(()) };
     let enter = || {

@@ -1,7 +1,8 @@
-//! The start, up to where init would be executed: by the launcher's own code, in namespaces that end there.
+//! `--explain`: rehearses a start up to where init would be executed, by the same code, in
+//! namespaces that then end.
 //!
-//! Nothing is made in the rootfs: where something might be, an overlay in memory lies over it. What only
-//! the host would see (cgroups, interfaces) is not made either.
+//! Nothing is created in the rootfs: where that might happen, an overlay in memory is mounted over
+//! it. Cgroups and interfaces on the host are not made either.
 
 use std::ffi::CStr;
 
@@ -66,7 +67,8 @@ pub fn look(spec: &Spec, mask: SignalSet, missing: &mut Vec<Error>) -> Result<Ve
     Ok(entries)
 }
 
-/// What was asked for and cannot be had either, of what is known without the rest. And the ids, if those can.
+/// What was asked for and cannot be had either, of what is known without the rest. And the ids, if
+/// those can.
 fn also_missing(
     spec: &Spec,
     inherited: &Inherited,

@@ -1,14 +1,14 @@
 //! netlink(7): messages of attributes to the kernel, and what it answers.
 //!
-//! Two families: routes, interfaces and traffic control (rtnetlink(7)), and nf_tables. Their layouts are the
-//! kernel's uapi headers: linux/netlink.h, rtnetlink.h, if_link.h, netfilter/nf_tables.h. Everything
-//! is in the machine's byte order unless it says otherwise.
+//! Two families: routes, interfaces and traffic control (rtnetlink(7)), and nf_tables. Their
+//! layouts are the kernel's uapi headers: linux/netlink.h, rtnetlink.h, if_link.h,
+//! netfilter/nf_tables.h. Everything is in the machine's byte order unless it says otherwise.
 //!
-//! By hand, as crates weigh more than all of it. By so much a static program that makes a pair, asks for
-//! its number and gives it an address is larger than one that does not: this 19 KB, and with a table of
-//! nf_tables 24; neli 0.7 153; netlink-packet-route 0.34 with netlink-packet-core and netlink-sys 512;
-//! rtnetlink 0.24, which takes tokio, 765. None of those has the messages of nf_tables; nix has
-//! sockets, and no messages.
+//! By hand, as crates weigh more than all of it. By so much a static program that makes a pair,
+//! asks for its number and gives it an address is larger than one that does not: this 19 KB, and
+//! with a table of nf_tables 24; neli 0.7 153; netlink-packet-route 0.34 with netlink-packet-core
+//! and netlink-sys 512; rtnetlink 0.24, which takes tokio, 765. None of those has the messages of
+//! nf_tables; nix has sockets, and no messages.
 
 pub mod nft;
 pub mod route;

@@ -48,8 +48,8 @@ impl Socket {
         }
     }
 
-    /// Sends a batch of nf_tables, all of which is done or nothing. The acknowledgement of the last message is that of
-    /// all.
+    /// Sends a batch of nf_tables, all of which is done or nothing. The acknowledgement of the last
+    /// message is that of all.
     pub fn transaction(
         &mut self,
         begin: Message,
@@ -85,8 +85,9 @@ impl Socket {
         }
     }
 
-    /// Sends messages in one packet and reads the answers. The kernel has answered when the write returns, or does so
-    /// at the next read; so EAGAIN is the end. Returns whether there was an acknowledgement.
+    /// Sends messages in one packet and reads the answers. The kernel has answered when the write
+    /// returns, or does so at the next read; so EAGAIN is the end. Returns whether there was an
+    /// acknowledgement.
     fn exchange(
         &mut self,
         messages: Vec<Message>,

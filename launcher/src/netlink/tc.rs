@@ -9,8 +9,8 @@ impl Socket {
     /// Has an interface send this many bytes a second at most, by a token bucket (tc-tbf(8)).
     /// ENOENT: the kernel has none.
     pub fn limit_rate(&mut self, index: u32, rate: u64) -> SysResult<()> {
-        /// The bucket: more than the largest packet, which would be dropped otherwise, and as much as passes in 10 ms, so
-        /// that a late timer costs nothing.
+        /// The bucket: more than the largest packet, which would be dropped otherwise, and as much
+        /// as passes in 10 ms, so that a late timer costs nothing.
         const BURST: std::ops::RangeInclusive<u64> = 128 << 10..=1 << 30;
         const KIND: u16 = 1;
         const OPTIONS: u16 = 2;

@@ -1,5 +1,5 @@
-//! How long the command may run: until `--timeout` has passed, or its terminal has hung up. Then it gets
-//! SIGTERM (or has got the kernel's SIGHUP), and after a notice SIGKILL.
+//! How long the command may run: until `--timeout` has passed, or its terminal has hung up. Then it
+//! gets SIGTERM (or has got the kernel's SIGHUP), and after a notice SIGKILL.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! Why execve(2) refused a command that is there: ENOENT and EACCES do not say which file they are about,
-//! the program, its interpreter or its ELF loader. Only looks, inside the rootfs.
+//! Why execve(2) refused a command that is there: ENOENT and EACCES do not say which file they are
+//! about, the program, its interpreter or its ELF loader. Only looks, inside the rootfs.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::AsFd;

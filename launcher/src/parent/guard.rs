@@ -1,5 +1,5 @@
-//! The terminal guard: a process that gives the caller's terminal its modes back if the launcher is killed
-//! or crashes while the terminal is raw. It does nothing else.
+//! The terminal guard: a process that gives the caller's terminal its modes back if the launcher is
+//! killed or crashes while the terminal is raw. It does nothing else.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -34,10 +34,11 @@ impl Guard {
     }
 }
 
-/// Waits on the channel: a byte means that the launcher is done, the end of the stream that it has died.
+/// Waits on the channel: a byte means that the launcher is done, the end of the stream that it has
+/// died.
 fn watch(channel: BorrowedFd<'_>, modes: &Modes) -> SysResult<()> {
-    // In a session of its own it is not killed with the shell's job. All signals are blocked, so it is
-    // not stopped (SIGTTOU) when the shell has the terminal back.
+    // In a session of its own it is not killed with the shell's job. All signals are blocked, so it
+    // is not stopped (SIGTTOU) when the shell has the terminal back.
     process::start_session()?;
     // The launcher's locks and pipes must end with it, so no descriptor of them stays open here.
     let terminal = file::standard(0);

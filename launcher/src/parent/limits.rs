@@ -1,6 +1,6 @@
-//! Raises the child's hard limits (`--rlimit`) and sets its priorities (`--nice`, `--oom-score-adj`), for
-//! which only the parent may have the privilege. The child sets the limits themselves last of all, so
-//! that they do not hold for the start.
+//! Raises the child's hard limits (`--rlimit`) and sets its priorities (`--nice`,
+//! `--oom-score-adj`), for which only the parent may have the privilege. The child sets the limits
+//! themselves last of all, so that they do not hold for the start.
 
 use std::os::fd::AsFd;
 
@@ -10,8 +10,8 @@ use crate::spec::limits::{Limits, name};
 use crate::sys::file;
 use crate::sys::process::{self, Limit};
 
-/// Applies them to a child that waits at the gate, from which all it clones inherits them. `number` is
-/// what /proc calls the child.
+/// Applies them to a child that waits at the gate, from which all it clones inherits them. `number`
+/// is what /proc calls the child.
 pub fn apply(limits: &Limits, pid: i32, proc: &Proc, number: i32) -> Result<(), Error> {
     for (resource, wanted) in &limits.resources {
         let raise = || {

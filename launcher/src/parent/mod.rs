@@ -1,7 +1,7 @@
 //! The parent: the host's side, from clone3 to the exit code.
 //!
-//! In: a child that waits at the gate. [`admit`] writes its id maps, makes its network and opens the gate.
-//! [`Container::supervise`] then passes signals on, reads reports, and waits for the end.
+//! In: a child that waits at the gate. [`admit`] writes its id maps, makes its network and opens
+//! the gate. [`Container::supervise`] then passes signals on, reads reports, and waits for the end.
 
 pub mod cgroup;
 mod deadline;
@@ -143,8 +143,8 @@ pub fn admit<'a>(
     Ok(container)
 }
 
-/// How the child has ended, if somebody has killed it meanwhile: then an error that its files in /proc give
-/// is not the reason.
+/// How the child has ended, if somebody has killed it meanwhile: then an error that its files in
+/// /proc give is not the reason.
 fn has_ended(child: Waiting) -> Option<Ending> {
     // While it exits, those files are EACCES already, and wait4(2) does not report it yet.
     const TIMES: u32 = 100;
@@ -164,7 +164,8 @@ fn late_namespaces(spec: &Spec, lacks: Lacks) -> Vec<&'static str> {
 }
 
 impl Container<'_> {
-    /// The failure that the child has reported meanwhile, if it has: it is the reason for what failed here.
+    /// The failure that the child has reported meanwhile, if it has: it is the reason for what
+    /// failed here.
     fn childs_reason(&self) -> Option<Error> {
         let mut bytes = [0; report::SIZE];
         while let Ok((count @ 1.., _)) = socket::receive(self.channel, &mut bytes) {
@@ -181,7 +182,8 @@ impl Container<'_> {
     fn prepare_ids(&self, log: &mut Log) -> Result<(), Blocked> {
         let prepared = self.prepared;
         maps::write(&prepared.ids, &prepared.ground.caller.proc, self.number).map_err(|error| {
-            // A shortage passes. The next start would then have other ids than this one: no fall-back.
+            // A shortage passes. The next start would then have other ids than this one: no
+            // fall-back.
             let is_short = matches!(
                 error.errno,
                 Some(Errno::EAGAIN | Errno::ENOMEM | Errno::EMFILE | Errno::ENFILE)
@@ -203,9 +205,9 @@ impl Container<'_> {
         Ok(())
     }
 
-    /// Whether the parent has to know when the command starts, or has anything to do before. A child that
-    /// shares our memory clears dumpable for both. After newuidmap a SIGCHLD is pending, which wakes us up
-    /// anyway.
+    /// Whether the parent has to know when the command starts, or has anything to do before. A
+    /// child that shares our memory clears dumpable for both. After newuidmap a SIGCHLD is pending,
+    /// which wakes us up anyway.
     fn is_start_awaited(&self) -> bool {
         let Prepared { spec, streams, ids, .. } = self.prepared;
         let has_run_tools = matches!(ids.writer, Writer::Tools(_));
@@ -220,8 +222,8 @@ impl Container<'_> {
             .map_err(|errno| Error::at("OpenGate", "let the child go on", errno))
     }
 
-    /// Makes idmapped mounts of the rootfs, the binds and /dev. The child holds the same detached mounts, so
-    /// they are idmapped there, too.
+    /// Makes idmapped mounts of the rootfs, the binds and /dev. The child holds the same detached
+    /// mounts, so they are idmapped there, too.
     fn map_mounts(&self, log: &mut Log) -> Result<(), Blocked> {
         let prepared = self.prepared;
         let is_shifted = prepared.ground.caller.can_mount && prepared.ids.is_shifted();
@@ -267,7 +269,8 @@ impl Container<'_> {
         }
     }
 
-    /// `--explain`: waits for the child, which exits where it would execute init, or reports a failure.
+    /// `--explain`: waits for the child, which exits where it would execute init, or reports a
+    /// failure.
     pub fn rehearse(self, log: &Log) -> Result<(), Error> {
         let mut deadline = Deadline::begin(End { after_ms: None, ..self.prepared.spec.end });
         supervise::until_end(self, &Status::open(None)?, None, &mut deadline, log).map(drop)
@@ -328,9 +331,10 @@ fn map_bind(source: &Source, userns: BorrowedFd<'_>) -> Result<(), Error> {
     })
 }
 
-/// Lets the command open its standard streams by name (`/dev/stdout`): the inode of a pipe belongs to
-/// whoever made it, who may be nobody inside, so it is given to the command's user. Only root can do that,
-/// and it is done only to an anonymous pipe: a FIFO, a file or a terminal is somebody's on the host.
+/// Lets the command open its standard streams by name (`/dev/stdout`): the inode of a pipe belongs
+/// to whoever made it, who may be nobody inside, so it is given to the command's user. Only root
+/// can do that, and it is done only to an anonymous pipe: a FIFO, a file or a terminal is
+/// somebody's on the host.
 fn give_pipes(prepared: &Prepared<'_>) {
     let Some(owner) = prepared.ids.uid.to_outside(prepared.account.uid) else { return };
     for number in 0..=2 {

@@ -1,9 +1,9 @@
 //! The outer mount namespace: the one that a container in
 //! [`Order::Locked`](crate::prepare::Order::Locked) gets a locked copy of.
 //!
-//! In: the launcher is in its own, private copy of the host's mount namespace, and so is the child, which
-//! waits at the gate. Not before the clone: with a mount over our root the kernel takes us for chrooted
-//! (fs/namespace.c, current_chrooted) and lets us make no user namespace.
+//! In: the launcher is in its own, private copy of the host's mount namespace, and so is the child,
+//! which waits at the gate. Not before the clone: with a mount over our root the kernel takes us
+//! for chrooted (fs/namespace.c, current_chrooted) and lets us make no user namespace.
 
 use std::os::fd::AsFd;
 
@@ -34,9 +34,9 @@ pub fn assemble(prepared: &Prepared<'_>) -> Result<(), Error> {
     })
 }
 
-/// Mounts a proc and a sysfs that are fully visible, without which the kernel lets a user namespace mount
-/// none (fs/namespace.c, mount_too_revealing). They are on a tmpfs that the rootfs is then attached over.
-/// In the rootfs an umount(2) of the container's own would reveal them.
+/// Mounts a proc and a sysfs that are fully visible, without which the kernel lets a user namespace
+/// mount none (fs/namespace.c, mount_too_revealing). They are on a tmpfs that the rootfs is then
+/// attached over. In the rootfs an umount(2) of the container's own would reveal them.
 fn mount_visible_proc() -> SysResult<()> {
     const FLAGS: u64 = NOSUID | NODEV | NOEXEC;
     let place = mount::create(c"tmpfs", [(c"mode", c"755")], FLAGS)?;

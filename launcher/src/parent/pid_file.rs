@@ -1,5 +1,5 @@
-//! `--pid-file`: the pid of the container's init on the host, in a file that appears complete and exists
-//! while the container runs.
+//! `--pid-file`: the pid of the container's init on the host, in a file that appears complete and
+//! exists while the container runs.
 
 use std::ffi::{CStr, CString, OsStr};
 use std::fs::{self, File, OpenOptions};
@@ -22,8 +22,8 @@ pub struct PidFile {
 }
 
 impl PidFile {
-    /// Creates it without a name (O_TMPFILE): a path that cannot be written is refused before anything
-    /// starts, and a launcher that is killed leaves nothing.
+    /// Creates it without a name (O_TMPFILE): a path that cannot be written is refused before
+    /// anything starts, and a launcher that is killed leaves nothing.
     pub fn create(path: &CStr) -> Result<PidFile, Error> {
         let given = Path::new(OsStr::from_bytes(path.to_bytes()));
         // The launcher changes directory later.

@@ -1,10 +1,10 @@
-//! `--dns` on a rootfs that lacks a file in /etc: an empty placeholder for the mount to cover, which is
-//! removed when the last container that uses it ends.
+//! `--dns` on a rootfs that lacks a file in /etc: an empty placeholder for the mount to cover,
+//! which is removed when the last container that uses it ends.
 //!
-//! Removing the name of a mount point unmounts it in every container. So a launcher whose container has a
-//! mount on a placeholder holds a shared lock on it; at its end it asks for the exclusive lock, and if it
-//! gets that it is the last and removes the file. A placeholder of a launcher that was killed is
-//! recognised by its time ([`MARK`]), used by the next one, and removed at its end.
+//! Removing the name of a mount point unmounts it in every container. So a launcher whose container
+//! has a mount on a placeholder holds a shared lock on it; at its end it asks for the exclusive
+//! lock, and if it gets that it is the last and removes the file. A placeholder of a launcher that
+//! was killed is recognised by its time ([`MARK`]), used by the next one, and removed at its end.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -17,8 +17,8 @@ use crate::sys::file::{self, At, Stat};
 use crate::sys::lock::{self, Lock};
 use crate::sys::{Errno, Result as SysResult, names, socket};
 
-/// The modification time of a placeholder, the first nanosecond of 1970, tells it from an empty file of the
-/// rootfs. Not 0, which files of reproducible builds have.
+/// The modification time of a placeholder, the first nanosecond of 1970, tells it from an empty
+/// file of the rootfs. Not 0, which files of reproducible builds have.
 const MARK: (i64, i64) = (0, 1);
 
 /// The placeholders that this launcher uses, until it is dropped.
@@ -35,8 +35,8 @@ struct Held {
 }
 
 impl<'a> Placeholders<'a> {
-    /// Creates or shares those that are needed. Where we may not, the child creates an empty file as the
-    /// container's root, which stays, or reports why it cannot.
+    /// Creates or shares those that are needed. Where we may not, the child creates an empty file
+    /// as the container's root, which stays, or reports why it cannot.
     pub fn make(spec: &Spec, ground: &'a Ground) -> Option<Placeholders<'a>> {
         if spec.dns_files.is_empty() || *ground.changes(spec) != Changes::InPlace {
             return None;
@@ -85,8 +85,8 @@ impl<'a> Placeholders<'a> {
 }
 
 impl Held {
-    /// Opens or creates a placeholder and locks it. None: the rootfs has a file of its own. EAGAIN, EEXIST
-    /// and ENOENT: another launcher has just created or removed it.
+    /// Opens or creates a placeholder and locks it. None: the rootfs has a file of its own. EAGAIN,
+    /// EEXIST and ENOENT: another launcher has just created or removed it.
     fn take(etc: OwnedFd, name: &'static CStr) -> SysResult<Option<Held>> {
         let found = match open(etc.as_fd(), name) {
             Err(Errno::ENOENT) => {
@@ -139,7 +139,8 @@ fn create(etc: BorrowedFd<'_>, name: &CStr) -> SysResult<()> {
     names::link(file.as_fd(), At::Dir(etc), name)
 }
 
-/// Gives it to the owner of the directory above, if the caller may: then container root can remove it.
+/// Gives it to the owner of the directory above, if the caller may: then container root can remove
+/// it.
 fn give(new: BorrowedFd<'_>, above: BorrowedFd<'_>) -> SysResult<()> {
     let (new_stat, stat) = (file::stat_fd(new)?, file::stat_fd(above)?);
     match (new_stat.uid, new_stat.gid) == (stat.uid, stat.gid) {

@@ -1,11 +1,12 @@
 //! The relay: copies bytes between the caller's terminal and the container's own.
 //!
-//! The caller's terminal is raw meanwhile, so that Ctrl-C, Ctrl-Z and the like reach the container's line
-//! discipline, which turns them into signals inside. Its modes are restored while the launcher is stopped
-//! and when this value is dropped, or by the [`Guard`] if the launcher is killed.
+//! The caller's terminal is raw meanwhile, so that Ctrl-C, Ctrl-Z and the like reach the
+//! container's line discipline, which turns them into signals inside. Its modes are restored while
+//! the launcher is stopped and when this value is dropped, or by the [`Guard`] if the launcher is
+//! killed.
 //!
-//! With `--tty` the caller may have pipes or files instead. Their bytes go to the terminal as if typed. A
-//! terminal has no end of file, so their end is typed, too, as Ctrl-D.
+//! With `--tty` the caller may have pipes or files instead. Their bytes go to the terminal as if
+//! typed. A terminal has no end of file, so their end is typed, too, as Ctrl-D.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -35,8 +36,9 @@ pub struct Relay {
     to_caller: Vec<u8>,
 }
 
-/// Ctrl-D, typed again and again when nothing is left to read: a shell and the shell's command both have
-/// to see it, and a program that changes the terminal's modes meanwhile would miss a single one.
+/// Ctrl-D, typed again and again when nothing is left to read: a shell and the shell's command both
+/// have to see it, and a program that changes the terminal's modes meanwhile would miss a single
+/// one.
 struct End {
     /// The container's side of its terminal, which tells whether anything is left to read.
     peer: OwnedFd,
@@ -50,9 +52,9 @@ struct End {
 pub enum Served {
     /// Go on.
     Well,
-    /// We are in the background, where a process that reads from a terminal is stopped by this signal
-    /// (SIGTTIN), or one that writes after `stty tostop` (SIGTTOU). We block signals, so the kernel does
-    /// not stop us: the caller has to.
+    /// We are in the background, where a process that reads from a terminal is stopped by this
+    /// signal (SIGTTIN), or one that writes after `stty tostop` (SIGTTOU). We block signals, so the
+    /// kernel does not stop us: the caller has to.
     Stop(i32),
 }
 
@@ -108,8 +110,8 @@ impl Relay {
         Ok(())
     }
 
-    /// What to poll for: standard input, the master, standard output. The flow control is that nothing is
-    /// read from one side while something is left to write to the other.
+    /// What to poll for: standard input, the master, standard output. The flow control is that
+    /// nothing is read from one side while something is left to write to the other.
     pub fn interests(&self) -> [pollfd; 3] {
         let entry = |fd: i32, events: i16| {
             // poll(2) passes over a negative descriptor.
@@ -222,8 +224,8 @@ impl Relay {
         }
     }
 
-    /// Writes out what the container has written before its end. No more than the terminal can hold: a
-    /// process that has not ended yet could write on and on.
+    /// Writes out what the container has written before its end. No more than the terminal can
+    /// hold: a process that has not ended yet could write on and on.
     pub fn drain(&mut self) -> Served {
         // The line discipline's buffer (4 KiB, N_TTY_BUF_SIZE), twice the 8 KiB in front of it
         // (drivers/tty/pty.c, pty_common_install), and what was read before.
@@ -246,8 +248,8 @@ impl Relay {
         Served::Well
     }
 
-    /// The caller's terminal is gone: closes the container's. The kernel then sends SIGHUP to the session
-    /// inside, and reads find the end of the input.
+    /// The caller's terminal is gone: closes the container's. The kernel then sends SIGHUP to the
+    /// session inside, and reads find the end of the input.
     pub fn hang_up(&mut self) {
         self.master = None;
         self.to_caller.clear();
@@ -270,8 +272,8 @@ impl Drop for Relay {
     }
 }
 
-/// Reads into an empty buffer. The end of the input is an error (a raw terminal is at its end only when it
-/// has hung up).
+/// Reads into an empty buffer. The end of the input is an error (a raw terminal is at its end only
+/// when it has hung up).
 fn fill(from: BorrowedFd<'_>, buffer: &mut Vec<u8>) -> SysResult<()> {
     buffer.resize(CHUNK, 0);
     let count = file::read(from, buffer);

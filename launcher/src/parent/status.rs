@@ -4,8 +4,8 @@
 //! last of them with `--net veth` and `bridge`, `{"event":"failed","stage":"…",
 //! "errno":"EPERM","code":N,"message":"…"}`, `{"event":"stats","wall_us":N,…}` for `--stats`,
 //! `{"event":"exited","code":N}` or `{"event":"exited","signal":N,"core":false}`, with
-//! `"oom_kills":N` and `"timed_out":true` where that was so. So an exit code of 125, 126 or 127 that is the
-//! command's own ("exited") can be told from the launcher's ("failed").
+//! `"oom_kills":N` and `"timed_out":true` where that was so. So an exit code of 125, 126 or 127
+//! that is the command's own ("exited") can be told from the launcher's ("failed").
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 

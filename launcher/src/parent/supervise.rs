@@ -1,5 +1,5 @@
-//! The parent's loop while the container runs: it passes signals on to init, reads reports, relays the
-//! terminal, and sends the signals of `--timeout`.
+//! The parent's loop while the container runs: it passes signals on to init, reads reports, relays
+//! the terminal, and sends the signals of `--timeout`.
 //!
 //! In: every signal is blocked and the gate is open. Out: init has been reaped.
 
@@ -38,9 +38,9 @@ struct Watch<'a> {
     signals: OwnedFd,
     /// The signals that can be read from it.
     signal_set: SignalSet,
-    /// Nobody has to know when the command starts, so the channel is not polled until something else
-    /// wakes us up. A wake-up would cost the command time, a short one twice: the end of its namespaces
-    /// waits for every processor that is busy (RCU).
+    /// Nobody has to know when the command starts, so the channel is not polled until something
+    /// else wakes us up. A wake-up would cost the command time, a short one twice: the end of its
+    /// namespaces waits for every processor that is busy (RCU).
     sleeps_through_start: bool,
     channel_open: bool,
     prepared: &'a Prepared<'a>,
@@ -99,8 +99,8 @@ pub fn until_end(
     }
 }
 
-/// Polls. After a while it releases memory that is not needed for waiting: not at once, as the end of a
-/// short command would then wait for those pages to be read again.
+/// Polls. After a while it releases memory that is not needed for waiting: not at once, as the end
+/// of a short command would then wait for those pages to be read again.
 fn wait(fds: &mut [pollfd], timeout: Option<Duration>) -> SysResult<()> {
     const WHILE: Duration = Duration::from_millis(250);
     let soon = timeout.map_or(WHILE, |timeout| timeout.min(WHILE));
@@ -137,8 +137,8 @@ impl Watch<'_> {
         Ok(init)
     }
 
-    /// One round: waits until something happens, and handles it. Returns the wait status of init when that
-    /// has ended.
+    /// One round: waits until something happens, and handles it. Returns the wait status of init
+    /// when that has ended.
     fn turn(&mut self) -> Result<Option<u32>, Error> {
         let is_polled = self.channel_open && !self.sleeps_through_start;
         let channel = if is_polled { self.container.channel.as_raw_fd() } else { -1 };
@@ -153,7 +153,8 @@ impl Watch<'_> {
             self.read_reports()?;
         }
         if self.sleeps_through_start && !self.started {
-            // The signal that has woken us up is for the command: it stays pending until there is one.
+            // The signal that has woken us up is for the command: it stays pending until there is
+            // one.
             self.sleeps_through_start = false;
             self.set_signals(signal::only(libc::SIGCHLD))?;
         }
@@ -173,7 +174,8 @@ impl Watch<'_> {
         }
         let pid = self.container.pid;
         if let Some(signal) = self.deadline.due() {
-            // To init, which passes SIGTERM on. After SIGKILL the kernel kills the rest of the pid namespace.
+            // To init, which passes SIGTERM on. After SIGKILL the kernel kills the rest of the pid
+            // namespace.
             signal::send(pid, signal).ok();
         }
         let ended = process::try_wait(pid)
@@ -206,8 +208,8 @@ impl Watch<'_> {
     }
 
     fn take_report(&mut self, report: Report, fd: Option<OwnedFd>) -> Result<(), Error> {
-        // A command that traces init (ptrace) can send reports of its own on its end of the channel. So
-        // once it runs only those are believed that tell of its stop and its end.
+        // A command that traces init (ptrace) can send reports of its own on its end of the
+        // channel. So once it runs only those are believed that tell of its stop and its end.
         if self.started && !matches!(report, Report::Stopped { .. } | Report::Ended { .. }) {
             return Ok(());
         }
@@ -325,7 +327,8 @@ impl Watch<'_> {
         match arrived.signal {
             // The shell that started us waits until we stop.
             libc::SIGTSTP => self.stop(arrived.code == SI_KERNEL),
-            // We may have been stopped by SIGSTOP, and a shell may have changed the terminal meanwhile.
+            // We may have been stopped by SIGSTOP, and a shell may have changed the terminal
+            // meanwhile.
             libc::SIGCONT => self.resume(),
             _ => {}
         }

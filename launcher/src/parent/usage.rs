@@ -1,5 +1,5 @@
-//! `--stats`: what the container has used, as its cgroups count it; and how many of its processes the OOM
-//! killer has killed.
+//! `--stats`: what the container has used, as its cgroups count it; and how many of its processes
+//! the OOM killer has killed.
 
 use std::time::Duration;
 
@@ -101,7 +101,8 @@ impl Usage {
     }
 }
 
-/// How many processes the OOM killer has killed. cgroup v1 counts each in the cgroup it was in, the inner.
+/// How many processes the OOM killer has killed. cgroup v1 counts each in the cgroup it was in, the
+/// inner.
 pub fn oom_kills(cgroups: &Cgroups<'_>) -> Option<u64> {
     let text = cgroups.read(Which::Outer, c"memory.events");
     let text = text.or_else(|| cgroups.read(Which::Inner, c"memory.oom_control"))?;

@@ -1,6 +1,6 @@
-//! `--user`: the command's ids, groups and home directory, from the container's /etc/passwd and /etc/group.
-//! The rootfs may be hostile, so these are resolved inside it, must be regular files, and are read up to a
-//! limit.
+//! `--user`: the command's ids, groups and home directory, from the container's /etc/passwd and
+//! /etc/group. The rootfs may be hostile, so these are resolved inside it, must be regular files,
+//! and are read up to a limit.
 
 use std::os::fd::{AsFd, BorrowedFd};
 

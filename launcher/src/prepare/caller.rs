@@ -56,8 +56,8 @@ impl Caller {
         )
     }
 
-    /// Reads the ids that exist in our own user namespace, if that has not been done. The methods below do
-    /// so, too, and take a failure for no ids.
+    /// Reads the ids that exist in our own user namespace, if that has not been done. The methods
+    /// below do so, too, and take a failure for no ids.
     pub fn read_own_ids(&self) -> Result<(), Error> {
         if self.own_ids.get().is_none() {
             let both = [read_map(&self.proc, "uid_map")?, read_map(&self.proc, "gid_map")?];

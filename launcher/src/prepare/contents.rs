@@ -15,9 +15,9 @@ use crate::sys::{Errno, errno_of, file};
 /// The size of the tmpfs that they are copied to (/dev).
 const MOST: u64 = 64 << 20;
 
-/// Reads them, in the order of the plan. A read from a pipe may block for ever, so the caller's signal
-/// mask is in force meanwhile: nothing has been made yet that a signal's default action could leave
-/// behind.
+/// Reads them, in the order of the plan. A read from a pipe may block for ever, so the caller's
+/// signal mask is in force meanwhile: nothing has been made yet that a signal's default action
+/// could leave behind.
 pub fn read(spec: &Spec, callers_mask: SignalSet) -> Result<Vec<Vec<u8>>, Error> {
     if !spec.mounts.iter().any(|mount| matches!(mount.what, What::File { .. })) {
         return Ok(Vec::new());

@@ -1,9 +1,9 @@
 //! The container's /dev, except for what only the container can mount in it.
 //!
-//! Where the caller may make device nodes (root) the launcher makes a tmpfs with all of them: one mount, made
-//! while the kernel makes the namespaces. Nodes work only on a tmpfs of the initial user namespace, and
-//! nobody can add one from inside, as mknod(2) takes CAP_MKNOD in that namespace. Elsewhere the host's
-//! nodes are bind-mounted, one by one.
+//! Where the caller may make device nodes (root) the launcher makes a tmpfs with all of them: one
+//! mount, made while the kernel makes the namespaces. Nodes work only on a tmpfs of the initial
+//! user namespace, and nobody can add one from inside, as mknod(2) takes CAP_MKNOD in that
+//! namespace. Elsewhere the host's nodes are bind-mounted, one by one.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -30,8 +30,8 @@ const LINKS: [(&CStr, &CStr); 5] = [
     (c"ptmx", c"pts/ptmx"),
 ];
 
-/// An empty, detached tmpfs, on which the host's device nodes are bind-mounted (nodev does not hold for
-/// those).
+/// An empty, detached tmpfs, on which the host's device nodes are bind-mounted (nodev does not hold
+/// for those).
 pub fn create() -> SysResult<OwnedFd> {
     create_with(NODEV)
 }

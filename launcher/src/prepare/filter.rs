@@ -22,8 +22,9 @@ pub struct Filter {
     pub logs: bool,
 }
 
-/// Makes or reads the filter that was asked for. It is extended where it has to forbid user namespaces, or
-/// the ways around Landlock's rules for TCP; then there is one with `--seccomp none`, too.
+/// Makes or reads the filter that was asked for. It is extended where it has to forbid user
+/// namespaces, or the ways around Landlock's rules for TCP; then there is one with `--seccomp
+/// none`, too.
 pub fn open(
     confine: &Confinement,
     forbid_userns: bool,
@@ -75,8 +76,8 @@ fn hold(program: &[u8]) -> SysResult<OwnedFd> {
     }
 }
 
-/// From a profile in JSON, or a program that seccomp_export_bpf(3) has written; and whether it asks for
-/// logging.
+/// From a profile in JSON, or a program that seccomp_export_bpf(3) has written; and whether it asks
+/// for logging.
 fn from_file(path: &CStr, capabilities: u64, log: &mut Log) -> Result<(Vec<u8>, bool), Error> {
     let shown = path.to_string_lossy();
     let text = read(path).map_err(|errno| {

@@ -1,5 +1,6 @@
-//! The part of what is prepared that has to be known before the clone: the caller, how the host's tree is
-//! cut away, and the rootfs. The rest is prepared while the kernel makes the child's namespaces.
+//! The part of what is prepared that has to be known before the clone: the caller, how the host's
+//! tree is cut away, and the rootfs. The rest is prepared while the kernel makes the child's
+//! namespaces.
 
 use super::{Caller, Order, Rootfs};
 use crate::error::Error;

@@ -286,8 +286,8 @@ fn if_foreign(uid: &IdMap, caller: &Caller, rootfs: &Rootfs) -> RootfsIds {
     }
 }
 
-/// Whether the container has the id of the host's root, who may write the kernel's settings: the owner of
-/// /proc/sys, whatever number that has in our user namespace.
+/// Whether the container has the id of the host's root, who may write the kernel's settings: the
+/// owner of /proc/sys, whatever number that has in our user namespace.
 fn reaches_host_root(caller: &Caller, uid: &IdMap) -> bool {
     /// How an id is shown that our user namespace does not have (fs.overflowuid's default).
     const OVERFLOW: u32 = 65534;
@@ -313,16 +313,16 @@ impl IdPlan {
         self.mask_proc && !spec.confine.unmask
     }
 
-    /// Whether no user namespace can be made inside. In one, the host's root could mount the host's cgroups
-    /// writable; and in [`Order::Locked`](super::Order::Locked) a /proc without masks, as the host's is
-    /// still fully visible beneath.
+    /// Whether no user namespace can be made inside. In one, the host's root could mount the host's
+    /// cgroups writable; and in [`Order::Locked`](super::Order::Locked) a /proc without masks, as
+    /// the host's is still fully visible beneath.
     pub fn forbids_userns(&self, spec: &Spec) -> bool {
         self.masks_proc(spec) || spec.confine.disable_userns
     }
 
-    /// Whether the seccomp filter has to forbid user namespaces, and keys: without a user namespace of its
-    /// own the container has no limit on them, and the host's keyrings. `--seccomp none` is respected on a
-    /// kernel without user namespaces, which may lack seccomp, too.
+    /// Whether the seccomp filter has to forbid user namespaces, and keys: without a user namespace
+    /// of its own the container has no limit on them, and the host's keyrings. `--seccomp none` is
+    /// respected on a kernel without user namespaces, which may lack seccomp, too.
     pub fn needs_userns_filter(&self, spec: &Spec, caller: &Caller) -> bool {
         let has_none = || caller.proc.stat("self/ns/user").err() == Some(Errno::ENOENT);
         let has_filter = spec.confine.seccomp != Seccomp::None;

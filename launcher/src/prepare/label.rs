@@ -1,4 +1,5 @@
-//! `--apparmor` and `--selinux-label`: the label of a security module that the command is executed with.
+//! `--apparmor` and `--selinux-label`: the label of a security module that the command is executed
+//! with.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::AsFd;

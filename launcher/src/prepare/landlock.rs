@@ -1,5 +1,5 @@
-//! Makes the Landlock ruleset, with the rules for ports. The child adds those for paths, which are the
-//! container's; init restricts the command by it (landlock_restrict_self(2)).
+//! Makes the Landlock ruleset, with the rules for ports. The child adds those for paths, which are
+//! the container's; init restricts the command by it (landlock_restrict_self(2)).
 
 use std::os::fd::{AsFd, OwnedFd};
 

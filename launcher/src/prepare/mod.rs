@@ -1,8 +1,8 @@
-//! From what is asked for ([`Spec`]) to what can be done ([`Prepared`]): the host is looked at and files
-//! are opened, and nothing is changed on it.
+//! From what is asked for ([`Spec`]) to what can be done ([`Prepared`]): the host is looked at and
+//! files are opened, and nothing is changed on it.
 //!
-//! Runs in the launcher, before the gate is opened. What the child will need is in [`Prepared`] as open
-//! descriptors and finished strings, so that the child allocates nothing.
+//! Runs in the launcher, before the gate is opened. What the child will need is in [`Prepared`] as
+//! open descriptors and finished strings, so that the child allocates nothing.
 
 mod account;
 mod activation;
@@ -73,7 +73,8 @@ pub struct Prepared<'a> {
     pub spec: &'a Spec,
     pub ground: &'a Ground,
     pub ids: IdPlan,
-    /// The maps of a further user namespace that has the same ids: each as itself, as the kernel takes it.
+    /// The maps of a further user namespace that has the same ids: each as itself, as the kernel
+    /// takes it.
     pub inner_uids: String,
     pub inner_gids: String,
     pub sources: Sources,
@@ -260,8 +261,8 @@ impl Prepared<'_> {
         of_plan.chain(self.overlay.iter().flat_map(Overlay::sources))
     }
 
-    /// The overlays that the launcher mounts, each with the descriptor that is replaced by it. In the child
-    /// the same number still is the tree below.
+    /// The overlays that the launcher mounts, each with the descriptor that is replaced by it. In
+    /// the child the same number still is the tree below.
     pub fn covered(&self) -> impl Iterator<Item = (&Overlay, BorrowedFd<'_>)> {
         let rootfs = self.overlay.as_ref().filter(|overlay| overlay.is_launchers);
         let rootfs = rootfs.and_then(|overlay| Some((overlay, self.ground.rootfs.tree()?)));
@@ -278,9 +279,9 @@ impl Prepared<'_> {
         }
     }
 
-    /// Whether an intermediate process makes the outer mount namespace, of which the container gets a locked
-    /// copy. Root's launcher makes it itself, except with an overlay: that acts with the credentials of the
-    /// process that mounts it, which have to be the container's.
+    /// Whether an intermediate process makes the outer mount namespace, of which the container gets
+    /// a locked copy. Root's launcher makes it itself, except with an overlay: that acts with the
+    /// credentials of the process that mounts it, which have to be the container's.
     pub fn has_intermediate(&self) -> bool {
         let is_childs = self.overlay.as_ref().is_some_and(|overlay| !overlay.is_launchers);
         self.ground.order == Order::Locked && (!self.ground.caller.can_mount || is_childs)
@@ -296,14 +297,15 @@ impl Prepared<'_> {
         self.forbids_userns() && self.ids.has_userns()
     }
 
-    /// init's argv, with the command at its end. `report` is the number of the child's end of the channel.
+    /// init's argv, with the command at its end. `report` is the number of the child's end of the
+    /// channel.
     pub fn init_argv(&self, report: i32) -> Words {
         let confine = &self.spec.confine;
         let flags = [
             (self.spec.verbose, Terms::STEPS),
             (self.masks_proc(), Terms::MASK_PROC),
-            // Not without a user namespace, where the limit would be the host's and the filter forbids
-            // it; nor with --proc-options, where the child has done it (child/system.rs).
+            // Not without a user namespace, where the limit would be the host's and the filter
+            // forbids it; nor with --proc-options, where the child has done it (child/system.rs).
             (self.limits_userns() && self.spec.proc_options.is_empty(), Terms::FORBID_USERNS),
             (self.ground.order == Order::Pivot, Terms::CUT_ROOT),
             (self.streams.terminal, Terms::TERMINAL),
@@ -346,8 +348,9 @@ fn clock_offsets(uptime: u32) -> String {
     offset("monotonic", libc::CLOCK_MONOTONIC) + &offset("boottime", libc::CLOCK_BOOTTIME)
 }
 
-/// Warns of capabilities by which container root, if it is the host's root, gets past the masks over /proc:
-/// CAP_SYS_ADMIN unmounts them. Without a user namespace others reach the host without a mount.
+/// Warns of capabilities by which container root, if it is the host's root, gets past the masks
+/// over /proc: CAP_SYS_ADMIN unmounts them. Without a user namespace others reach the host without
+/// a mount.
 fn warn_of_loose_masks(ids: &IdPlan, spec: &Spec, log: &mut Log) {
     let enough = 1 << SYS_ADMIN | if ids.has_userns() { 0 } else { capability::OF_THE_HOST };
     let found = spec.confine.capabilities.bounding & enough;

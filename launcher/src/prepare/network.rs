@@ -1,5 +1,5 @@
-//! What `--net` needs before the gate: joins a namespace, checks the privilege to make interfaces, finds
-//! pasta.
+//! What `--net` needs before the gate: joins a namespace, checks the privilege to make interfaces,
+//! finds pasta.
 
 use std::ffi::CString;
 use std::os::fd::AsFd;
@@ -18,8 +18,8 @@ pub enum Carrier {
     Slirp(CString),
 }
 
-/// Checks whether the network can be had. An existing namespace is joined by the launcher here; the child
-/// inherits it.
+/// Checks whether the network can be had. An existing namespace is joined by the launcher here; the
+/// child inherits it.
 pub fn look(network: &Network, caller: &Caller, order: Order) -> Result<Option<Carrier>, Error> {
     match network {
         Network::None | Network::Host => Ok(None),
@@ -47,7 +47,8 @@ pub fn look(network: &Network, caller: &Caller, order: Order) -> Result<Option<C
         }
         Network::Pasta(pasta) => {
             if order == Order::Locked && !caller.can_mount {
-                // The container's network namespace is made by the intermediate process, after the gate.
+                // The container's network namespace is made by the intermediate process, after the
+                // gate.
                 return Err(Error::refused(
                     "FindPasta",
                     "--net pasta cannot be had by an ordinary user on an initial ramfs",
@@ -77,8 +78,8 @@ pub fn find(pasta: &Pasta) -> Result<Carrier, Error> {
     }
 }
 
-/// A new sysfs, which shows the interfaces of the network namespace that we are in now. None where it cannot
-/// be mounted: /sys is then left out.
+/// A new sysfs, which shows the interfaces of the network namespace that we are in now. None where
+/// it cannot be mounted: /sys is then left out.
 pub fn sysfs() -> Option<Source> {
     let made = mount::create(c"sysfs", [], RDONLY | NOSUID | NODEV | NOEXEC).ok()?;
     Some(Source::of_mount(made, c"/sys"))

@@ -11,20 +11,20 @@ use crate::sys::mount;
 pub enum Order {
     /// By pivot_root, after which nothing of it is left.
     Pivot,
-    /// By locked mounts: where pivot_root is EINVAL because the host's root is the initial ramfs (before
-    /// Linux 7.0), or where the host has no /proc.
+    /// By locked mounts: where pivot_root is EINVAL because the host's root is the initial ramfs
+    /// (before Linux 7.0), or where the host has no /proc.
     ///
     /// The usual ways round that, chroot or MS_MOVE and chroot, can be undone from inside, by
-    /// `umount2("/", MNT_DETACH)` and setns(2). Here the rootfs is attached over `/` in an outer mount
-    /// namespace that a more privileged user namespace owns, and the container gets a copy of that: the
-    /// kernel locks every mount in such a copy (mount_namespaces(7)). The host's tree is still beneath,
-    /// and cannot be uncovered.
+    /// `umount2("/", MNT_DETACH)` and setns(2). Here the rootfs is attached over `/` in an outer
+    /// mount namespace that a more privileged user namespace owns, and the container gets a copy of
+    /// that: the kernel locks every mount in such a copy (mount_namespaces(7)). The host's tree is
+    /// still beneath, and cannot be uncovered.
     Locked,
 }
 
 impl Order {
-    /// Decided beforehand and not when pivot_root fails: a start cannot begin again by then (a pipe has been
-    /// read, input has gone to the container's terminal).
+    /// Decided beforehand and not when pivot_root fails: a start cannot begin again by then (a pipe
+    /// has been read, input has gone to the container's terminal).
     pub fn of_this_host(proc: &Proc, has_userns: bool) -> Order {
         // In a user namespace the kernel mounts a proc only while another is visible in the mount
         // namespace: that takes an outer one, where the launcher mounts it.
@@ -79,8 +79,8 @@ impl Order {
     }
 }
 
-/// Whether our root is the initial ramfs: in mountinfo (proc(5)) only that has its own id as its parent's,
-/// and it is listed only for processes that have it as root.
+/// Whether our root is the initial ramfs: in mountinfo (proc(5)) only that has its own id as its
+/// parent's, and it is listed only for processes that have it as root.
 fn is_mounted_on_nothing(mountinfo: &str) -> bool {
     mountinfo.lines().any(|line| {
         let mut ids = line.split(' ');

@@ -1,12 +1,12 @@
-//! Overlays (overlayfs): one over the rootfs, which is then not changed (`--ephemeral`, `--overlay-dir`, an
-//! image), and those of the mount plan (`--overlay`). The upper layer is a tmpfs or a directory of the
-//! caller's.
+//! Overlays (overlayfs): one over the rootfs, which is then not changed (`--ephemeral`,
+//! `--overlay-dir`, an image), and those of the mount plan (`--overlay`). The upper layer is a
+//! tmpfs or a directory of the caller's.
 //!
-//! The child mounts them, in its own user namespace: overlayfs acts with the credentials of the process that
-//! mounts it. There it keeps its marks (whiteouts, opaque directories) in `user.` attributes (Linux 5.11),
-//! which a tmpfs has since 6.6; without them a directory of a lower layer cannot be removed (EIO). So before
-//! 6.6, if it is root, the launcher mounts those whose upper layer is a tmpfs, with `trusted.` attributes,
-//! which only the host's root can set.
+//! The child mounts them, in its own user namespace: overlayfs acts with the credentials of the
+//! process that mounts it. There it keeps its marks (whiteouts, opaque directories) in `user.`
+//! attributes (Linux 5.11), which a tmpfs has since 6.6; without them a directory of a lower layer
+//! cannot be removed (EIO). So before 6.6, if it is root, the launcher mounts those whose upper
+//! layer is a tmpfs, with `trusted.` attributes, which only the host's root can set.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -22,8 +22,8 @@ use crate::sys::{Errno, Result as SysResult, descriptors, mount, process};
 
 /// An overlay to mount.
 pub struct Overlay {
-    /// The lower layers, uppermost first, with the names of their mount points. Empty over the rootfs, which
-    /// is the only one then.
+    /// The lower layers, uppermost first, with the names of their mount points. Empty over the
+    /// rootfs, which is the only one then.
     lower: Vec<(CString, Source)>,
     /// Those names, as the mount option has them.
     lowerdir: CString,
@@ -155,14 +155,15 @@ impl Overlay {
         }
     }
 
-    /// For one of the plan that the launcher mounts: the descriptor that it replaces, of the first layer.
+    /// For one of the plan that the launcher mounts: the descriptor that it replaces, of the first
+    /// layer.
     pub fn place(&self) -> Option<BorrowedFd<'_>> {
         self.lower.first().filter(|_| self.is_launchers)?.1.tree()
     }
 
-    /// The launcher: mounts the overlay, detached, and puts it under the number of this descriptor (the
-    /// rootfs's, or the first layer's). Done by a child with a mount namespace of its own, so that nothing of
-    /// it appears on the host, and with our descriptors (CLONE_FILES).
+    /// The launcher: mounts the overlay, detached, and puts it under the number of this descriptor
+    /// (the rootfs's, or the first layer's). Done by a child with a mount namespace of its own, so
+    /// that nothing of it appears on the host, and with our descriptors (CLONE_FILES).
     pub fn replace(&self, first: BorrowedFd<'_>) -> SysResult<()> {
         const FILES: u64 = libc::CLONE_FILES as u64;
         process::try_in_child(FILES | namespaces::MNT, || {
@@ -192,7 +193,8 @@ impl Overlay {
         file::stat_path(first)
     }
 
-    /// The child: attaches one of the plan onto an open directory. The current directory is `root` afterwards.
+    /// The child: attaches one of the plan onto an open directory. The current directory is `root`
+    /// afterwards.
     pub fn attach(&self, onto: BorrowedFd<'_>, root: BorrowedFd<'_>) -> SysResult<()> {
         if let Some(overlay) = self.place() {
             return mount::attach(overlay, At::Dir(onto), c"");
@@ -203,9 +205,9 @@ impl Overlay {
         file::enter_dir(root)
     }
 
-    /// Overlayfs takes its layers by path, and only in a tmpfs of our own nobody can exchange what a path
-    /// leads to. That tmpfs is mounted on the place for a moment and detached again: init detaches only one
-    /// mount from `/` later, the old root.
+    /// Overlayfs takes its layers by path, and only in a tmpfs of our own nobody can exchange what
+    /// a path leads to. That tmpfs is mounted on the place for a moment and detached again: init
+    /// detaches only one mount from `/` later, the old root.
     fn mount(
         &self,
         at: At<'_>,
@@ -239,8 +241,8 @@ impl Overlay {
     }
 }
 
-/// Makes the upper layer. Its root has the mode and owner of the lower one, as the overlay's root shows
-/// those.
+/// Makes the upper layer. Its root has the mode and owner of the lower one, as the overlay's root
+/// shows those.
 fn make_upper(lower: &Stat, marks: Marks) -> SysResult<()> {
     make_dir(c"changes/upper")?;
     make_dir(c"changes/work")?;

@@ -108,8 +108,9 @@ pub fn check_owners(spec: &Spec, ids: &IdPlan) -> Result<(), Error> {
     Ok(())
 }
 
-/// For each `--device` makes a node with the same owners in the container's /dev, which is idmapped. The
-/// host's devtmpfs and devpts cannot be, so that a bind of the host's node would belong to nobody.
+/// For each `--device` makes a node with the same owners in the container's /dev, which is
+/// idmapped. The host's devtmpfs and devpts cannot be, so that a bind of the host's node would
+/// belong to nobody.
 pub fn make_devices(
     plan: &mut [Step<'_>],
     dev: BorrowedFd<'_>,
@@ -205,8 +206,8 @@ pub fn failed(what: &str, path: &CStr, errno: Errno) -> Error {
     }
 }
 
-/// The child looks from another directory. And what links of /proc lead to is ours, or in our mounts, of
-/// which a user's child can clone nothing: it goes by the path behind them.
+/// The child looks from another directory. And what links of /proc lead to is ours, or in our
+/// mounts, of which a user's child can clone nothing: it goes by the path behind them.
 fn findable(path: &CStr, fd: BorrowedFd<'_>, caller: &Caller) -> Result<CString, Errno> {
     let has_links = |start: &&[u8]| path.to_bytes().starts_with(start);
     if !caller.can_mount && [&b"/proc/"[..], b"/dev/"].iter().any(has_links) {

@@ -1,8 +1,9 @@
 //! A proc file system that shows our processes: to write the id maps of a child, and to read what the
 //! kernel tells about us.
 //!
-//! The one mounted on /proc may belong to a pid namespace further out (after `unshare --pid` alone), where
-//! the child has another number and its pid is another process; or to an unrelated one; or there is none.
+//! The one mounted on /proc may belong to a pid namespace further out (after `unshare --pid`
+//! alone), where the child has another number and its pid is another process; or to an unrelated
+//! one; or there is none.
 
 use std::cell::OnceCell;
 use std::ffi::CStr;
@@ -53,8 +54,8 @@ impl Proc {
         Ok(Proc { dir, is_hosts: false, is_ours: OnceCell::from(true) })
     }
 
-    /// The number of our pids that it shows: one, or with one of an outer pid namespace one for each on the
-    /// way.
+    /// The number of our pids that it shows: one, or with one of an outer pid namespace one for
+    /// each on the way.
     fn count_own_pids(&self) -> usize {
         let status = self.read_text("self/status").unwrap_or_default();
         let mut lines = status.lines().filter_map(|line| line.strip_prefix("NSpid:"));

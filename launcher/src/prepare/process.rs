@@ -1,7 +1,8 @@
-//! Reads what the image that the rootfs was unpacked from says about its command, if it says anything.
+//! Reads what the image that the rootfs was unpacked from says about its command, if it says
+//! anything.
 //!
-//! The rootfs may be hostile: the file is looked up inside it, has to be a regular one, and is read up to a
-//! limit.
+//! The rootfs may be hostile: the file is looked up inside it, has to be a regular one, and is read
+//! up to a limit.
 
 use std::os::fd::BorrowedFd;
 
@@ -11,7 +12,8 @@ use crate::spec::Spec;
 use crate::spec::process::{Image, Process};
 use crate::sys::Errno;
 
-/// The file in the rootfs, with the image's fields `Entrypoint`, `Cmd`, `Env`, `User` and `WorkingDir`.
+/// The file in the rootfs, with the image's fields `Entrypoint`, `Cmd`, `Env`, `User` and
+/// `WorkingDir`.
 const FILE: &str = "/.launcher.json";
 const MAX_BYTES: usize = 1 << 20;
 

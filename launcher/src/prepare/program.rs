@@ -62,7 +62,8 @@ impl Source {
         }
     }
 
-    /// The child: a copy on a detached tmpfs that is then made read-only, so that nobody can write it, either.
+    /// The child: a copy on a detached tmpfs that is then made read-only, so that nobody can write
+    /// it, either.
     pub fn copy_apart(&self) -> SysResult<OwnedFd> {
         let apart = mount::create(c"tmpfs", [(c"mode", c"755")], NOSUID | NODEV)?;
         let copy = file::create(apart.as_fd(), c"init", 0o755)?;

@@ -1,9 +1,10 @@
-//! `--userns range`: a range of uids and gids that no other container has meanwhile, so that one container's
-//! root is nobody in another.
+//! `--userns range`: a range of uids and gids that no other container has meanwhile, so that one
+//! container's root is nobody in another.
 //!
-//! The kernel does not allot ids, so launchers agree by locks: a range is a byte of /dev/kmsg, a file that
-//! exists once on a machine and that only root can open for writing. Nothing is written to it. An open file
-//! description lock (fcntl(2)) ends with the process that holds it and leaves no file behind.
+//! The kernel does not allot ids, so launchers agree by locks: a range is a byte of /dev/kmsg, a
+//! file that exists once on a machine and that only root can open for writing. Nothing is written
+//! to it. An open file description lock (fcntl(2)) ends with the process that holds it and leaves
+//! no file behind.
 
 use std::cell::LazyCell;
 use std::ffi::CStr;
@@ -22,8 +23,8 @@ use crate::sys::signal;
 /// The ids of a range: 16 bits, which is what software expects.
 pub const COUNT: u32 = 65536;
 
-/// The first and the last range: systemd reserves these ids for containers (its UIDS-GIDS.md), so no user
-/// has them.
+/// The first and the last range: systemd reserves these ids for containers (its UIDS-GIDS.md), so
+/// no user has them.
 const FIRST: u32 = 0x0008_0000;
 const LAST: u32 = 0x6FFF_0000;
 
@@ -34,9 +35,9 @@ pub struct HeldRange {
     _lock: OwnedFd,
 }
 
-/// Locks a free range. First the one that `seed` chooses, so that the same rootfs mostly gets the same range.
-/// If that is taken, the search begins at one that depends on our pid: if all launchers began at the same
-/// place, the thousandth container on a rootfs would try a thousand locks.
+/// Locks a free range. First the one that `seed` chooses, so that the same rootfs mostly gets the
+/// same range. If that is taken, the search begins at one that depends on our pid: if all launchers
+/// began at the same place, the thousandth container on a rootfs would try a thousand locks.
 pub fn take(caller: &Caller, seed: u64) -> Result<HeldRange, Error> {
     let lock = open_lock_file(libc::O_WRONLY)?;
     let taken = taken_on_this_host()?;
@@ -56,8 +57,8 @@ pub fn take(caller: &Caller, seed: u64) -> Result<HeldRange, Error> {
         .advise("give one by --uid-map, or --userns identity"))
 }
 
-/// Locks the range that the files of a shifted rootfs belong to. Containers on such a rootfs share the lock,
-/// as they share the files; no other container gets the range meanwhile.
+/// Locks the range that the files of a shifted rootfs belong to. Containers on such a rootfs share
+/// the lock, as they share the files; no other container gets the range meanwhile.
 pub fn take_shifted(start: u32) -> Result<HeldRange, Error> {
     // A shared lock needs a descriptor that may read; for /dev/kmsg that is CAP_SYSLOG.
     let lock = open_lock_file(libc::O_RDWR)?;

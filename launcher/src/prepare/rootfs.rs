@@ -14,9 +14,10 @@ use crate::sys::{Errno, Result as SysResult, mount};
 pub struct Rootfs {
     dir: OwnedFd,
     stat: Stat,
-    /// A detached clone of its mounts. An ordinary user can make it only in the new mount namespace. There
-    /// `dir`, which belongs to the old one, cannot be cloned; but the kernel translates the current
-    /// directory. So the launcher changes into the rootfs for the clone, and the child clones `.`.
+    /// A detached clone of its mounts. An ordinary user can make it only in the new mount
+    /// namespace. There `dir`, which belongs to the old one, cannot be cloned; but the kernel
+    /// translates the current directory. So the launcher changes into the rootfs for the clone, and
+    /// the child clones `.`.
     tree: OnceCell<OwnedFd>,
     /// Before Linux 5.12: the mounts that get their flags by path, once attached.
     by_path: Vec<CString>,
@@ -87,8 +88,9 @@ impl Rootfs {
         self.is_image
     }
 
-    /// Clones the mounts of the directory `at`, nodev. With `--read-only` the mounts below are read-only from
-    /// here on; the rootfs itself when nothing has to be created in it any more ([`Rootfs::finish`]).
+    /// Clones the mounts of the directory `at`, nodev. With `--read-only` the mounts below are
+    /// read-only from here on; the rootfs itself when nothing has to be created in it any more
+    /// ([`Rootfs::finish`]).
     pub fn clone_mounts(&self, at: At<'_>) -> SysResult<()> {
         let tree = mount::clone_tree(at, c"", true)?;
         if self.by_path.is_empty() {
@@ -122,8 +124,8 @@ impl Rootfs {
         file::enter_dir(self.dir())
     }
 
-    /// With `--read-only` makes it so. The current directory is `root`, the attached rootfs or the overlay over
-    /// it.
+    /// With `--read-only` makes it so. The current directory is `root`, the attached rootfs or the
+    /// overlay over it.
     pub fn finish(&self, root: BorrowedFd<'_>) -> SysResult<()> {
         match (self.read_only, self.by_path.first()) {
             (false, _) => Ok(()),
@@ -142,8 +144,8 @@ impl Rootfs {
         self.tree.get().map(AsFd::as_fd)
     }
 
-    /// For the parent: this descriptor is its own. In shared memory a clone's number can be of the child's
-    /// descriptor table.
+    /// For the parent: this descriptor is its own. In shared memory a clone's number can be of the
+    /// child's descriptor table.
     pub fn as_opened(&self) -> BorrowedFd<'_> {
         self.dir.as_fd()
     }

@@ -1,9 +1,10 @@
-//! Sources: files and mounts of the host that the container gets, for binds, device nodes, and what it
-//! shares.
+//! Sources: files and mounts of the host that the container gets, for binds, device nodes, and what
+//! it shares.
 //!
-//! A source becomes a detached clone of its mounts (open_tree(2)), which needs no path afterwards. Root clones
-//! before the clone of the child. An ordinary user can clone only in the new mount namespace: there the child
-//! does it, by the same function, while the host's tree can still be seen.
+//! A source becomes a detached clone of its mounts (open_tree(2)), which needs no path afterwards.
+//! Root clones before the clone of the child. An ordinary user can clone only in the new mount
+//! namespace: there the child does it, by the same function, while the host's tree can still be
+//! seen.
 
 use std::cell::{Cell, OnceCell};
 use std::ffi::{CStr, CString};
@@ -20,8 +21,8 @@ pub struct Source {
     pub host_path: CString,
     recursive: bool,
     flags: u64,
-    /// What was found at the path. The path may lead elsewhere when the child clones it, which is refused
-    /// then.
+    /// What was found at the path. The path may lead elsewhere when the child clones it, which is
+    /// refused then.
     seen: Option<Opened>,
     tree: OnceCell<OwnedFd>,
     /// Before Linux 5.12: the clone does not have its flags yet.
@@ -52,8 +53,8 @@ pub struct Sources {
 }
 
 impl Source {
-    /// A directory, with the mounts below it. Before Linux 5.12 these are listed now, as they get their flags
-    /// by path.
+    /// A directory, with the mounts below it. Before Linux 5.12 these are listed now, as they get
+    /// their flags by path.
     fn of_tree(path: &CStr, flags: u64, proc: &Proc) -> Source {
         if mount::has_setattr() {
             return Source::new(path, true, flags);
@@ -82,8 +83,8 @@ impl Source {
         source
     }
 
-    /// An open file, which is at this path. `by_path`: the proc to list mounts with, where there is no
-    /// mount_setattr.
+    /// An open file, which is at this path. `by_path`: the proc to list mounts with, where there is
+    /// no mount_setattr.
     pub fn of(
         fd: OwnedFd,
         host_path: CString,
@@ -175,8 +176,8 @@ impl Source {
         self.flags & RDONLY == 0 && fd.is_some_and(|fd| mount::is_proc(fd).unwrap_or(false))
     }
 
-    /// Makes a device node of the same number, mode and owners in the container's /dev. False: the node is
-    /// more than its number (a pty, say), so a copy would be another device.
+    /// Makes a device node of the same number, mode and owners in the container's /dev. False: the
+    /// node is more than its number (a pty, say), so a copy would be another device.
     pub fn copy_device(&self, dir: BorrowedFd<'_>, name: &CStr) -> SysResult<bool> {
         let Some(Opened { fd, stat, .. }) = &self.seen else { return Ok(false) };
         if !mount::is_plain_device(fd.as_fd())? {
@@ -209,8 +210,9 @@ impl Source {
         mount::add_flags(name, self.flags)
     }
 
-    /// Attaches the clone onto an open file. The current directory is `root` afterwards. After a failure it is
-    /// detached again; if that fails as well, ENOTRECOVERABLE: it must not stay without its flags.
+    /// Attaches the clone onto an open file. The current directory is `root` afterwards. After a
+    /// failure it is detached again; if that fails as well, ENOTRECOVERABLE: it must not stay
+    /// without its flags.
     pub fn attach(&self, onto: BorrowedFd<'_>, root: BorrowedFd<'_>) -> SysResult<()> {
         let clone = self.tree().ok_or(Errno::EBADF)?;
         mount::attach(clone, At::Dir(onto), c"")?;
@@ -236,8 +238,8 @@ impl Source {
 impl Sources {
     /// Lists them; none is cloned yet.
     pub fn list(share: Shared, notify_socket: Option<&CStr>, proc: &Proc) -> Sources {
-        // Read-only, so that the container cannot change the mode and owner of the host's node. Writing to
-        // the device is not affected.
+        // Read-only, so that the container cannot change the mode and owner of the host's node.
+        // Writing to the device is not affected.
         let flags = NOSUID | NOEXEC | RDONLY;
         let device = |name, host_path| (name, Source::new(host_path, false, flags));
         let tree = |wanted: bool, path, flags| {
@@ -270,7 +272,8 @@ impl Sources {
         self.devices.iter().filter(|_| self.dev.is_none())
     }
 
-    /// Clones them. The error has the index of the device that cannot be cloned; the others may be missing.
+    /// Clones them. The error has the index of the device that cannot be cloned; the others may be
+    /// missing.
     pub fn clone_all(&self) -> Result<(), (usize, Errno)> {
         for (index, (_, device)) in self.bound_devices().enumerate() {
             device.clone_mounts().map_err(|errno| (index, errno))?;

@@ -1,4 +1,5 @@
-//! Decides whether the container gets a terminal of its own in place of the standard streams (`--tty`).
+//! Decides whether the container gets a terminal of its own in place of the standard streams
+//! (`--tty`).
 
 use std::os::fd::AsFd;
 
@@ -16,8 +17,9 @@ pub struct Streams {
 
 /// Looks at the streams. `wanted`: what `--tty` and `--no-tty` say.
 ///
-/// In the background, without a terminal of its own, the command gets /dev/null as standard input. It is in
-/// another session, so the kernel would not stop it (SIGTTIN) when it reads what is typed for the shell.
+/// In the background, without a terminal of its own, the command gets /dev/null as standard input.
+/// It is in another session, so the kernel would not stop it (SIGTTIN) when it reads what is typed
+/// for the shell.
 pub fn look(wanted: Option<bool>) -> Result<Streams, Error> {
     let is_terminal = |fd: i32| terminal::modes(file::standard(fd)).is_ok();
     let has_input = is_terminal(0);

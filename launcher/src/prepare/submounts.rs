@@ -1,5 +1,5 @@
-//! Lists the mounts below a directory. For kernels before 5.12, without mount_setattr(2): there each mount
-//! gets its flags by its path, once the directory is attached.
+//! Lists the mounts below a directory. For kernels before 5.12, without mount_setattr(2): there
+//! each mount gets its flags by its path, once the directory is attached.
 
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, BorrowedFd};

@@ -1,8 +1,7 @@
-//! Classic BPF, as far as a seccomp filter needs it (linux/filter.h, linux/bpf_common.h).
+//! Assembles classic BPF, as far as a seccomp filter needs it (linux/filter.h, linux/bpf_common.h).
 //!
-//! Every jump leads forward. So a program is put together from its end: where a jump leads to is
-//! there already, and what several lead to is there once. The kernel translates each instruction
-//! when the filter is installed, which is most of what a filter costs; so there are few.
+//! In classic BPF every jump is forward. So a program is put together from its end: the target of a
+//! jump exists already, and several jumps can share one.
 
 use super::{ALLOW, Abi, Checks, Condition, Operator, Span};
 
@@ -47,8 +46,8 @@ impl Program {
         Program { code: Vec::with_capacity(256), answers: Vec::with_capacity(8) }
     }
 
-    /// One that ends with a filter, which has instructions, or that allows the rest; and where that
-    /// begins.
+    /// A program that ends with another filter (which is not empty), or with an answer that allows
+    /// all; and where that end begins.
     pub fn before(filter: Option<&[u8]>) -> (Program, Place) {
         let mut program = Program::new();
         let Some(bytes) = filter else {
@@ -65,24 +64,24 @@ impl Program {
         self.code.len() - 1
     }
 
-    /// What is between the next instruction and a place.
+    /// How many instructions are between the next one and a place.
     fn distance(&self, to: Place) -> usize {
         self.code.len() - 1 - to
     }
 
-    /// Whether a conditional jump gets there, which reaches 255 far; even from behind the two plain
-    /// jumps that its own way may need.
+    /// Whether a conditional jump, which reaches 255 instructions far, gets there; with room for
+    /// the two plain jumps that may stand between.
     fn is_near(&self, to: Place) -> bool {
         self.distance(to) < 250
     }
 
-    /// Leads there from here: a plain jump gets everywhere.
+    /// Adds a plain jump, which reaches everywhere.
     fn pass_on(&mut self, to: Place) -> Place {
         let distance = self.distance(to) as u32;
         self.push(JUMP, distance, 0, 0)
     }
 
-    /// Goes on here or there.
+    /// Adds a conditional jump to either of two places.
     pub fn branch(&mut self, code: u16, value: u32, yes: Place, no: Place) -> Place {
         let no = if self.is_near(no) { no } else { self.pass_on(no) };
         let yes = if self.is_near(yes) { yes } else { self.pass_on(yes) };
@@ -90,7 +89,7 @@ impl Program {
         self.push(code, value, if_true, if_false)
     }
 
-    /// Loads a word of what is asked, and the bits of it that count.
+    /// Loads a word of struct seccomp_data, masked, and goes on at `next`.
     pub fn load(&mut self, offset: u32, mask: u32, next: Place) -> Place {
         if self.distance(next) > 0 {
             self.pass_on(next);
@@ -101,12 +100,12 @@ impl Program {
         self.push(LOAD, offset, 0, 0)
     }
 
-    /// Changes nothing.
+    /// An instruction that changes nothing.
     fn nothing(&mut self) -> Place {
         self.push(OR, 0, 0, 0)
     }
 
-    /// The end: one that is near, or another.
+    /// The place of a return with this action: an existing one that is near, or a new one.
     pub fn answer(&mut self, action: u32) -> Place {
         let known = self.answers.iter().rev().find(|(known, _)| *known == action);
         match known {
@@ -119,7 +118,7 @@ impl Program {
         }
     }
 
-    /// As the kernel takes it.
+    /// The program as the kernel takes it.
     pub fn into_bytes(self) -> Vec<u8> {
         self.code.into_iter().rev().flat_map(to_bytes).collect()
     }
@@ -141,9 +140,8 @@ fn from_bytes(bytes: &[u8]) -> Instruction {
     }
 }
 
-/// The filter that asks these architectures' checks, as the kernel takes it. The first number of
-/// each span stands with its kind, of which `checks` tells the checks; spans are sorted, and the first
-/// begins at 0.
+/// The filter for these architectures, as the kernel takes it. `checks` gives the checks of each
+/// kind; spans are sorted, and the first begins at 0.
 pub fn filter(abis: &[(&Abi, Vec<Span>)], checks: &dyn Fn(u32) -> Checks) -> Vec<u8> {
     let mut search = Search { program: Program::new(), checks, known: Vec::with_capacity(16) };
     // A program for another architecture, which would have other numbers.
@@ -153,10 +151,10 @@ pub fn filter(abis: &[(&Abi, Vec<Span>)], checks: &dyn Fn(u32) -> Checks) -> Vec
         let found = search.among(spans, last);
         let mut number = search.program.load(NUMBER, u32::MAX, found);
         if index > 0 {
-            // For each number of the first two architectures the kernel follows the filter, to know
-            // which it need not ask it about (kernel/seccomp.c, seccomp_cache_prepare): a third of what
-            // it takes to install it. It gives up at what it does not know, so it does for others than
-            // this machine's own, of which few programs are.
+            // For each number of its first two architectures the kernel emulates the filter to
+            // cache which are always allowed (kernel/seccomp.c, seccomp_cache_prepare): a third of
+            // the time that installing takes. The emulation stops at an instruction that it does
+            // not know, so there is one for all but the machine's own architecture.
             number = search.program.nothing();
         }
         begin = search.program.branch(IF_EQUAL, *audit, number, begin);
@@ -168,14 +166,14 @@ pub fn filter(abis: &[(&Abi, Vec<Span>)], checks: &dyn Fn(u32) -> Checks) -> Vec
 struct Search<'a> {
     program: Program,
     checks: &'a dyn Fn(u32) -> Checks,
-    /// The kinds that there are checks for already, and where.
+    /// The kinds whose checks are in the program already, and where.
     known: Vec<(u32, Place)>,
 }
 
 impl Search<'_> {
-    /// Finds the span that the loaded number lies in, by halving; `end` is the first number behind
-    /// them. By numbers and not by spans: the kernel tries every number when the filter is
-    /// installed, so a wide span has to be found soon.
+    /// A binary search for the span of the loaded number; `end` is the first number behind them. It
+    /// halves the numbers and not the spans: the kernel emulates the filter for every number, so a
+    /// wide span has to be found soon.
     fn among(&mut self, spans: &[Span], end: u32) -> Place {
         let Some(&(begin, around)) = spans.first() else {
             return self.program.answer(super::KILL_PROCESS);
@@ -198,7 +196,7 @@ impl Search<'_> {
         self.program.branch(IF_AT_LEAST, first, yes, no)
     }
 
-    /// Where the answer is, or what finds it.
+    /// The place where the checks of a kind begin.
     fn answer(&mut self, kind: u32) -> Place {
         let known = self.known.iter().rev().find(|(known, _)| *known == kind);
         match known {
@@ -212,15 +210,15 @@ impl Search<'_> {
     }
 }
 
-/// Whether all have the same checks but single numbers, of which there are few: to ask for one takes
-/// one comparison, to leave it out of what is around it two.
+/// Whether all spans have the same kind except for a few single numbers: each of these then takes
+/// one comparison, where the search takes two.
 fn are_alike(spans: &[Span]) -> bool {
     const FEW: usize = 3;
     let is_one = |pair: &[Span]| pair[1].0 == pair[0].0 + 1 && pair[1].1 == spans[0].1;
     spans.len() % 2 == 1 && spans.len() <= 1 + 2 * FEW && spans[1..].chunks_exact(2).all(is_one)
 }
 
-/// The answer of the first rule whose conditions all hold.
+/// Adds the checks: the action of the first rule whose conditions all hold.
 fn examine(program: &mut Program, checks: &Checks) -> Place {
     let mut begin = program.answer(checks.otherwise);
     for (conditions, action) in checks.rules.iter().rev() {
@@ -233,7 +231,7 @@ fn examine(program: &mut Program, checks: &Checks) -> Place {
     begin
 }
 
-/// An argument has 64 bits, which are looked at by halves, the upper one first.
+/// Adds a condition. An argument has 64 bits, of which the upper half is compared first.
 fn test(program: &mut Program, condition: &Condition, holds: Place, fails: Place) -> Place {
     let Condition { index, operator, mask, value } = *condition;
     let low = ARGUMENTS + 8 * index;
@@ -251,7 +249,7 @@ fn test(program: &mut Program, condition: &Condition, holds: Place, fails: Place
     if upper(mask) == 0 {
         return lower;
     }
-    // Where the upper halves differ they decide alone.
+    // If the upper halves differ, they decide.
     let mut decided = program.branch(IF_EQUAL, upper(value), lower, no);
     if compare != IF_EQUAL {
         decided = program.branch(IF_ABOVE, upper(value), yes, decided);

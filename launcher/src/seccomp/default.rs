@@ -1,12 +1,12 @@
-//! The default filter, made for the capabilities of a container: the profile is in `profile.txt`,
-//! which the build script has turned into numbers.
+//! The default filter, which depends on the command's capabilities. The profile is `profile.txt`,
+//! which the build script translates into numbers.
 
 use super::{
     ABIS, ALLOW, Abi, Checks, Condition, EINVAL, ENOSYS, EPERM, Operator, Rule, assemble, merge,
 };
 use crate::spec::capability::{AUDIT_WRITE, BPF, PERFMON, SYS_ADMIN};
 
-/// The filter for a command whose bounding set this is, as the kernel takes it.
+/// The filter for a command with this bounding set, as the kernel takes it.
 pub fn filter(capabilities: u64) -> Vec<u8> {
     filter_for(&ABIS, capabilities)
 }
@@ -24,7 +24,7 @@ pub(super) fn filter_for(abis: &'static [Abi], capabilities: u64) -> Vec<u8> {
     assemble::filter(&spans, &|kind| checks(Rule::from_byte(kind as u8), capabilities))
 }
 
-/// What a rule comes to with these capabilities.
+/// Decides a rule that depends on a capability.
 fn settle(rule: Rule, capabilities: u64) -> Rule {
     let has = |capability: u8| capabilities & 1 << capability != 0;
     match rule {
@@ -42,7 +42,7 @@ fn checks(rule: Rule, capabilities: u64) -> Checks {
         Rule::Refuse | Rule::Needs(_) => Checks::always(EPERM),
         Rule::Unknown => Checks::always(ENOSYS),
         Rule::Personality => {
-            // PER_LINUX and PER_LINUX32, with and without UNAME26; and the question which it is.
+            // PER_LINUX and PER_LINUX32, with and without UNAME26; and -1, which only asks.
             const HARMLESS: [u32; 5] = [0, 8, 0x2_0000, 0x2_0008, 0xffff_ffff];
             let rules = HARMLESS.map(|persona| (vec![is(0, persona)], ALLOW)).into();
             Checks { rules, otherwise: ENOSYS }

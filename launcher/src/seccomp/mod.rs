@@ -1,13 +1,14 @@
-//! Filters of system calls. Pure.
+//! Seccomp filters, as programs in classic BPF: the default one, profiles in OCI's JSON, and
+//! extensions of either. Pure.
 //!
-//! What a filter costs is its length, which the kernel translates at each start. Since Linux 5.11
-//! the kernel tries every number when the filter is installed, and passes those that are always
-//! allowed without running it from then on: there a short way counts at the start, for some
-//! thousand numbers, and else for ioctl(2) and for what is refused.
+//! A filter costs time when it is installed: the kernel translates its instructions, and since
+//! Linux 5.11 runs it for every system call number, to remember those that are always allowed;
+//! these then cost nothing. So a filter should be short, and find each number by few instructions.
 //!
-//! Ours has 200 instructions on x86_64, of which a number takes 8 (i386: 12). libseccomp makes 1162 of
-//! the same profile, and the `seccompiler` crate 1583 for x86_64 alone, which take ten times as long to
-//! install; it has one answer for all that it refuses, no other ABI, and is 16 KiB.
+//! Ours has 200 instructions on x86_64, and finds a number by 8 (i386: 12). libseccomp makes 1162
+//! of the same profile, and the `seccompiler` crate 1583 for x86_64 alone, which take ten times as
+//! long to install; the crate has one errno for all that it refuses and one architecture, and adds
+//! 16 KiB.
 
 mod assemble;
 pub mod default;
@@ -18,14 +19,14 @@ pub mod userns;
 
 use rule::Rule;
 
-/// What a program is compiled for.
+/// An architecture's system call ABI.
 struct Abi {
     /// AUDIT_ARCH_* of linux/audit.h, as the kernel tells a filter.
     audit: u32,
-    /// As an OCI profile has it.
+    /// Its name in an OCI profile.
     name: &'static str,
-    /// Where in its numbers another rule of the default profile begins: the number, and the rule
-    /// in the lowest byte.
+    /// The default profile: the numbers from which on another rule holds, with that rule in the
+    /// lowest byte.
     spans: &'static [u32],
     /// The numbers of clone, unshare and clone3, which make user namespaces.
     makers: [u32; 3],
@@ -35,11 +36,11 @@ struct Abi {
     sockets: [u32; 5],
 }
 
-// ABIS, the first of which is the launcher's own; OWN_ARCH, its name in OCI profiles; and CALLS:
-// a line for each call, its name and its number in each of them.
+// From build/profile.rs: ABIS, of which the first is the launcher's own; OWN_ARCH, its name in OCI
+// profiles; and CALLS, with a line for each system call: its name, and its number in each ABI.
 include!(concat!(env!("OUT_DIR"), "/profile.rs"));
 
-// What a filter answers (linux/seccomp.h).
+// SECCOMP_RET_* of linux/seccomp.h, and with errnos.
 const KILL_PROCESS: u32 = 0x8000_0000;
 const ERRNO: u32 = 0x0005_0000;
 const ALLOW: u32 = 0x7fff_0000;
@@ -47,7 +48,7 @@ const EPERM: u32 = ERRNO | libc::EPERM as u32;
 const EINVAL: u32 = ERRNO | libc::EINVAL as u32;
 const ENOSYS: u32 = ERRNO | libc::ENOSYS as u32;
 
-/// What becomes of a call: the first rule whose conditions hold says it.
+/// What is done about a system call: the action of the first rule whose conditions all hold.
 #[derive(Clone, PartialEq, Eq)]
 struct Checks {
     rules: Vec<(Vec<Condition>, u32)>,
@@ -55,7 +56,7 @@ struct Checks {
 }
 
 impl Checks {
-    /// Whatever its arguments.
+    /// The same action whatever the arguments.
     fn always(action: u32) -> Checks {
         Checks { rules: Vec::new(), otherwise: action }
     }
@@ -81,14 +82,14 @@ enum Operator {
     AtMost,
 }
 
-/// From this number on, up to the next span, a call's checks are of this kind.
+/// A system call number, and the kind of checks from it on, up to the next span.
 type Span = (u32, u32);
 
-/// No architecture has numbers from this one on but x32.
+/// The bit in numbers of x32, which no other ABI has.
 const X32: u32 = 0x4000_0000;
 
-/// Neighbours with the same checks become one. x32 is not spoken: by its numbers a call would get
-/// past what is said of it by name; `unknown` says that.
+/// Merges neighbouring spans of the same kind. Numbers of x32 get the kind `unknown`: by them a
+/// call would get past the rule for its name.
 fn merge(mut spans: Vec<Span>, unknown: u32) -> Vec<Span> {
     spans.push((X32, unknown));
     spans.dedup_by(|next, kept| next.1 == kept.1);

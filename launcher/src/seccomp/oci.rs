@@ -15,7 +15,7 @@ use crate::spec::capability::by_name;
 /// A call's name, on which conditions what becomes of it, and what that is.
 type Rule<'a> = (&'a str, Vec<Condition>, u32);
 
-/// What is said of every call, and of what is none.
+/// The kinds of the default action, and of numbers that are no system call.
 const DEFAULT: u32 = 0;
 const UNKNOWN: u32 = 1;
 
@@ -86,7 +86,7 @@ pub fn filter(text: &[u8], context: &Context<'_>) -> Result<Translated, String> 
     Ok(Translated { filter, logs, unknown })
 }
 
-/// Whether the kernel goes on with a call that is answered so.
+/// Whether this action lets the call go on.
 fn passes(action: u32) -> bool {
     matches!(action, ALLOW | LOG)
 }
@@ -95,8 +95,9 @@ fn is_known(name: &str) -> bool {
     CALLS.lines().any(|line| line.split(' ').next() == Some(name))
 }
 
-/// `flags`. The others change nothing of what is refused: TSYNC is about threads, which there are none
-/// of, SPEC_ALLOW leaves a hardening out, and WAIT_KILLABLE_RECV is about SCMP_ACT_NOTIFY.
+/// Reads `flags`: whether refusals are logged. Of the others none changes what is refused: TSYNC is
+/// about threads, of which there is one, SPEC_ALLOW leaves a hardening out, and WAIT_KILLABLE_RECV
+/// is about SCMP_ACT_NOTIFY.
 fn logs(profile: &Value) -> Result<bool, String> {
     let mut logs = false;
     for flag in texts(profile, "flags")? {
@@ -109,14 +110,14 @@ fn logs(profile: &Value) -> Result<bool, String> {
     Ok(logs)
 }
 
-/// Of an argument that is named twice one condition is enough: to runc and crun each is then a rule of its
-/// own, as they all were before libseccomp 2.2, and profiles count on that.
+/// Whether an argument is named twice. Then runc and crun make each condition a rule of its own, so
+/// that one is enough, as before libseccomp 2.2; and profiles rely on that.
 fn has_one_twice(conditions: &[Condition]) -> bool {
     let indices = || conditions.iter().map(|condition| condition.index);
     indices().enumerate().any(|(at, index)| indices().skip(at + 1).any(|other| other == index))
 }
 
-/// What is there and no list is an error: a slip must not leave a wall out.
+/// A field that is no list is an error, so that a mistake does not leave a restriction out.
 fn list<'a>(value: &'a Value, name: &str) -> Result<&'a [Value], String> {
     match value.field(name) {
         None => Ok(&[]),
@@ -124,7 +125,8 @@ fn list<'a>(value: &'a Value, name: &str) -> Result<&'a [Value], String> {
     }
 }
 
-/// The same for what conditions of an entry stand in: without one it would count more often.
+/// The same for an object with the conditions of an entry, without which the entry would apply more
+/// often.
 fn object<'a>(value: &'a Value, name: &str) -> Result<Option<&'a Value>, String> {
     match value.field(name) {
         None => Ok(None),
@@ -242,8 +244,8 @@ fn condition(entry: &Value) -> Option<Condition> {
     Some(Condition { index, operator, mask, value })
 }
 
-/// What is checked for the numbers of an architecture. A kind is a place in `kinds`, whose first is the
-/// default.
+/// What is checked for the numbers of an architecture. A kind is a place in `kinds`, whose first is
+/// the default.
 fn spans(index: usize, rules: &[Rule<'_>], kinds: &mut Vec<Checks>) -> Vec<Span> {
     let mut all = vec![(0, DEFAULT)];
     for line in CALLS.lines() {

@@ -1,8 +1,9 @@
-//! What Landlock's rules for TCP let pass (`--landlock bind:` and `connect:`).
+//! Extends a filter to close the ways around Landlock's rules for TCP (`--landlock bind:` and
+//! `connect:`).
 //!
-//! It is asked by connect(2) and bind(2) of TCP's sockets. A connection by MSG_FASTOPEN goes by neither,
-//! and sockets of MPTCP and SMC are not TCP's, but speak it with whoever speaks nothing else. So these
-//! are answered as by a kernel without them, from which programs fall back.
+//! Landlock checks connect(2) and bind(2) of TCP sockets. A connection by MSG_FASTOPEN uses
+//! neither, and sockets of MPTCP and SMC are not TCP sockets but fall back to TCP. These get the
+//! errno of a kernel without them, with which programs can deal.
 
 use super::assemble::{ARCH, ARGUMENTS, IF_ANY, IF_EQUAL, NUMBER, Place, Program};
 use super::{ABIS, Abi, ENOSYS, ERRNO, KILL_PROCESS, X32};
@@ -10,7 +11,7 @@ use super::{ABIS, Abi, ENOSYS, ERRNO, KILL_PROCESS, X32};
 const EOPNOTSUPP: u32 = ERRNO | libc::EOPNOTSUPP as u32;
 const EPROTONOSUPPORT: u32 = ERRNO | libc::EPROTONOSUPPORT as u32;
 
-/// The same number on every architecture. By a ring the calls below could be made, too.
+/// The same number on every architecture. By io_uring the calls below could be made unseen.
 const IO_URING_SETUP: u32 = 425;
 
 // linux/socket.h and linux/in.h.

@@ -135,9 +135,9 @@ fn every_architecture_has_its_own_numbers() {
     }
 }
 
-/// aarch64 and riscv64 number their calls by the same list, asm-generic/unistd.h, but for those of one
-/// architecture (244 to 259), renameat(2), which riscv64 never had, and the calls with 64-bit times
-/// (403 to 423), which only 32-bit programs have.
+/// aarch64 and riscv64 number their calls by the same list, asm-generic/unistd.h, but for those of
+/// one architecture (244 to 259), renameat(2), which riscv64 never had, and the calls with 64-bit
+/// times (403 to 423), which only 32-bit programs have.
 #[test]
 fn architectures_with_one_list_of_numbers_have_one_filter() {
     let filter = super::default::filter_for(&EVERY, 0);

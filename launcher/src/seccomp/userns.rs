@@ -1,8 +1,9 @@
-//! What stands in for a user namespace of the container's own (`--userns none`).
+//! Extends a filter where the container has no user namespace of its own (`--userns none`).
 //!
-//! It keeps the command from making one, for which there is no limit to set: in one, the host's root has
-//! every capability, and mounts the host's cgroups. And it leaves no keys, as a kernel without CONFIG_KEYS
-//! does: each user's keyrings belong to a user namespace (user-keyring(7)), and these are the host's.
+//! It forbids user namespaces, for which there is no limit of the container's own to set: in one,
+//! the host's root would have every capability, and could mount the host's cgroups. And it refuses
+//! the calls for keys, as a kernel without CONFIG_KEYS: a user's keyrings belong to the user
+//! namespace (user-keyring(7)), which is the host's.
 
 use super::assemble::{ARCH, ARGUMENTS, IF_ANY, IF_EQUAL, NUMBER, Program};
 use super::{ABIS, Abi, ENOSYS, EPERM, KILL_PROCESS, X32};
@@ -20,7 +21,8 @@ pub(super) fn forbidden_for(abis: &[Abi], filter: Option<&[u8]>) -> Vec<u8> {
     for abi in abis.iter().rev() {
         let [clone, unshare, clone3] = abi.makers;
         let (refuse, unknown) = (program.answer(EPERM), program.answer(ENOSYS));
-        // Its flags are in memory, where a filter cannot look. C libraries then call clone.
+        // clone3's flags are in memory, which a filter cannot read. With ENOSYS C libraries call
+        // clone instead.
         let mut asked = program.branch(IF_EQUAL, clone3, unknown, rest);
         // The first argument of both, on all of our architectures (clone(2)).
         let flags = program.branch(IF_ANY, libc::CLONE_NEWUSER as u32, refuse, rest);

@@ -134,8 +134,8 @@ fn refuse_details(args: &Args, with_publish: bool) -> Result<(), Error> {
     }
 }
 
-/// Whether a host is reached by such an address from more than one place: of fe80::/10 each interface has
-/// one of its own.
+/// Whether a host is reached by such an address from more than one place: of fe80::/10 each
+/// interface has one of its own.
 fn is_for_hosts(address: IpAddr) -> bool {
     let is_local = match address {
         IpAddr::V4(v4) => v4.octets()[0] == 0,

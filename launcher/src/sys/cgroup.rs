@@ -33,8 +33,8 @@ pub fn unshare_namespace() -> Result<()> {
     unsafe { syscall!(Sysno::unshare, libc::CLONE_NEWCGROUP) }.map(drop)
 }
 
-/// getrusage(2) of the children that were waited for, and of theirs: microseconds in user and in kernel
-/// mode.
+/// getrusage(2) of the children that were waited for, and of theirs: microseconds in user and in
+/// kernel mode.
 pub fn childrens_time() -> Result<(u64, u64)> {
     // SAFETY: rusage is plain data, for which all zero is a value.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };

@@ -21,19 +21,20 @@ impl AsFd for Held<'_> {
     }
 }
 
-/// close_range(2) of all but the standard descriptors and this one. For a forked process that outlives the
-/// clone's purpose: what it inherited would otherwise stay open by it.
+/// close_range(2) of all but the standard descriptors and this one. For a forked process that
+/// outlives the clone's purpose: what it inherited would otherwise stay open by it.
 pub fn close_all_but(kept: BorrowedFd<'_>) -> Result<()> {
-    /// Where an outer seccomp filter refuses close_range, descriptors up to this usual limit on open files
-    /// are closed one by one.
+    /// Where an outer seccomp filter refuses close_range, descriptors up to this usual limit on
+    /// open files are closed one by one.
     const USUAL_LIMIT: RawFd = 1024;
     let kept = kept.as_raw_fd();
     for (first, last) in [(3, kept - 1), (kept + 1, RawFd::MAX)] {
         if first > last {
             continue;
         }
-        // SAFETY: it takes no memory. The values that own these descriptors belong to the process that we
-        // were cloned from: here they are neither used nor dropped, as the caller ends in exit or execve.
+        // SAFETY: it takes no memory. The values that own these descriptors belong to the process
+        // that we were cloned from: here they are neither used nor dropped, as the caller ends in
+        // exit or execve.
         match unsafe { syscall!(Sysno::close_range, first, last, 0) } {
             Err(Errno::ENOSYS | Errno::EPERM) => {
                 for fd in first..=last.min(USUAL_LIMIT) {

@@ -23,8 +23,8 @@ struct LoopConfig {
     reserved: [u64; 8],
 }
 
-/// Sets up a free loop device over a file, read-only and with AUTOCLEAR: the kernel clears it when its last
-/// user closes it. Returns its path, and an open descriptor.
+/// Sets up a free loop device over a file, read-only and with AUTOCLEAR: the kernel clears it when
+/// its last user closes it. Returns its path, and an open descriptor.
 pub fn loop_over(image: BorrowedFd<'_>) -> Result<(CString, OwnedFd)> {
     const LOOP_CTL_GET_FREE: u32 = 0x4C82;
     const LOOP_CONFIGURE: u32 = 0x4C0A;

@@ -58,8 +58,8 @@ struct OpenHow {
     resolve: u64,
 }
 
-/// openat2(2) with RESOLVE_IN_ROOT: `root` is the root for the path, so that neither a symbolic link nor `..`
-/// leads out of it. Magic links (/proc/PID/fd/N) are refused.
+/// openat2(2) with RESOLVE_IN_ROOT: `root` is the root for the path, so that neither a symbolic
+/// link nor `..` leads out of it. Magic links (/proc/PID/fd/N) are refused.
 pub fn open_in_root(root: BorrowedFd<'_>, path: &CStr, flags: i32) -> Result<OwnedFd> {
     const RESOLVE_NO_MAGICLINKS: u64 = 0x02;
     const RESOLVE_IN_ROOT: u64 = 0x10;
@@ -69,13 +69,14 @@ pub fn open_in_root(root: BorrowedFd<'_>, path: &CStr, flags: i32) -> Result<Own
         resolve: RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
     };
     let size = size_of::<OpenHow>();
-    // SAFETY: the path ends with NUL; the kernel reads one struct open_how, of the size that is given.
+    // SAFETY: the path ends with NUL; the kernel reads one struct open_how, of the size that is
+    // given.
     unsafe { syscall!(Sysno::openat2, root.as_raw_fd(), path.as_ptr(), &raw const how, size) }
         .map(own)
 }
 
-/// readlinkat(2) below a directory, or with an empty path of an open link. Returns how many bytes of its
-/// target were read, without a NUL.
+/// readlinkat(2) below a directory, or with an empty path of an open link. Returns how many bytes
+/// of its target were read, without a NUL.
 pub fn read_link(at: BorrowedFd<'_>, path: &CStr, buffer: &mut [u8]) -> Result<usize> {
     let (place, size) = (buffer.as_mut_ptr(), buffer.len());
     // SAFETY: the path ends with NUL; pointer and size are of one slice, which is ours to write.
@@ -150,8 +151,8 @@ fn stat(at: RawFd, path: &CStr, flags: i32) -> Result<Stat> {
     const NUMBER: Sysno = Sysno::newfstatat;
     // SAFETY: stat is plain data, for which all zero is a value.
     let mut stat: libc::stat = unsafe { std::mem::zeroed() };
-    // SAFETY: the path ends with NUL; the kernel fills one struct stat, whose layout on 64-bit machines is
-    // that of libc::stat.
+    // SAFETY: the path ends with NUL; the kernel fills one struct stat, whose layout on 64-bit
+    // machines is that of libc::stat.
     unsafe { syscall!(NUMBER, at, path.as_ptr(), &raw mut stat, flags) }?;
     Ok(Stat {
         mode: stat.st_mode,
@@ -205,7 +206,8 @@ pub fn change_mode(file: BorrowedFd<'_>, mode: u32) -> Result<()> {
     unsafe { syscall!(Sysno::fchmod, file.as_raw_fd(), mode) }.map(drop)
 }
 
-/// Whether a file can have an extended attribute of this name (xattr(7)), by setting it and removing it.
+/// Whether a file can have an extended attribute of this name (xattr(7)), by setting it and
+/// removing it.
 pub fn try_attribute(file: BorrowedFd<'_>, name: &CStr) -> Result<()> {
     let (fd, name) = (file.as_raw_fd(), name.as_ptr());
     // SAFETY: the name ends with NUL; a value of no bytes is not read.
@@ -225,7 +227,8 @@ pub fn for_each_entry(
     dir: BorrowedFd<'_>,
     mut f: impl FnMut(&[u8], bool) -> Result<()>,
 ) -> Result<()> {
-    // Offsets in struct linux_dirent64: two words, the record's length, the type, the name with its NUL.
+    // Offsets in struct linux_dirent64: two words, the record's length, the type, the name with its
+    // NUL.
     const LENGTH: usize = 16;
     const TYPE: usize = 18;
     const NAME: usize = 19;
@@ -294,12 +297,13 @@ pub fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize> {
     unsafe { syscall!(Sysno::read, fd.as_raw_fd(), buffer.as_mut_ptr(), buffer.len()) }
 }
 
-/// A descriptor that the launcher's caller left open, by its number; EBADF if it did not. To be called before
-/// the launcher opens files itself, which get the numbers that are free.
+/// A descriptor that the launcher's caller left open, by its number; EBADF if it did not. To be
+/// called before the launcher opens files itself, which get the numbers that are free.
 pub fn borrow_inherited(number: RawFd) -> Result<BorrowedFd<'static>> {
     // SAFETY: it takes no memory.
     unsafe { syscall!(Sysno::fcntl, number, libc::F_GETFD) }?;
-    // SAFETY: it is open, and stays so: nothing in this program closes a descriptor that it was started with.
+    // SAFETY: it is open, and stays so: nothing in this program closes a descriptor that it was
+    // started with.
     Ok(unsafe { BorrowedFd::borrow_raw(number) })
 }
 
@@ -377,8 +381,8 @@ pub fn close_on_exec_from(first: u32) -> Result<()> {
     unsafe { syscall!(Sysno::close_range, first, u32::MAX, CLOSE_RANGE_CLOEXEC) }.map(drop)
 }
 
-/// close(2) of an inherited descriptor in the child, which has a copy of the parent's table; the parent's stays
-/// open.
+/// close(2) of an inherited descriptor in the child, which has a copy of the parent's table; the
+/// parent's stays open.
 pub fn close_in_copy(fd: BorrowedFd<'_>) -> Result<()> {
     // SAFETY: it takes no memory. The OwnedFd is the parent's; the child neither uses nor drops it.
     unsafe { syscall!(Sysno::close, fd.as_raw_fd()) }.map(drop)

@@ -7,8 +7,8 @@ use syscalls::{Sysno, syscall};
 
 use super::Result;
 
-/// The most instructions that the kernel takes (BPF_MAXINSNS of linux/bpf_common.h), and the size of one
-/// (struct sock_filter of linux/filter.h).
+/// The most instructions that the kernel takes (BPF_MAXINSNS of linux/bpf_common.h), and the size
+/// of one (struct sock_filter of linux/filter.h).
 const MAX: usize = 4096;
 const INSTRUCTION: usize = 8;
 

@@ -7,8 +7,8 @@ use syscalls::{Sysno, syscall};
 
 use super::{Result, own};
 
-/// struct landlock_ruleset_attr of linux/landlock.h. An older kernel, whose struct is shorter, accepts this if
-/// the rest is zero.
+/// struct landlock_ruleset_attr of linux/landlock.h. An older kernel, whose struct is shorter,
+/// accepts this if the rest is zero.
 #[repr(C)]
 pub struct Handled {
     pub files: u64,

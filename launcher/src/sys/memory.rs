@@ -1,13 +1,13 @@
-//! The allocator: an arena first, then musl's; and one line and 125 when memory runs out. And the wait in
-//! little memory.
+//! The allocator: an arena first, then musl's; and one line and 125 when memory runs out. And the
+//! wait in little memory.
 //!
-//! A start allocates some tens of kilobytes in small pieces, for which musl would map and unmap pages: a
-//! system call and a page fault each time. The arena is part of the program's image (.bss), and mostly
-//! nothing is given back to it. What does not fit, as in a launcher that relays a terminal for days, is
-//! allocated and freed by musl.
+//! A start allocates some tens of kilobytes in small pieces, for which musl would map and unmap
+//! pages: a system call and a page fault each time. The arena is part of the program's image
+//! (.bss), and mostly nothing is given back to it. What does not fit, as in a launcher that relays
+//! a terminal for days, is allocated and freed by musl.
 //!
-//! When memory runs out Rust would abort. The launcher prints an error and exits with 125 instead. Only the
-//! parent allocates, so the child is not affected.
+//! When memory runs out Rust would abort. The launcher prints an error and exits with 125 instead.
+//! Only the parent allocates, so the child is not affected.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::{Cell, UnsafeCell};
@@ -31,8 +31,8 @@ struct Arena {
     used: Cell<usize>,
 }
 
-// SAFETY: the launcher has one thread. A child after clone(2) has a copy of the arena; one that shares the
-// memory (CLONE_VM) runs at the same time as the parent, and does not allocate.
+// SAFETY: the launcher has one thread. A child after clone(2) has a copy of the arena; one that
+// shares the memory (CLONE_VM) runs at the same time as the parent, and does not allocate.
 #[cfg(not(test))]
 unsafe impl Sync for Arena {}
 
@@ -63,9 +63,9 @@ impl Arena {
     }
 }
 
-// SAFETY: pieces of the arena do not overlap: each begins behind the end of all before, and the end moves
-// back only over the last one. They are aligned, as the arena is to 64. What does not fit or needs more
-// alignment goes to System, which keeps the contract. Null is never returned.
+// SAFETY: pieces of the arena do not overlap: each begins behind the end of all before, and the end
+// moves back only over the last one. They are aligned, as the arena is to 64. What does not fit or
+// needs more alignment goes to System, which keeps the contract. Null is never returned.
 unsafe impl GlobalAlloc for Arena {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let from = self.used.get().next_multiple_of(layout.align());
@@ -104,16 +104,18 @@ unsafe impl GlobalAlloc for Arena {
     }
 }
 
-/// Polls, but releases memory before that is not needed meanwhile (MADV_DONTNEED): our code, which is mapped
-/// again from the page cache when it runs, and the unused stack below. That leaves some 110 of 630 KiB.
+/// Polls, but releases memory before that is not needed meanwhile (MADV_DONTNEED): our code, which
+/// is mapped again from the page cache when it runs, and the unused stack below. That leaves some
+/// 110 of 630 KiB.
 ///
-/// The page of this function is not released. A fault on it would map the pages around it, too: sixteen, and
-/// since Linux 6.18 the whole folio.
+/// The page of this function is not released. A fault on it would map the pages around it, too:
+/// sixteen, and since Linux 6.18 the whole folio.
 #[inline(never)]
 #[unsafe(link_section = ".text.rest")] // tables.ld: on one page, behind all others
 pub fn poll_released(fds: &mut [pollfd], timeout: Option<Duration>) -> Result<usize> {
     unsafe extern "C" {
-        // Defined by the linker: the beginning of our image, which is read-only up to the end of the code.
+        // Defined by the linker: the beginning of our image, which is read-only up to the end of
+        // the code.
         static __executable_start: u8;
     }
     const STACK: usize = 256 * 1024;
@@ -123,9 +125,10 @@ pub fn poll_released(fds: &mut [pollfd], timeout: Option<Duration>) -> Result<us
     let top = ((&raw const mark).addr() & !(PAGE - 1)) - PAGE;
     let code = (&raw const __executable_start).addr();
     let length = (poll_released as *const ()).addr().saturating_sub(code) & !(PAGE - 1);
-    // SAFETY: `code` to `length` is a private, read-only mapping of our executable: its pages are read from
-    // the file again with the same content. The stack is unused below the frames that are live, and nothing
-    // else of ours is mapped in the 256 KiB below them: the kernel keeps a gap of at least 128 MiB there.
+    // SAFETY: `code` to `length` is a private, read-only mapping of our executable: its pages are
+    // read from the file again with the same content. The stack is unused below the frames that are
+    // live, and nothing else of ours is mapped in the 256 KiB below them: the kernel keeps a gap of
+    // at least 128 MiB there.
     unsafe {
         syscall!(Sysno::madvise, top - STACK, STACK, libc::MADV_DONTNEED).ok();
         syscall!(Sysno::madvise, code, length, libc::MADV_DONTNEED).ok();

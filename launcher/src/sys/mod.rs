@@ -1,8 +1,8 @@
 //! The launcher's only `unsafe`: one typed wrapper per system call.
 //!
 //! Raw system calls by the `syscalls` crate, not libc's functions: they return the errno instead of
-//! storing it in thread-local memory, which a child with CLONE_VM shares. Descriptors come out as `OwnedFd`
-//! and go in borrowed; strings are `&CStr`, which end with NUL.
+//! storing it in thread-local memory, which a child with CLONE_VM shares. Descriptors come out as
+//! `OwnedFd` and go in borrowed; strings are `&CStr`, which end with NUL.
 #![allow(unsafe_code)]
 
 pub mod cgroup;
@@ -42,8 +42,9 @@ pub fn environment() -> Vec<Vec<u8>> {
         static mut environ: *const *const c_char;
     }
     let mut entries = Vec::with_capacity(64);
-    // SAFETY: the C runtime has set it before `main`, to null or to an array of strings that end with NUL,
-    // which ends with null. The launcher has one thread, and nothing in it changes the environment.
+    // SAFETY: the C runtime has set it before `main`, to null or to an array of strings that end
+    // with NUL, which ends with null. The launcher has one thread, and nothing in it changes the
+    // environment.
     unsafe {
         let mut entry = environ;
         while !entry.is_null() && !(*entry).is_null() {

@@ -1,5 +1,5 @@
-//! Mounts: the calls of Linux 5.2 and later (open_tree, move_mount, fsopen, mount_setattr), and mount(2) where
-//! those are missing.
+//! Mounts: the calls of Linux 5.2 and later (open_tree, move_mount, fsopen, mount_setattr), and
+//! mount(2) where those are missing.
 
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -63,14 +63,16 @@ fn set_attr(mount: BorrowedFd<'_>, flags: i32, attr: &MountAttr) -> Result<()> {
     }
 }
 
-/// mount_setattr(2), recursive: adds flags to every mount of a tree and makes it private. (A clone of a shared
-/// mount is in the peer group of the original: what is mounted on one appears on the other.)
+/// mount_setattr(2), recursive: adds flags to every mount of a tree and makes it private. (A clone
+/// of a shared mount is in the peer group of the original: what is mounted on one appears on the
+/// other.)
 pub fn restrict(mount: BorrowedFd<'_>, flags: u64) -> Result<()> {
     let propagation = libc::MS_PRIVATE;
     set_attr(mount, AT_RECURSIVE, &MountAttr { set: flags, clear: 0, propagation, userns_fd: 0 })
 }
 
-/// mount_setattr(2), recursive: makes idmapped mounts of a detached tree, by the map of a user namespace.
+/// mount_setattr(2), recursive: makes idmapped mounts of a detached tree, by the map of a user
+/// namespace.
 pub fn map_ids(mount: BorrowedFd<'_>, userns: BorrowedFd<'_>) -> Result<()> {
     const MOUNT_ATTR_IDMAP: u64 = 0x0010_0000;
     let userns_fd = userns.as_raw_fd() as u64;
@@ -81,9 +83,9 @@ pub fn map_ids(mount: BorrowedFd<'_>, userns: BorrowedFd<'_>) -> Result<()> {
     )
 }
 
-/// mount(2) of a new file system on a relative path: one call, where [`create`] and [`attach`] take six.
-/// Symbolic links in the path are followed, so nobody else may be able to write to the directory. The MS_* are
-/// the same numbers as [`attr`].
+/// mount(2) of a new file system on a relative path: one call, where [`create`] and [`attach`] take
+/// six. Symbolic links in the path are followed, so nobody else may be able to write to the
+/// directory. The MS_* are the same numbers as [`attr`].
 pub fn create_at(kind: &CStr, path: &CStr, flags: u64, options: &CStr) -> Result<()> {
     let (source, data) = (kind.as_ptr(), options.as_ptr());
     // SAFETY: all four strings end with NUL.
@@ -143,8 +145,8 @@ pub fn set_read_only(mount: BorrowedFd<'_>, is: bool) -> Result<()> {
     set_attr(mount, 0, &MountAttr { set, clear, propagation: 0, userns_fd: 0 })
 }
 
-/// Whether there is a mount_setattr (Linux 5.12), by a call with a size of 0: EINVAL, before it checks
-/// privileges. ENOSYS and EPERM come from an old kernel or a seccomp filter.
+/// Whether there is a mount_setattr (Linux 5.12), by a call with a size of 0: EINVAL, before it
+/// checks privileges. ENOSYS and EPERM come from an old kernel or a seccomp filter.
 pub fn has_setattr() -> bool {
     // SAFETY: the path ends with NUL, and nothing is read from a struct of no size.
     let result = unsafe { syscall!(Sysno::mount_setattr, -1i32, c"".as_ptr(), 0, 0, 0) };
@@ -156,8 +158,9 @@ pub fn is_read_only(mount: BorrowedFd<'_>) -> Result<bool> {
     Ok(statfs::of(mount)?.flags & libc::MS_RDONLY != 0)
 }
 
-/// Whether a device node is nothing but its number, so that a copy is the same device. Those of a devpts or a
-/// binderfs belong to that file system. False on a nodev mount, where a node does not work.
+/// Whether a device node is nothing but its number, so that a copy is the same device. Those of a
+/// devpts or a binderfs belong to that file system. False on a nodev mount, where a node does not
+/// work.
 pub fn is_plain_device(node: BorrowedFd<'_>) -> Result<bool> {
     let stat = statfs::of(node)?;
     Ok(IN_MEMORY.contains(&stat.kind) && stat.flags & libc::MS_NODEV == 0)
@@ -213,8 +216,8 @@ pub fn detach_here() -> Result<()> {
     unsafe { syscall!(Sysno::umount2, c".".as_ptr(), libc::MNT_DETACH) }.map(drop)
 }
 
-/// unshare(CLONE_NEWNS): a copy of the mount namespace. If a less privileged user namespace owns the copy, all
-/// mounts in it are locked together (mount_namespaces(7)).
+/// unshare(CLONE_NEWNS): a copy of the mount namespace. If a less privileged user namespace owns
+/// the copy, all mounts in it are locked together (mount_namespaces(7)).
 pub fn unshare_namespace() -> Result<()> {
     // SAFETY: it takes no memory, and no other thread shares our file system information.
     unsafe { syscall!(Sysno::unshare, libc::CLONE_NEWNS) }.map(drop)

@@ -1,4 +1,5 @@
-//! What a network needs besides the netlink messages: the loopback interface, sockets, and reserved ports.
+//! What a network needs besides the netlink messages: the loopback interface, sockets, and reserved
+//! ports.
 
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -42,18 +43,19 @@ pub fn raise_send_buffer(socket: BorrowedFd<'_>, size: usize) -> Result<()> {
     set_option(socket, libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, size)
 }
 
-/// Reserves a port of the host's, so that no other program can bind it; EADDRINUSE if one has it. It listens
-/// only as long as it takes to find that out.
+/// Reserves a port of the host's, so that no other program can bind it; EADDRINUSE if one has it.
+/// It listens only as long as it takes to find that out.
 ///
-/// SO_REUSEADDR, so that connections in TIME_WAIT of an earlier owner are no obstacle. With that alone every
-/// program that sets it, too, could bind the port. So it is cleared while the port is listened on, which
-/// excludes all others; then the listening ends.
+/// SO_REUSEADDR, so that connections in TIME_WAIT of an earlier owner are no obstacle. With that
+/// alone every program that sets it, too, could bind the port. So it is cleared while the port is
+/// listened on, which excludes all others; then the listening ends.
 pub fn reserve_port(address: IpAddr, port: u16, is_tcp: bool) -> Result<OwnedFd> {
     let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
     let kind = if is_tcp { libc::SOCK_STREAM } else { libc::SOCK_DGRAM } | libc::SOCK_CLOEXEC;
     // SAFETY: it takes no memory.
     let socket = unsafe { syscall!(Sysno::socket, family, kind, 0) }.map(own)?;
-    // struct sockaddr_in or sockaddr_in6: family, port, for IPv6 the flow label, address, padding or scope.
+    // struct sockaddr_in or sockaddr_in6: family, port, for IPv6 the flow label, address, padding
+    // or scope.
     let mut bytes = (family as u16).to_ne_bytes().to_vec();
     bytes.extend_from_slice(&port.to_be_bytes());
     match address {

@@ -47,14 +47,14 @@ pub fn clone3(flags: u64, exit_signal: i32, cgroup: Option<BorrowedFd<'_>>) -> R
         args.cgroup = cgroup.as_raw_fd() as u64;
         size = size_of::<CloneArgs>();
     }
-    // SAFETY: `args` is at least of the size that is given. Without CLONE_VM the child has a copy of memory,
-    // which is consistent as the launcher has one thread.
+    // SAFETY: `args` is at least of the size that is given. Without CLONE_VM the child has a copy
+    // of memory, which is consistent as the launcher has one thread.
     let pid = unsafe { syscall!(Sysno::clone3, &raw const args, size) }?;
     Ok(forked(pid))
 }
 
-/// clone3(2) with these flags, CLONE_VM and CLONE_FILES: a process that shares our memory and our descriptors,
-/// and begins at `entry`. Returns its pid.
+/// clone3(2) with these flags, CLONE_VM and CLONE_FILES: a process that shares our memory and our
+/// descriptors, and begins at `entry`. Returns its pid.
 pub fn clone_vm(flags: u64, exit_signal: i32, entry: &Entry) -> Result<i32> {
     let (stack, stack_size) = entry.stack();
     let args = CloneArgs {
@@ -65,16 +65,17 @@ pub fn clone_vm(flags: u64, exit_signal: i32, entry: &Entry) -> Result<i32> {
         ..CloneArgs::default()
     };
     let address = (&raw const args).expose_provenance();
-    // SAFETY: `args` is longer than the size that is given, and has CLONE_VM and the entry's stack, as
-    // `Entry::call` demands. There is one such child at a time, so nobody else runs on that stack.
+    // SAFETY: `args` is longer than the size that is given, and has CLONE_VM and the entry's stack,
+    // as `Entry::call` demands. There is one such child at a time, so nobody else runs on that
+    // stack.
     let pid = unsafe { entry.call(Sysno::clone3, address, CLONE_ARGS_SIZE_VER0) }?;
     Ok(pid as i32)
 }
 
 /// clone(2) as a fork. Not for CLONE_NEWTIME, whose bit is one of the exit signal's.
 pub fn clone(flags: u64, exit_signal: i32) -> Result<Forked> {
-    // SAFETY: a null stack means a copy of ours, and none of these flags takes a pointer. No caller passes
-    // CLONE_VM, so memory is copied, as above.
+    // SAFETY: a null stack means a copy of ours, and none of these flags takes a pointer. No caller
+    // passes CLONE_VM, so memory is copied, as above.
     let pid = unsafe { syscall!(Sysno::clone, flags | exit_signal as u64, 0, 0, 0, 0) }?;
     Ok(forked(pid))
 }
@@ -151,7 +152,8 @@ pub fn is_child(pid: i32) -> Result<bool> {
     }
 }
 
-/// exit_group(2), or exit(2), without the C library's clean-up. Where a seccomp filter refuses both, abort.
+/// exit_group(2), or exit(2), without the C library's clean-up. Where a seccomp filter refuses
+/// both, abort.
 pub fn exit(code: u8) -> ! {
     for call in [Sysno::exit_group, Sysno::exit] {
         // SAFETY: it takes no memory and does not return.
@@ -184,8 +186,8 @@ impl Words {
 pub fn execute(program: BorrowedFd<'_>, argv: &Words, env: &Words) -> Errno {
     let (argv, env) = (argv.pointers.as_ptr(), env.pointers.as_ptr());
     let (fd, empty) = (program.as_raw_fd(), c"".as_ptr());
-    // SAFETY: the path ends with NUL; both arrays are NULL-terminated and point to strings that end with NUL,
-    // by Words::new. On success this does not return.
+    // SAFETY: the path ends with NUL; both arrays are NULL-terminated and point to strings that end
+    // with NUL, by Words::new. On success this does not return.
     let result = unsafe { syscall!(Sysno::execveat, fd, empty, argv, env, libc::AT_EMPTY_PATH) };
     result.err().unwrap_or(Errno::EINVAL)
 }
@@ -198,12 +200,13 @@ pub fn execute_path(path: &CStr, argv: &Words, env: &Words) -> Errno {
     result.err().unwrap_or(Errno::EINVAL)
 }
 
-/// Runs a program of the host's to its end, with an empty environment. Returns how it ended, and what it wrote
-/// to standard error. Not by posix_spawn(3), which in musl changes the mask of signals on the way.
+/// Runs a program of the host's to its end, with an empty environment. Returns how it ended, and
+/// what it wrote to standard error. Not by posix_spawn(3), which in musl changes the mask of
+/// signals on the way.
 pub fn run(argv: &Words) -> Result<(Ending, Vec<u8>)> {
     let (read_end, write_end) = file::pipe()?;
-    // Nobody reads while it runs: what the pipe does not hold is lost. And a process that it leaves behind
-    // may hold the pipe open, whose end is not waited for.
+    // Nobody reads while it runs: what the pipe does not hold is lost. And a process that it leaves
+    // behind may hold the pipe open, whose end is not waited for.
     file::set_nonblocking(read_end.as_fd())?;
     file::set_nonblocking(write_end.as_fd())?;
     let pid = match clone(0, libc::SIGCHLD)? {
@@ -213,8 +216,8 @@ pub fn run(argv: &Words) -> Result<(Ending, Vec<u8>)> {
             if file::duplicate_onto(write_end.as_fd(), 2).is_ok() {
                 signal::set_mask(0).ok();
                 let none = [std::ptr::null::<libc::c_char>()];
-                // SAFETY: argv is NULL-terminated, by Words::new, and its first string is the path; the
-                // environment is an array with NULL alone. On success this does not return.
+                // SAFETY: argv is NULL-terminated, by Words::new, and its first string is the path;
+                // the environment is an array with NULL alone. On success this does not return.
                 unsafe {
                     syscall!(Sysno::execve, argv.pointers[0], argv.pointers.as_ptr(), none.as_ptr())
                 }
@@ -231,16 +234,16 @@ pub fn run(argv: &Words) -> Result<(Ending, Vec<u8>)> {
     Ok((ending, said))
 }
 
-/// Kills a child and reaps it. One that we may not kill is not waited for, which would be for ever: it
-/// ends when we do, by PR_SET_PDEATHSIG or at its gate.
+/// Kills a child and reaps it. One that we may not kill is not waited for, which would be for ever:
+/// it ends when we do, by PR_SET_PDEATHSIG or at its gate.
 pub fn kill_and_reap(pid: i32) {
     if signal::send(pid, libc::SIGKILL).is_ok() {
         wait(pid).ok();
     }
 }
 
-/// The effective user id, from the auxiliary vector (getauxval(3)), without a system call: it has not changed
-/// since execve(2).
+/// The effective user id, from the auxiliary vector (getauxval(3)), without a system call: it has
+/// not changed since execve(2).
 pub fn effective_uid() -> u32 {
     // SAFETY: it reads the auxiliary vector, which the kernel has put behind the environment.
     unsafe { libc::getauxval(libc::AT_EUID) as u32 }
@@ -313,7 +316,8 @@ pub struct Limit {
     pub hard: u64,
 }
 
-/// prlimit64(2) of a process, 0 for ourselves: sets a limit, if a new one is given; returns the previous one.
+/// prlimit64(2) of a process, 0 for ourselves: sets a limit, if a new one is given; returns the
+/// previous one.
 pub fn prlimit(pid: i32, resource: u32, new: Option<&Limit>) -> Result<Limit> {
     let new = new.map_or(std::ptr::null(), std::ptr::from_ref);
     let mut old = Limit { soft: 0, hard: 0 };
@@ -352,8 +356,9 @@ pub fn enter_network(namespace: BorrowedFd<'_>) -> Result<()> {
     unsafe { syscall!(Sysno::setns, namespace.as_raw_fd(), libc::CLONE_NEWNET) }.map(drop)
 }
 
-/// PR_SET_DUMPABLE. A process that is not dumpable leaves no core file, and nobody without privilege
-/// over it opens its files in /proc, so nobody writes its id maps (ptrace(2), "access mode checking").
+/// PR_SET_DUMPABLE. A process that is not dumpable leaves no core file, and nobody without
+/// privilege over it opens its files in /proc, so nobody writes its id maps (ptrace(2), "access
+/// mode checking").
 pub fn set_dumpable(is: bool) -> Result<()> {
     // SAFETY: this option takes a number.
     unsafe { syscall!(Sysno::prctl, libc::PR_SET_DUMPABLE, i32::from(is), 0, 0, 0) }.map(drop)

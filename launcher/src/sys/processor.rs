@@ -4,11 +4,12 @@ use syscalls::{Sysno, syscall};
 
 use super::Result;
 
-/// Room for 1024 processors, as in cpu_set_t. Where there are more the call fails (EINVAL), and we stay.
+/// Room for 1024 processors, as in cpu_set_t. Where there are more the call fails (EINVAL), and we
+/// stay.
 const WORDS: usize = 16;
 
-/// Moves us from this processor to another, if we may use more than `busy` of them. Afterwards our affinity is
-/// what it was.
+/// Moves us from this processor to another, if we may use more than `busy` of them. Afterwards our
+/// affinity is what it was.
 pub fn leave(this: u32, busy: u32) -> Result<()> {
     let (all, size) = allowed()?;
     if all.iter().map(|word| word.count_ones()).sum::<u32>() <= busy {

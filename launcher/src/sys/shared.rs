@@ -1,8 +1,9 @@
-//! A child that shares our memory (CLONE_VM) until it executes a program, and the gate that it waits at.
+//! A child that shares our memory (CLONE_VM) until it executes a program, and the gate that it
+//! waits at.
 //!
-//! It is quicker to make than a copy: no page tables are copied, and no page is copied on write. It shares the
-//! C library's thread-local memory (errno), so it makes raw system calls only, and the allocator, so it does
-//! not allocate.
+//! It is quicker to make than a copy: no page tables are copied, and no page is copied on write. It
+//! shares the C library's thread-local memory (errno), so it makes raw system calls only, and the
+//! allocator, so it does not allocate.
 
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,10 +12,10 @@ use syscalls::{Sysno, syscall};
 
 use super::Result;
 
-// `clone_into_function(call, first, second, function, argument)`: makes the system call, which is clone3(2)
-// with its two arguments and a new stack. The parent returns with the result. The child, which the kernel
-// starts on its new stack with the same registers, calls function(argument). The kernel preserves all registers
-// but those of the result.
+// `clone_into_function(call, first, second, function, argument)`: makes the system call, which is
+// clone3(2) with its two arguments and a new stack. The parent returns with the result. The child,
+// which the kernel starts on its new stack with the same registers, calls function(argument). The
+// kernel preserves all registers but those of the result.
 #[cfg(target_arch = "x86_64")]
 core::arch::global_asm!(
     ".globl clone_into_function",
@@ -66,8 +67,8 @@ unsafe extern "C" {
 
 /// What such a child does.
 pub trait SharedMemoryChild {
-    /// All that it does. The parent must not change memory that this reads meanwhile, except by atomics or
-    /// before it opens the [`Gate`].
+    /// All that it does. The parent must not change memory that this reads meanwhile, except by
+    /// atomics or before it opens the [`Gate`].
     fn run(&self) -> !;
 }
 
@@ -87,8 +88,8 @@ impl Entry {
     /// `what` must live until the child has executed a program or has ended.
     pub fn new<T: SharedMemoryChild>(what: &T) -> Result<Entry> {
         extern "C" fn enter<T: SharedMemoryChild>(argument: usize) -> ! {
-            // SAFETY: `argument` is the address of the T that was passed to `new`, whose caller keeps it
-            // alive as long as the child uses it.
+            // SAFETY: `argument` is the address of the T that was passed to `new`, whose caller
+            // keeps it alive as long as the child uses it.
             unsafe { &*ptr::with_exposed_provenance::<T>(argument) }.run()
         }
         /// A hint, far from all other mappings, so that a stack overflow is a fault.
@@ -111,12 +112,12 @@ impl Entry {
     ///
     /// # Safety
     ///
-    /// `first` and `second` are arguments of clone3(2), with CLONE_VM and this stack. What was passed to
-    /// [`Entry::new`] is alive, and no other process runs on this stack.
+    /// `first` and `second` are arguments of clone3(2), with CLONE_VM and this stack. What was
+    /// passed to [`Entry::new`] is alive, and no other process runs on this stack.
     pub unsafe fn call(&self, call: Sysno, first: usize, second: usize) -> Result<usize> {
         let Entry { function, argument, .. } = *self;
-        // SAFETY: the arguments are right by the caller's promise. The child begins on its own stack and never
-        // returns from `function`, so it does not touch this frame.
+        // SAFETY: the arguments are right by the caller's promise. The child begins on its own
+        // stack and never returns from `function`, so it does not touch this frame.
         let result =
             unsafe { clone_into_function(call as usize, first, second, function, argument) };
         super::Errno::from_ret(result as usize)
@@ -125,9 +126,10 @@ impl Entry {
 
 /// The gate: a futex that such a child waits at for its parent.
 ///
-/// Not a pipe: the two share their descriptors, so the death of one closes no end of it. Instead the kernel is
-/// told this address as the parent's clear_child_tid (set_tid_address(2)): when the parent ends, however that
-/// comes about, the kernel writes 0 there and wakes the waiting child, as long as that shares the memory.
+/// Not a pipe: the two share their descriptors, so the death of one closes no end of it. Instead
+/// the kernel is told this address as the parent's clear_child_tid (set_tid_address(2)): when the
+/// parent ends, however that comes about, the kernel writes 0 there and wakes the waiting child, as
+/// long as that shares the memory.
 pub struct Gate {
     word: AtomicU32,
 }
@@ -144,7 +146,8 @@ impl Gate {
 
     /// Registers it with the kernel, for our end.
     pub fn tie(&self) {
-        // SAFETY: when we end, the kernel writes this aligned word, as an atomic store. It cannot fail.
+        // SAFETY: when we end, the kernel writes this aligned word, as an atomic store. It cannot
+        // fail.
         unsafe { syscall!(Sysno::set_tid_address, self.word.as_ptr()) }.ok();
     }
 

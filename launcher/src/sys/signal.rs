@@ -96,7 +96,8 @@ pub fn read_signalfd(queue: BorrowedFd<'_>) -> Result<Option<SignalInfo>> {
 /// Drops all pending signals (all are blocked).
 pub fn drop_pending() {
     let (all, at_once) = (ALL, [0i64; 2]);
-    // SAFETY: the kernel reads one set, of the size that is given, and one timespec; it writes nothing.
+    // SAFETY: the kernel reads one set, of the size that is given, and one timespec; it writes
+    // nothing.
     let take = || unsafe {
         syscall!(Sysno::rt_sigtimedwait, &raw const all, 0, at_once.as_ptr(), SET_BYTES)
     };
@@ -110,12 +111,14 @@ pub fn send(pid: i32, signal: i32) -> Result<()> {
     unsafe { syscall!(Sysno::kill, pid, signal) }.map(drop)
 }
 
-/// Stops us by a stop signal, sent to our pid or to our process group (0), while all signals are blocked. True
-/// if we were stopped and then continued; the SIGCONT is pending. False if the kernel dropped a terminal's
-/// stop signal: it does so in an orphaned process group, which nobody could continue, and where it is ignored.
+/// Stops us by a stop signal, sent to our pid or to our process group (0), while all signals are
+/// blocked. True if we were stopped and then continued; the SIGCONT is pending. False if the kernel
+/// dropped a terminal's stop signal: it does so in an orphaned process group, which nobody could
+/// continue, and where it is ignored.
 pub fn stop(pid: i32, signal: i32) -> bool {
-    // The kernel drops a pending SIGCONT when a stop signal comes, and the reverse. A SIGCONT that is pending
-    // now came after the command's stop: to stop would drop it, and there will be no other.
+    // The kernel drops a pending SIGCONT when a stop signal comes, and the reverse. A SIGCONT that
+    // is pending now came after the command's stop: to stop would drop it, and there will be no
+    // other.
     if !is_continued() {
         send(pid, signal).ok();
         set_mask(ALL & !only(signal)).ok();
@@ -145,7 +148,8 @@ struct QueuedInfo {
     rest: [u64; 12],
 }
 
-/// rt_sigqueueinfo(2): sends a signal with its value and this si_code, which must be negative and not SI_TKILL.
+/// rt_sigqueueinfo(2): sends a signal with its value and this si_code, which must be negative and
+/// not SI_TKILL.
 pub fn queue(pid: i32, arrived: &SignalInfo, code: i32) -> Result<()> {
     let info = QueuedInfo {
         signal: arrived.signal,

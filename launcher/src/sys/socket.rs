@@ -7,7 +7,8 @@ use syscalls::{Sysno, syscall};
 
 use super::{Result, own};
 
-/// socketpair(2), SOCK_SEQPACKET: each write is one read, and each side sees when the other is closed.
+/// socketpair(2), SOCK_SEQPACKET: each write is one read, and each side sees when the other is
+/// closed.
 pub fn pair() -> Result<(OwnedFd, OwnedFd)> {
     let mut fds = [0i32; 2];
     let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC;
@@ -45,8 +46,8 @@ pub fn send_with_fd(socket: BorrowedFd<'_>, bytes: &[u8], fd: BorrowedFd<'_>) ->
     message.msg_iovlen = 1;
     message.msg_control = (&raw mut ancillary).cast();
     message.msg_controllen = size_of::<Ancillary>() as _;
-    // SAFETY: the pointers in `message` are to locals that outlive the call, of the lengths given beside
-    // them; the kernel only reads these.
+    // SAFETY: the pointers in `message` are to locals that outlive the call, of the lengths given
+    // beside them; the kernel only reads these.
     unsafe { syscall!(Sysno::sendmsg, socket.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL) }
         .map(drop)
 }
@@ -64,8 +65,8 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<(usize, Opti
     message.msg_control = (&raw mut ancillary).cast();
     message.msg_controllen = ONE_FD as _;
     let flags = libc::MSG_CMSG_CLOEXEC | libc::MSG_DONTWAIT;
-    // SAFETY: the pointers in `message` are to `buffer` and to locals that outlive the call, of the lengths
-    // given beside them, and are writable.
+    // SAFETY: the pointers in `message` are to `buffer` and to locals that outlive the call, of the
+    // lengths given beside them, and are writable.
     let count = unsafe { syscall!(Sysno::recvmsg, socket.as_raw_fd(), &raw mut message, flags) }?;
     let has_fd = message.msg_controllen as usize >= ONE_FD
         && ancillary.length == ONE_FD

@@ -29,9 +29,9 @@ pub fn is_at_least(version: u32, patchlevel: u32) -> bool {
     (numbers.next(), numbers.next()) >= (Some(version), Some(patchlevel))
 }
 
-/// Whether this is the machine's first process, and not a container's. Without /proc: only in the initial pid
-/// namespace process 2 is kthreadd, in process group 0; and only there Ctrl-Alt-Del can be set (here to what
-/// it is at boot).
+/// Whether this is the machine's first process, and not a container's. Without /proc: only in the
+/// initial pid namespace process 2 is kthreadd, in process group 0; and only there Ctrl-Alt-Del can
+/// be set (here to what it is at boot).
 pub fn is_first_process() -> bool {
     const KTHREADD: i32 = 2;
     if std::process::id() != 1 {

@@ -65,8 +65,8 @@ impl Modes {
         self
     }
 
-    /// With what depends on the keyboard and not on the program: the erase character, and whether characters
-    /// are UTF-8.
+    /// With what depends on the keyboard and not on the program: the erase character, and whether
+    /// characters are UTF-8.
     pub fn with_keys_of(mut self, other: &Modes) -> Modes {
         self.input |= other.input & libc::IUTF8;
         self.characters[libc::VERASE] = other.characters[libc::VERASE];
@@ -120,7 +120,8 @@ pub fn open_peer(master: BorrowedFd<'_>) -> Result<OwnedFd> {
     unsafe { syscall!(Sysno::ioctl, master.as_raw_fd(), TIOCGPTPEER, flags) }.map(own)
 }
 
-/// Whether we may read from this terminal now: we are in its foreground, or it is not our controlling terminal.
+/// Whether we may read from this terminal now: we are in its foreground, or it is not our
+/// controlling terminal.
 pub fn is_foreground(fd: BorrowedFd<'_>) -> bool {
     let mut group = 0i32;
     // SAFETY: the kernel writes one int.

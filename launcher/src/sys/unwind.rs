@@ -1,9 +1,9 @@
 //! An empty unwinder, in place of the one that Rust's standard library links.
 //!
-//! A panic aborts, so nothing is ever unwound. But the standard library's panic message can have a backtrace,
-//! for which an unwinder, a reader of DWARF and a decompressor are linked: a third of the whole binary. The
-//! linker takes these symbols (Itanium C++ ABI, Exception Handling, level I) from the archive only if they are
-//! undefined.
+//! A panic aborts, so nothing is ever unwound. But the standard library's panic message can have a
+//! backtrace, for which an unwinder, a reader of DWARF and a decompressor are linked: a third of
+//! the whole binary. The linker takes these symbols (Itanium C++ ABI, Exception Handling, level I)
+//! from the archive only if they are undefined.
 
 use std::ffi::{c_int, c_void};
 

@@ -91,9 +91,9 @@ impl<'a> Cgroups<'a> {
         self.plan.remark.as_deref()
     }
 
-    /// The cgroup to clone the child into (CLONE_INTO_CGROUP), which only the tree of v2 has. None with a
-    /// cpuset: older kernels (5.10) apply it to a process that is moved there, and not to one that is cloned
-    /// there (kernel/cgroup/cpuset.c, cpuset_fork).
+    /// The cgroup to clone the child into (CLONE_INTO_CGROUP), which only the tree of v2 has. None
+    /// with a cpuset: older kernels (5.10) apply it to a process that is moved there, and not to
+    /// one that is cloned there (kernel/cgroup/cpuset.c, cpuset_fork).
     pub fn birthplace(&self) -> Option<BorrowedFd<'_>> {
         let made = self.made.iter().find(|made| made.branch.version == Version::Two)?;
         let has_cpuset = made.branch.controllers.contains(&Controller::Cpuset);
@@ -144,8 +144,8 @@ pub enum Which {
 }
 
 impl Made<'_> {
-    /// Enables controllers (cgroup.subtree_control): in the parent for the outer cgroup, there for the inner.
-    /// In the parent they stay enabled: others may need them by the end.
+    /// Enables controllers (cgroup.subtree_control): in the parent for the outer cgroup, there for
+    /// the inner. In the parent they stay enabled: others may need them by the end.
     fn give_controllers(&self, log: &Log) -> Result<(), Error> {
         for (dir, path, list) in [
             (&self.branch.parent, &*self.branch.path, &self.branch.enable),

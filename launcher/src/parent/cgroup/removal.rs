@@ -38,8 +38,8 @@ pub fn remove_for_good(parent: BorrowedFd<'_>, name: &CStr) {
     }
 }
 
-/// Removes what launchers that were killed have left. Their containers are dead or dying, by the kernel.
-/// Any other process in there is not killed.
+/// Removes what launchers that were killed have left. Their containers are dead or dying, by the
+/// kernel. Any other process in there is not killed.
 pub fn sweep(parent: BorrowedFd<'_>) {
     const ATTEMPTS: u32 = 100;
     let mut names = Vec::new();

@@ -1,7 +1,7 @@
 //! Chooses the addresses that a container can get. Pure.
 //!
-//! These are candidates: two launchers can choose the same at once. An address is claimed by creating the
-//! interface that is named after it ([`claim`](super::claim)).
+//! These are candidates: two launchers can choose the same at once. An address is claimed by
+//! creating the interface that is named after it ([`claim`](super::claim)).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -15,8 +15,8 @@ pub struct Ends {
     pub container: Cidr,
 }
 
-/// The networks with two hosts (/30) in 10.0.0.0/8 that overlap none that is taken: first those in 10.203.0.0/16,
-/// from the one with the number `start` on, then those in the other /16.
+/// The networks with two hosts (/30) in 10.0.0.0/8 that overlap none that is taken: first those in
+/// 10.203.0.0/16, from the one with the number `start` on, then those in the other /16.
 pub fn free_networks(taken: &[Cidr], start: u32) -> impl Iterator<Item = Cidr> {
     const FIRST: u32 = 203;
     const PREFIX: u8 = 30;

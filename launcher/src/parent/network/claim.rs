@@ -1,5 +1,5 @@
-//! Claims the container's addresses by creating the interface that is named after one: of two launchers that try the
-//! same name, the kernel lets one succeed (EEXIST).
+//! Claims the container's addresses by creating the interface that is named after one: of two
+//! launchers that try the same name, the kernel lets one succeed (EEXIST).
 
 use std::ffi::CString;
 use std::net::IpAddr;
@@ -24,8 +24,8 @@ pub fn claim(
     host: &mut Host,
     namespace: BorrowedFd<'_>,
 ) -> Result<(CString, Vec<Ends>), Error> {
-    /// If all are taken: how often to try again, and how long to wait between, as a container that has just ended
-    /// may be about to release one.
+    /// If all are taken: how often to try again, and how long to wait between, as a container that
+    /// has just ended may be about to release one.
     const ROUNDS: u32 = 100;
     const PAUSE: Duration = Duration::from_millis(10);
     let mut socket = Socket::for_routes().map_err(pair_failed)?;

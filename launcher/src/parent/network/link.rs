@@ -34,8 +34,8 @@ pub struct Attached {
 
 impl Drop for Attached {
     fn drop(&mut self) {
-        // The interface first, as the table guards its route_localnet. ENODEV: the container's network namespace is
-        // gone already, and the pair with it.
+        // The interface first, as the table guards its route_localnet. ENODEV: the container's
+        // network namespace is gone already, and the pair with it.
         self.routes.delete_link(self.index).ok();
         if let Some((socket, name)) = &mut self.table {
             socket.delete_table(name).ok();
@@ -66,9 +66,9 @@ pub fn attach(spec: &Link, proc: &Proc, number: i32, log: &mut Log) -> Result<At
         made.give_addresses(&ends, &name)?;
     }
     let wants_v6 = ends.iter().any(|e| !e.container.is_v4());
-    // accept_ra: a router advertisement from inside could divert the host's traffic (CVE-2020-10749). accept_dad:
-    // while duplicate address detection runs, no neighbour solicitation is sent (ndisc_send_ns), so that
-    // published ports do not work yet.
+    // accept_ra: a router advertisement from inside could divert the host's traffic
+    // (CVE-2020-10749). accept_dad: while duplicate address detection runs, no neighbour
+    // solicitation is sent (ndisc_send_ns), so that published ports do not work yet.
     let settings: &[_] = match host.bridge.is_none() && wants_v6 {
         true => &[("accept_ra", "0"), ("accept_dad", "0")],
         false => &[("disable_ipv6", "1")],

@@ -1,8 +1,9 @@
 //! Makes the container's network from the host's side (`--net veth`, `bridge` and `pasta`).
 //!
-//! In: a child that waits at the gate, with its ids mapped, in an empty network namespace. Out: its network is
-//! complete. It ends with the container, also when the launcher is killed: the kernel removes a veth pair with
-//! the network namespace of either end, and an nf_tables table with the socket of its owner.
+//! In: a child that waits at the gate, with its ids mapped, in an empty network namespace. Out: its
+//! network is complete. It ends with the container, also when the launcher is killed: the kernel
+//! removes a veth pair with the network namespace of either end, and an nf_tables table with the
+//! socket of its owner.
 
 mod choose;
 mod claim;

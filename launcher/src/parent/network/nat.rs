@@ -1,7 +1,8 @@
-//! The rules of a container's nf_tables table: masquerading, published ports, and nothing else that comes in.
+//! The rules of a container's nf_tables table: masquerading, published ports, and nothing else that
+//! comes in.
 //!
-//! A packet that one table accepts can still be dropped by another, such as a firewall of the host's that drops
-//! forwarded packets.
+//! A packet that one table accepts can still be dropped by another, such as a firewall of the
+//! host's that drops forwarded packets.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -35,15 +36,15 @@ fn loopback() -> Cidr {
 }
 
 impl Reach<'_> {
-    /// route_localnet, which lets connections to the host's 127.0.0.1 be led to the container, also lets the container
-    /// send to the host's loopback (CVE-2020-8558): that is dropped.
+    /// route_localnet, which lets connections to the host's 127.0.0.1 be led to the container, also
+    /// lets the container send to the host's loopback (CVE-2020-8558): that is dropped.
     fn raw(&self) -> Vec<Rule> {
         let rule = || Rule::new().comes_in_by(self.interface).goes_to(loopback()).drop();
         if self.leads_from_loopback() { vec![rule()] } else { Vec::new() }
     }
 
-    /// Whether connections to published ports at the host's 127.0.0.1 are led to the container. Not on a bridge, which
-    /// is not ours to set route_localnet of.
+    /// Whether connections to published ports at the host's 127.0.0.1 are led to the container. Not
+    /// on a bridge, which is not ours to set route_localnet of.
     pub fn leads_from_loopback(&self) -> bool {
         !self.is_bridge && !self.publish.is_empty() && self.addresses.iter().any(|a| a.is_v4())
     }
@@ -75,8 +76,9 @@ impl Reach<'_> {
         rules
     }
 
-    /// The same for connections that begin on the host. Those to a loopback address that cannot be led to the
-    /// container (`leads_nowhere`) are accepted as they are, and then refused, instead of being lost.
+    /// The same for connections that begin on the host. Those to a loopback address that cannot be
+    /// led to the container (`leads_nowhere`) are accepted as they are, and then refused, instead
+    /// of being lost.
     fn publishing_here(&self) -> Vec<Rule> {
         let mut rules = Vec::new();
         let mut leave = |network| rules.push(Rule::new().goes_to(network).accept());
@@ -97,8 +99,8 @@ impl Reach<'_> {
             let out = Rule::new().comes_from(own).goes_out_by_another_than(self.interface);
             rules.push(out.masquerade());
             if !self.publish.is_empty() {
-                // From the container itself or a neighbour on the bridge: the answer would not come back by
-                // the host otherwise.
+                // From the container itself or a neighbour on the bridge: the answer would not come
+                // back by the host otherwise.
                 let near = Rule::new().comes_from(inside).goes_to(own).was_led_here();
                 rules.push(near.masquerade());
             }

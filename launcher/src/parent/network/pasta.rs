@@ -1,8 +1,10 @@
-//! `--net pasta`: pasta, or slirp4netns, carries the container's connections as the user who starts it.
+//! `--net pasta`: pasta, or slirp4netns, carries the container's connections as the user who starts
+//! it.
 //!
-//! It does not end with the container (Debian 12's does not, for a process's namespace), nor by a parent death
-//! signal, which its change of credentials clears. So it is the child of a process of ours, the keeper, which sees
-//! the launcher's end of a pipe close, however the launcher ends, and then kills it.
+//! It does not end with the container (Debian 12's does not, for a process's namespace), nor by a
+//! parent death signal, which its change of credentials clears. So it is the child of a process of
+//! ours, the keeper, which sees the launcher's end of a pipe close, however the launcher ends, and
+//! then kills it.
 
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
@@ -83,7 +85,8 @@ fn has_failed(carrier: &Carrier, text: &str) -> Error {
         .advise_maybe(advice.map(str::to_owned))
 }
 
-/// The first line of what it has printed that is the reason, without complaints about a missing /dev/log.
+/// The first line of what it has printed that is the reason, without complaints about a missing
+/// /dev/log.
 fn first_words(text: &str) -> String {
     let is_noise = |line: &str| line.is_empty() || line.starts_with("Failed to send ");
     let mut lines = text.lines().map(str::trim).filter(|line| !is_noise(line));
@@ -150,7 +153,8 @@ fn add(words: &mut Vec<CString>, text: &str) {
     words.extend(text.split(' ').filter_map(|word| CString::new(word).ok()));
 }
 
-/// Adds options by which only published ports are forwarded, except where the user's own options say otherwise.
+/// Adds options by which only published ports are forwarded, except where the user's own options
+/// say otherwise.
 fn add_ports(words: &mut Vec<CString>, spec: &Pasta) {
     for publish in &spec.publish {
         let Publish { address, host_port, port, protocol } = publish;
@@ -187,7 +191,8 @@ fn keep(
     ready: BorrowedFd<'_>,
     said: BorrowedFd<'_>,
 ) -> ! {
-    // It ends by exit: the copies of the launcher's values must not be dropped, as their descriptors are closed.
+    // It ends by exit: the copies of the launcher's values must not be dropped, as their
+    // descriptors are closed.
     let work = || {
         // So that `pkill launcher` does not kill it.
         process::set_name(c"pasta-keeper")?;

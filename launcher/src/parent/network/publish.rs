@@ -7,7 +7,8 @@ use crate::error::Error;
 use crate::spec::network::{Protocol, Publish};
 use crate::sys::{Errno, network};
 
-/// Reserves the published ports. A port that a program of the host's or another container has is an error.
+/// Reserves the published ports. A port that a program of the host's or another container has is an
+/// error.
 pub fn reserve(publish: &[Publish]) -> Result<Vec<OwnedFd>, Error> {
     let mut ports = Vec::new();
     for publish in publish {

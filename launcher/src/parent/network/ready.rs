@@ -1,4 +1,5 @@
-//! Waits until pasta is ready, or has ended; until `--timeout`, a limit, or a signal that asks us to end.
+//! Waits until pasta is ready, or has ended; until `--timeout`, a limit, or a signal that asks us
+//! to end.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};

@@ -10,7 +10,8 @@ use crate::netlink::{Socket, route::Route};
 use crate::prepare::Proc;
 use crate::sys::{Errno, file};
 
-/// Sets one of an interface of ours, with which it ends. ENOENT for IPv6 is ignored: the kernel has no IPv6.
+/// Sets one of an interface of ours, with which it ends. ENOENT for IPv6 is ignored: the kernel has
+/// no IPv6.
 pub fn set_of_interface(
     proc: &Proc,
     family: &str,
@@ -46,7 +47,8 @@ fn turn_on(proc: &Proc, name: &str) -> Result<bool, Error> {
     Ok(!is_on)
 }
 
-/// A host that forwards IPv6 ignores router advertisements unless accept_ra is 2: warns if it has used them.
+/// A host that forwards IPv6 ignores router advertisements unless accept_ra is 2: warns if it has
+/// used them.
 fn warn_of_advertisements(proc: &Proc, log: &mut Log) {
     let lookup = || {
         let mut socket = Socket::for_routes()?;

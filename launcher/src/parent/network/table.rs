@@ -1,5 +1,5 @@
-//! The container's nf_tables table: creates it, owned by a socket; and removes tables of killed launchers where the
-//! kernel knows no owners.
+//! The container's nf_tables table: creates it, owned by a socket; and removes tables of killed
+//! launchers where the kernel knows no owners.
 
 use std::ffi::CStr;
 use std::time::Duration;
@@ -46,8 +46,8 @@ fn try_create(
     let mut attempt = 0;
     loop {
         match socket.create_table(nat::table(name, reach), true) {
-            // We have claimed the address, so the table is of a launcher that was killed (before Linux 5.12), or
-            // its owner is about to end; deleting it is EPERM until then.
+            // We have claimed the address, so the table is of a launcher that was killed (before
+            // Linux 5.12), or its owner is about to end; deleting it is EPERM until then.
             Err(Errno::EEXIST) if attempt < ATTEMPTS => {
                 if socket.delete_table(name).is_err() {
                     std::thread::sleep(PAUSE);

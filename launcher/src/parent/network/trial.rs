@@ -1,4 +1,5 @@
-//! `--check` and `--explain`: whether a veth pair and a table can be made, tried in a network namespace of its own.
+//! `--check` and `--explain`: whether a veth pair and a table can be made, tried in a network
+//! namespace of its own.
 
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd};

@@ -1,5 +1,6 @@
-//! Job control: the launcher is a job of a shell, and stops when its command stops or when it may not use
-//! the terminal. Since it blocks all signals, the kernel does not stop it; it does so itself.
+//! Job control: the launcher is a job of a shell, and stops when its command stops or when it may
+//! not use the terminal. Since it blocks all signals, the kernel does not stop it; it does so
+//! itself.
 
 use super::Watch;
 use crate::sys::signal::{self, SignalInfo};
@@ -22,13 +23,15 @@ impl Watch<'_> {
         self.resume();
     }
 
-    /// The command has stopped, by Ctrl-Z in its own terminal or by itself. The shell's job is the launcher,
-    /// so that stops, too. Where nobody could continue the launcher, the command's stop is undone.
+    /// The command has stopped, by Ctrl-Z in its own terminal or by itself. The shell's job is the
+    /// launcher, so that stops, too. Where nobody could continue the launcher, the command's stop
+    /// is undone.
     pub(super) fn command_stopped(&mut self, signal: i32) {
         let Some(relay) = &mut self.relay else { return };
         // First show what it wrote before: an editor restores the screen.
         relay.drain();
-        // The SIGCONT that continues us is passed on. A SIGSTOP was not a terminal's, and is not undone.
+        // The SIGCONT that continues us is passed on. A SIGSTOP was not a terminal's, and is not
+        // undone.
         let has_stopped = relay.is_terminal() && self.stop_job(0, libc::SIGTSTP);
         if !has_stopped && signal != libc::SIGSTOP {
             self.go_on();
@@ -41,8 +44,8 @@ impl Watch<'_> {
         signal::queue(self.container.pid, &resume, init::SI_FROM_TERMINAL).ok();
     }
 
-    /// Stops as the kernel would stop us for using the caller's terminal from the background. Where nobody
-    /// could continue us, the kernel would answer EIO: then the terminal is taken for gone.
+    /// Stops as the kernel would stop us for using the caller's terminal from the background. Where
+    /// nobody could continue us, the kernel would answer EIO: then the terminal is taken for gone.
     pub(super) fn stop_for(&mut self, signal: i32) {
         if !self.stop_job(0, signal)
             && let Some(relay) = &mut self.relay
@@ -51,8 +54,8 @@ impl Watch<'_> {
         }
     }
 
-    /// Stops us by our pid, or our whole process group (0), the shell's job. False if nobody could continue
-    /// us.
+    /// Stops us by our pid, or our whole process group (0), the shell's job. False if nobody could
+    /// continue us.
     fn stop_job(&mut self, pid: i32, signal: i32) -> bool {
         if let Some(relay) = &mut self.relay {
             relay.suspend();

@@ -1,5 +1,5 @@
-//! Plans the cgroups of a container with limits: where they can be made, and what is to be written there.
-//! Nothing is made yet; that is parent/cgroup.
+//! Plans the cgroups of a container with limits: where they can be made, and what is to be written
+//! there. Nothing is made yet; that is parent/cgroup.
 //!
 //! A controller (memory, pids …) is either in the one tree of cgroup v2 or in a tree of cgroup v1,
 //! where several may share one. So a container has one cgroup on a v2 host, one in each tree that
@@ -47,7 +47,8 @@ pub struct Branch {
     pub enable: Vec<Controller>,
     /// The launcher is the only process in the parent and has to move to a cgroup of its own first.
     pub moves_launcher: bool,
-    /// Of v1: the tree has the cpuset controller, whose cpus and mems have to be set before a process enters.
+    /// Of v1: the tree has the cpuset controller, whose cpus and mems have to be set before a
+    /// process enters.
     pub has_cpuset: bool,
     pub settings: Vec<Setting>,
 }

@@ -1,10 +1,10 @@
-//! Chooses the parent of the container's cgroup in the tree of cgroup v2: as near to the launcher's own cgroup
-//! as the kernel allows, so that limits on the launcher hold for the container.
+//! Chooses the parent of the container's cgroup in the tree of cgroup v2: as near to the launcher's
+//! own cgroup as the kernel allows, so that limits on the launcher hold for the container.
 //!
 //! A cgroup with controllers enabled for its children must not have processes itself ("no internal
-//! processes", cgroups(7)), except the root. So the launcher's own cgroup will do if no other process is in it,
-//! and the launcher then moves out of it; otherwise one above. For root that ends at the root, for a user at
-//! the last that is delegated to them.
+//! processes", cgroups(7)), except the root. So the launcher's own cgroup will do if no other
+//! process is in it, and the launcher then moves out of it; otherwise one above. For root that ends
+//! at the root, for a user at the last that is delegated to them.
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -31,7 +31,8 @@ enum Refusal {
     HasProcesses,
 }
 
-/// The nearest cgroup with all these controllers. Every directory that was looked at is added to `swept`.
+/// The nearest cgroup with all these controllers. Every directory that was looked at is added to
+/// `swept`.
 pub fn choose(
     tree: &Tree,
     parent: Option<&str>,

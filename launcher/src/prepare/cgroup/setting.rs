@@ -14,7 +14,8 @@ pub struct Setting {
     pub option: &'static str,
     pub file: Cow<'static, str>,
     pub value: String,
-    /// Another file, by which another part of the kernel does the same. One of the two has to be there.
+    /// Another file, by which another part of the kernel does the same. One of the two has to be
+    /// there.
     pub beside: Option<(&'static str, String)>,
     /// It does not hold for the cgroups below: it is set on the inner one.
     pub is_flat: bool,

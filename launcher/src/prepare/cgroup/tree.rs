@@ -67,9 +67,9 @@ impl Host {
         self.of_v1().any(|line| line.has("memory") || line.has("pids") || line.has("cpu"))
     }
 
-    /// Opens the tree where it is mounted, or else by a detached mount of our own. That has the same options:
-    /// a new mount of cgroup2 changes those of all (kernel/cgroup/cgroup.c, apply_cgroup_root_flags), so
-    /// that nsdelegate could be lost.
+    /// Opens the tree where it is mounted, or else by a detached mount of our own. That has the
+    /// same options: a new mount of cgroup2 changes those of all (kernel/cgroup/cgroup.c,
+    /// apply_cgroup_root_flags), so that nsdelegate could be lost.
     pub fn open(&self, line: &Line) -> Result<Tree, Error> {
         if let Some(tree) = self.open_mounted(line) {
             return Ok(tree);
@@ -127,8 +127,8 @@ impl Line {
         }
     }
 
-    /// The root and the mount point of a line of mountinfo (proc(5)), if it is a mount of this tree that shows
-    /// our own cgroup.
+    /// The root and the mount point of a line of mountinfo (proc(5)), if it is a mount of this tree
+    /// that shows our own cgroup.
     fn mounted_at(&self, mountinfo: &str) -> Option<(String, CString)> {
         let (left, right) = mountinfo.split_once(" - ")?;
         let mut left = left.split(' ').skip(3);

@@ -26,8 +26,8 @@ const DEFAULT: u64 = 1 << 0 // CHOWN
     | 1 << 18 // SYS_CHROOT
     | 1 << 31; // SETFCAP
 
-/// What each gives the host to who has it in the initial user namespace: any file by its handle, modules,
-/// ports, tracing PID 1 (which has no filter), kexec, the kernel's memory.
+/// What each gives the host to who has it in the initial user namespace: any file by its handle,
+/// modules, ports, tracing PID 1 (which has no filter), kexec, the kernel's memory.
 pub const OF_THE_HOST: u64 = 1 << 2 // DAC_READ_SEARCH
     | 1 << 16 // SYS_MODULE
     | 1 << 17 // SYS_RAWIO

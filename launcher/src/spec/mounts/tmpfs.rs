@@ -1,4 +1,5 @@
-//! `--tmpfs DST[:OPTS]`: the options are the kernel's (tmpfs(5)), which says of none what is wrong with it.
+//! `--tmpfs DST[:OPTS]`: the options are the kernel's (tmpfs(5)), which says of none what is wrong
+//! with it.
 
 use std::ffi::{CStr, CString};
 

@@ -49,8 +49,8 @@ fn split(number: &str) -> Option<(u64, &str)> {
     Some((whole.parse().ok()?, fraction))
 }
 
-/// Processors, with at most a fraction, in microseconds of every [`CPU_PERIOD`], which is as fine as the
-/// kernel counts.
+/// Processors, with at most a fraction, in microseconds of every [`CPU_PERIOD`], which is as fine
+/// as the kernel counts.
 pub fn quota(text: &str) -> Option<u64> {
     let (whole, fraction) = split(text)?;
     let digits = fraction.bytes().map(|digit| u64::from(digit - b'0')).chain([0; 5]);
