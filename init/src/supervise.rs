@@ -23,9 +23,6 @@ const BATCH: u32 = 128;
 /// number.
 pub const NOBODY: i32 = i32::MAX;
 
-/// How soon a refused wait4(2) is tried again.
-const RETRY_MS: i32 = 100;
-
 /// `si_code` of what the kernel sends: for us, a terminal (asm-generic/siginfo.h).
 const SI_KERNEL: i32 = 0x80;
 
@@ -59,18 +56,18 @@ impl Default for Watch<'_> {
     }
 }
 
-/// What a batch came to.
-#[derive(PartialEq, Eq)]
+/// What a batch came to, and with it for how many milliseconds a signal may be waited for until the
+/// next: of what has ended and is still there to reap, the SIGCHLD does not come again.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Batch {
     /// There may be more to reap.
-    Full,
+    Full = 0,
+    /// The kernel did not tell (a filter, no memory).
+    Refused = 100,
     /// Everybody left is alive.
-    Done,
+    Done = sys::FOREVER as isize,
     /// Nobody is left.
-    Alone,
-    /// The kernel did not tell (a filter, no memory). What has ended is still there to reap, and its
-    /// SIGCHLD does not come again.
-    Refused,
+    Alone = sys::FOREVER as isize - 1,
 }
 
 impl Watch<'_> {
@@ -80,17 +77,17 @@ impl Watch<'_> {
         let mut info = SignalInfo::none();
         loop {
             // A child may have ended before, with nobody to hear its SIGCHLD.
-            let (set, timeout) = match self.reap() {
+            let batch = self.reap();
+            let set = match batch {
                 // SIGCHLD has a low number and would be taken first for as long as children end:
                 // between two batches the others have their turn, all that are there.
-                Batch::Full => (ALL & !sys::only(SIGCHLD), 0),
+                Batch::Full => ALL & !sys::only(SIGCHLD),
                 // All that ended with the command are reaped.
                 _ if self.status.is_some() => return None,
-                Batch::Refused => (ALL, RETRY_MS),
-                _ => (ALL, sys::FOREVER),
+                _ => ALL,
             };
             // Whoever sent a SIGCHLD: the kernel's own may have been merged into a stranger's.
-            while sys::wait_signal(set, timeout, &mut info) && info.signal != SIGCHLD {
+            while sys::wait_signal(set, batch as u32, &mut info) && info.signal != SIGCHLD {
                 if let Some(end) = self.take(&info) {
                     return end;
                 }
@@ -238,15 +235,17 @@ impl Watch<'_> {
         let mut info = SignalInfo::none();
         let deadline = sys::now_micros() + u64::from(grace_ms) * 1000;
         loop {
-            if self.reap() == Batch::Alone {
+            let batch = self.reap();
+            if batch == Batch::Alone {
                 return;
             }
             let now = sys::now_micros();
             if now >= deadline {
                 return;
             }
-            let rest_ms = (deadline - now).div_ceil(1000) as i32;
-            if sys::wait_signal(ALL, rest_ms, &mut info) && is_stop(info.signal) {
+            let rest_ms = (deadline - now).div_ceil(1000) as u32;
+            // The signals that end it have lower numbers than SIGCHLD.
+            if sys::wait_signal(ALL, rest_ms.min(batch as u32), &mut info) && is_stop(info.signal) {
                 return;
             }
         }

@@ -53,6 +53,7 @@ fn run(words: &[Vec<u8>]) -> i32 {
         "sleep" => processes::sleep(rest),
         "orphan" => processes::leave_daemon(rest),
         "stubborn" => processes::leave_stubborn(rest),
+        "brood" => processes::leave_brood(rest),
         "zombies" => processes::leave_zombies(rest),
         "litter" => processes::leave_litter(rest),
         "stop" => processes::stop_self(),

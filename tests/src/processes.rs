@@ -81,6 +81,25 @@ pub fn leave_stubborn(words: &[&str]) -> Outcome {
     Ok(0)
 }
 
+/// `brood COUNT`: leaves a process with so many children that have ended. Who adopts them gets all at
+/// once, when SIGTERM ends it.
+pub fn leave_brood(words: &[&str]) -> Outcome {
+    let count = number::<usize>(words, 0)?;
+    let (reader, writer) = io::pipe()?;
+    daemonise(move || {
+        for _ in 0..count {
+            if let Ok(sys::Forked::Child) = sys::fork() {
+                sys::exit(0);
+            }
+        }
+        drop(writer);
+        std::thread::sleep(Duration::from_secs(1000));
+    })?;
+    // All of them have ended.
+    io::Read::read(&mut { reader }, &mut [0])?;
+    Ok(0)
+}
+
 /// `zombies COUNT`: leaves so many orphans that end at once, and says how many of them are still
 /// there after a while, and how many processes there are.
 pub fn leave_zombies(words: &[&str]) -> Outcome {

@@ -94,6 +94,17 @@ fn second_stop_signal_shortens_the_grace() {
     assert!(output.took < patience(Duration::from_secs(5)), "{output}");
 }
 
+/// More than a few batches end behind few SIGCHLDs, as the kernel merges them.
+#[test]
+fn grace_is_over_when_all_have_ended_however_many_they_are() {
+    for pid_one in [false, true] {
+        let init = subject::ours("init");
+        let run = init.run(&["--grace", "1000", "--", &probe(), "brood", "600"]);
+        let output = (if pid_one { run.pid_one() } else { run }).start().finish().code(0);
+        assert!(output.took < patience(Duration::from_secs(5)), "{output}");
+    }
+}
+
 #[test]
 fn command_is_told_when_the_parent_of_init_ends() {
     let init = subject::ours("tini");

@@ -73,14 +73,13 @@ pub fn drop_until_execve(signal: i32) {
     }
 }
 
-/// Instead of milliseconds.
+/// Instead of milliseconds; so is what is below it.
 pub const FOREVER: i32 = -1;
 
-/// Takes the next signal of a set, waiting up to `timeout_ms`, or for ever. False: none came.
-pub fn wait_signal(set: SignalSet, timeout_ms: i32, info: &mut SignalInfo) -> bool {
-    let ms = timeout_ms as u32;
+/// Takes the next signal of a set, waiting up to `ms` milliseconds, or for ever. False: none came.
+pub fn wait_signal(set: SignalSet, ms: u32, info: &mut SignalInfo) -> bool {
     let time = [u64::from(ms / 1000), u64::from(ms % 1000 * 1_000_000)];
-    let time = if timeout_ms < 0 { ptr::null() } else { time.as_ptr() };
+    let time = if (ms as i32) < 0 { ptr::null() } else { time.as_ptr() };
     // SAFETY: `info` has the 128 bytes of siginfo_t; `time` is null or a 64-bit timespec.
     let result =
         unsafe { syscall!(RT_SIGTIMEDWAIT, &raw const set, ptr::from_mut(info), time, SET_BYTES) };
