@@ -162,7 +162,8 @@ fn see_off(watch: &mut Watch<'_>, status: u32, code: u8) -> u8 {
     if watch.options.name == Name::DumbInit && watch.terminal.session {
         sys::kill(-watch.command, SIGTERM).ok();
     }
-    if watch.options.grace_ms != 0 {
+    // A machine's PID 1 waits in `end`, whatever it ends by.
+    if watch.options.grace_ms != 0 && !watch.machine {
         watch.wait_for_the_rest(watch.options.grace_ms);
     }
     if let (Ending::Signal { .. }, Some(contract)) = (ending, &watch.options.contract) {

@@ -139,6 +139,15 @@ pub const BOOTS: &[Boot] = &[
         shows: &["asked\r\n", HALT],
     },
     Boot {
+        // In a second one it would not ask again to be let go.
+        name: "init has one grace, and a signal ends it",
+        words: "rdinit=/init -- --grace 9999 /bin/sh -c \"(trap '' HUP; trap 'trap : TERM; echo asked > \
+                /dev/console; kill -INT 1' TERM; : > /ready; while :; do sleep 0.01; done) & \
+                until [ -e /ready ]; do sleep 0.01; done\"",
+        talk: &[],
+        shows: &["asked\r\n", OFF],
+    },
+    Boot {
         name: "init --on-exit exit switches off, too",
         words: "rdinit=/init -- -X exit /bin/sh -c \"kill -9 $$\"",
         talk: &[],
