@@ -1,4 +1,5 @@
-//! What the command may do: privileges, system calls, what it sees of the host's settings.
+//! What the command may do: capabilities, no_new_privs, system calls (seccomp), the label of a
+//! security module, and how much it sees of /proc.
 
 use std::ffi::CString;
 
@@ -12,35 +13,35 @@ use crate::error::Error;
 #[derive(Debug)]
 pub struct Confinement {
     pub capabilities: Capabilities,
-    /// A setuid program or file capabilities inside may give privileges.
+    /// set-user-ID programs and file capabilities work inside: no_new_privs is not set.
     pub new_privs: bool,
-    /// No user namespace can be made inside.
+    /// No user namespace can be created inside.
     pub disable_userns: bool,
     pub seccomp: Seccomp,
-    /// Calls that the filter refuses are told to the kernel's log.
+    /// System calls that the filter refuses are logged by the kernel (SECCOMP_FILTER_FLAG_LOG).
     pub seccomp_log: bool,
     pub landlock: Option<Landlock>,
     pub label: Option<Label>,
-    /// Even the host's root sees /proc as it is.
+    /// Nothing of /proc is masked, even if the container's root is the host's.
     pub unmask: bool,
 }
 
-/// The filter of system calls.
+/// The seccomp filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seccomp {
-    /// The containers project's, for the capabilities.
+    /// The default profile of the containers project, for the command's capabilities.
     Default,
     None,
-    /// A profile or a compiled program, in a file of the host's.
+    /// A file on the host: a profile in JSON, or a compiled BPF program.
     File(CString),
 }
 
-/// What a security module knows the command by.
+/// The label that a security module gives the command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Label {
-    /// A profile that is loaded.
+    /// An AppArmor profile that is loaded.
     AppArmor(CString),
-    /// A context.
+    /// An SELinux context.
     Selinux(CString),
 }
 
@@ -92,7 +93,7 @@ impl Confinement {
     }
 }
 
-/// Whether a word is a file and no misspelt one of ours.
+/// Whether a word is meant as a file name, and not as a misspelt keyword.
 fn is_path(word: &[u8]) -> bool {
     word.contains(&b'/') || word.ends_with(b".json")
 }

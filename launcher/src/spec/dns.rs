@@ -1,4 +1,5 @@
-//! How the container finds names: three files in /etc, which the plan puts over the rootfs's own.
+//! `--dns`: the container's resolv.conf, hosts and hostname, which are mounted over those of the
+//! rootfs.
 
 use std::ffi::CStr;
 use std::net::IpAddr;
@@ -8,12 +9,12 @@ use super::{Shared, unknown_value};
 use crate::error::Error;
 use crate::words::Word;
 
-/// Where they lie.
+/// Their paths inside.
 pub const ETC: &CStr = c"etc";
 
 const NAMES: [&CStr; 3] = [c"resolv.conf", c"hosts", c"hostname"];
 
-/// The names of those that there are.
+/// Their names, where they are mounted.
 pub fn names(word: Option<&Word>, share: Shared) -> &'static [&'static CStr] {
     match word {
         None => &[],

@@ -16,15 +16,15 @@ pub struct Environment {
 enum Change {
     /// `K=V`.
     Set(Vec<u8>),
-    /// `K`: the caller's, if there is one.
+    /// `K`: the value of the caller's variable, if it is set.
     Pass(Vec<u8>),
 }
 
-/// What podman gives a container.
+/// The PATH that podman gives a container.
 const PATH: &[u8] = b"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 impl Environment {
-    /// Checks the words of `--env`.
+    /// Parses the values of `--env`.
     pub fn parse(words: &[Word], keep: bool) -> Result<Environment, Error> {
         let changes = words
             .iter()
@@ -55,7 +55,7 @@ impl Environment {
             entries.extend(of_caller(b"TERM"));
         }
         images.iter().for_each(|entry| set(&mut entries, entry.clone()));
-        // The caller's own would name a pid and a path outside.
+        // The caller's own values name a pid and a path outside the container.
         let of_services = |entry: &[u8]| {
             let name = name_of(entry);
             name.starts_with(b"LISTEN_") || name == b"NOTIFY_SOCKET"

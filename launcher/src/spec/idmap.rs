@@ -1,15 +1,15 @@
-//! Id maps: which id inside is which id outside.
+//! Id maps (user_namespaces(7)): which id inside the user namespace is which id outside.
 
 use std::fmt;
 
 use crate::error::Error;
 use crate::words::Word;
 
-/// An id as the container counts.
+/// An id in the container's user namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Inside(pub u32);
 
-/// An id as the launcher's own user namespace counts.
+/// An id in the launcher's user namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Outside(pub u32);
 
@@ -39,7 +39,7 @@ pub struct IdMap(Vec<IdRange>);
 const MAX_LINES: usize = 340;
 
 impl IdMap {
-    /// One id inside: 0.
+    /// A map of one id: 0 inside.
     pub fn single(outside: Outside) -> IdMap {
         IdMap::range(outside, 1)
     }
@@ -49,7 +49,7 @@ impl IdMap {
         IdMap(vec![IdRange { inside: Inside(0), outside, count }])
     }
 
-    /// From ranges that are known to be right, 0 among them.
+    /// From ranges that are known not to overlap and to include 0.
     pub fn from_ranges(ranges: Vec<IdRange>) -> IdMap {
         IdMap(ranges)
     }
@@ -101,7 +101,7 @@ impl IdMap {
         self.0.iter().any(|range| range.contains_outside(id.0))
     }
 
-    /// What an id of the container's is outside.
+    /// The id outside that an id of the container is mapped to.
     pub fn to_outside(&self, id: u32) -> Option<Outside> {
         let range = self.0.iter().find(|range| range.contains_inside(id))?;
         Some(Outside(range.outside.0 + (id - range.inside.0)))
@@ -112,12 +112,12 @@ impl IdMap {
         &self.0
     }
 
-    /// The map by which a namespace inside has every id that this one has.
+    /// The identity map of a nested user namespace that has every id of this one.
     pub fn to_itself(&self) -> IdMap {
         IdMap(self.0.iter().map(|r| IdRange { outside: Outside(r.inside.0), ..*r }).collect())
     }
 
-    /// The text that the kernel takes.
+    /// The text to write to uid_map or gid_map.
     pub fn to_lines(&self) -> String {
         self.0.iter().map(|r| format!("{} {} {}\n", r.inside.0, r.outside.0, r.count)).collect()
     }
@@ -126,12 +126,12 @@ impl IdMap {
 fn parse_range(word: &[u8]) -> Option<IdRange> {
     let text = std::str::from_utf8(word).ok()?;
     let mut numbers = text.split(':').map(|part| {
-        // "+5" is a number for Rust, but not for a person who reads it back.
+        // Rust parses "+5" as a number; here it is a mistake.
         part.bytes().all(|b| b.is_ascii_digit()).then(|| part.parse::<u32>().ok()).flatten()
     });
     let (inside, outside, count) = (numbers.next()??, numbers.next()??, numbers.next()??);
     let end = |start: u32| u64::from(start) + u64::from(count) <= u64::from(u32::MAX);
-    // -1 is no id, and the kernel refuses empty ranges.
+    // -1 (u32::MAX) is no valid id, and the kernel refuses empty ranges.
     (numbers.next().is_none() && count > 0 && end(inside) && end(outside)).then_some(IdRange {
         inside: Inside(inside),
         outside: Outside(outside),

@@ -1,5 +1,5 @@
-//! `--landlock`: what the command may reach of files and of TCP, and whom beside its own kind, as
-//! rules that the kernel then holds it to (landlock(7)).
+//! `--landlock`: the rules of landlock(7) for the command: which files and TCP ports it may use,
+//! and whether it may signal or connect to processes outside its Landlock domain.
 
 use std::ffi::CString;
 
@@ -24,7 +24,7 @@ mod fs {
 const READ: u64 = fs::READ_FILE | fs::READ_DIR;
 const WRITE: u64 = fs::WRITE_FILE | fs::CHANGE_DIR | fs::REFER | fs::TRUNCATE | fs::IOCTL_DEV;
 
-/// What a rule may allow for a file that is no directory.
+/// The accesses that a rule for a file, not a directory, may allow.
 pub const OF_A_FILE: u64 =
     fs::EXECUTE | fs::WRITE_FILE | fs::READ_FILE | fs::TRUNCATE | fs::IOCTL_DEV;
 
@@ -36,13 +36,13 @@ pub const CONNECT_TCP: u64 = 2;
 const ABSTRACT_SOCKETS: u64 = 1;
 const SIGNALS: u64 = 2;
 
-/// The version of the kernel's interface that knows every access that files are held to; an older
-/// one lets some of them through.
+/// The first Landlock ABI version that can restrict every file access used here; an older one
+/// leaves some of them unrestricted.
 const WHOLE: u32 = 5;
 const NETWORK: u32 = 4;
 const SCOPES: u32 = 6;
 
-/// The rules, as asked for. What no rule speaks of is not restricted.
+/// The rules, as asked for. A kind of access that no rule names is not restricted.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Landlock {
     /// Paths inside, relative to the root, and what is allowed below; with one, all other files
@@ -52,9 +52,9 @@ pub struct Landlock {
     pub ports: Vec<(u16, u64)>,
     /// The accesses to TCP that are restricted to those ports.
     pub network: u64,
-    /// The command reaches only processes that are held to these rules too: by which ways.
+    /// LANDLOCK_SCOPE_*: ways to reach a process outside this Landlock domain that are closed.
     pub scopes: u64,
-    /// The version to make do with.
+    /// The lowest ABI version to accept.
     pub abi: Option<u32>,
 }
 
@@ -88,7 +88,7 @@ impl Landlock {
                 };
                 let path = fields.path(subject)?.into_bytes();
                 let start = path.iter().position(|&b| b != b'/').unwrap_or(path.len());
-                // Relative to the root, which itself is `.`.
+                // Relative to the root; the root itself is `.`.
                 let path = if start == path.len() { b".".to_vec() } else { path[start..].into() };
                 self.paths.push((CString::new(path).unwrap_or_default(), rights));
             }

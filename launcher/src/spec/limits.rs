@@ -1,4 +1,4 @@
-//! What the command may use up, and how much the kernel minds it.
+//! Resource limits (getrlimit(2)), nice value and OOM score adjustment of the command.
 
 use super::unknown_value;
 use crate::args::Args;
@@ -11,9 +11,9 @@ use crate::words::Word;
 pub struct Limits {
     /// Each RLIMIT_* once.
     pub resources: Vec<(u32, Limit)>,
-    /// Which process is killed first when memory is short: -1000 to 1000.
+    /// oom_score_adj: the higher, the earlier it is killed when memory is short; -1000 to 1000.
     pub oom_score_adj: Option<i32>,
-    /// The scheduling priority: -20 to 19.
+    /// The nice value: -20 to 19.
     pub nice: Option<i32>,
 }
 

@@ -1,8 +1,8 @@
-//! The spec: a container as it was asked for, valid and pure.
+//! The spec: the container as it was asked for, checked, as plain data. The first stage of a start.
 //!
-//! No system call and no look at a file system happens here; everything that can be refused by
-//! looking at the words alone is refused here. The command line is one way to make a [`Spec`];
-//! nothing behind this module knows it.
+//! Nothing here makes a system call or looks at a file system. Whatever can be refused by the
+//! arguments alone is refused here. The command line is one way to make a [`Spec`]; the later
+//! stages see only the spec.
 
 pub mod capability;
 pub mod confine;
@@ -40,30 +40,30 @@ use user::UserSpec;
 pub struct Spec {
     /// The directory that becomes `/`.
     pub rootfs: CString,
-    /// What becomes of the machine at the end, where the launcher is its first process.
+    /// What to do with the machine when the command has ended, if the launcher is its PID 1.
     pub on_exit: Option<&'static CStr>,
-    /// The command and its arguments; empty: as the image says.
+    /// The command and its arguments; if empty, those of the image.
     pub command: Vec<CString>,
     pub environment: Environment,
     pub hostname: CString,
-    /// Where the command starts, if not where the image says.
+    /// The working directory, if not the image's.
     pub workdir: Option<CString>,
-    /// What is mounted besides the rootfs, in this order.
+    /// What is mounted on the rootfs, in this order.
     pub mounts: Vec<Mount>,
     /// The names of those of `--dns`, in /etc.
     pub dns_files: &'static [&'static CStr],
-    /// Those of /proc.
+    /// The mount options of /proc.
     pub proc_options: Vec<MountOption>,
-    /// The rootfs cannot be changed.
+    /// The rootfs is mounted read-only.
     pub read_only: bool,
-    /// What becomes of changes to it.
+    /// Where changes to the rootfs go.
     pub changes: Changes,
-    /// Whether it has a terminal of its own, if that is not for us to find out.
+    /// Whether the container has a terminal of its own; `None`: the launcher decides.
     pub tty: Option<bool>,
-    /// Whom it runs as, if not as the image says.
+    /// The user the command runs as, if not the image's.
     pub user: Option<UserSpec>,
     pub userns: Userns,
-    /// Namespaces to keep the host's of.
+    /// Which namespaces are the host's.
     pub share: Shared,
     pub network: Network,
     pub confine: Confinement,
@@ -72,7 +72,7 @@ pub struct Spec {
     pub end: End,
     /// Inherited descriptors for the command.
     pub keep_fds: Vec<i32>,
-    /// PID 1 instead of the built-in init.
+    /// A program that is PID 1 instead of the built-in init.
     pub init: Option<CString>,
     pub grace_ms: u32,
     /// How long the container has been up when it starts, if not as long as the host.
@@ -81,11 +81,11 @@ pub struct Spec {
     pub pid_file: Option<CString>,
     pub status_fd: Option<i32>,
     pub verbose: bool,
-    /// Nothing is started, only told.
+    /// Nothing is started: the plan is printed.
     pub explain: Option<Explain>,
 }
 
-/// How to tell it.
+/// The format of `--explain`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Explain {
     Text,
@@ -97,16 +97,16 @@ pub enum Explain {
 pub enum Changes {
     /// Into the rootfs.
     InPlace,
-    /// Nowhere: they are gone at the end.
+    /// Into a tmpfs: they are lost at the end.
     Dropped,
-    /// Into this directory, beside the rootfs.
+    /// Into this directory of the host; the rootfs stays as it is.
     Kept(CString),
 }
 
 /// How ids inside relate to ids outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Userns {
-    /// The best that can be had here.
+    /// Chosen by what the caller may do.
     Auto,
     /// One id: the container's root is the caller.
     Single,
@@ -118,7 +118,7 @@ pub enum Userns {
     Identity,
     /// No user namespace at all.
     None,
-    /// As given.
+    /// The ranges given.
     Explicit { uid: IdMap, gid: IdMap },
 }
 
@@ -232,7 +232,7 @@ fn parse_path(option: &str, word: Option<&Word>) -> Result<Option<CString>, Erro
     }
 }
 
-/// The value of `--status-fd`: also wrong words are told there.
+/// The value of `--status-fd`; found before the rest is parsed, as usage errors are reported there.
 pub fn parse_status_fd(word: Option<&Word>) -> Result<Option<i32>, Error> {
     word.map(|word| parse_fd("--status-fd", word)).transpose()
 }

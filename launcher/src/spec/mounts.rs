@@ -1,7 +1,7 @@
-//! The mount plan: what lies where in the container besides its rootfs, in the order given.
+//! The mount plan: what is mounted or made on the rootfs, and where, in the order given.
 //!
-//! Data alone; prepare opens the sources, and one interpreter in the child (`child/plan.rs`) goes
-//! through it from first to last, so that a later mount may lie in an earlier one.
+//! It is plain data. `prepare` opens the sources; the child (`child/plan.rs`) carries the plan out
+//! from first to last, so that a later mount may lie in an earlier one.
 
 mod fields;
 mod forms;
@@ -20,7 +20,7 @@ pub use fields::Fields;
 pub struct Mount {
     pub target: Target,
     pub what: What,
-    /// If there is no place for it, it is left out.
+    /// If its mount point is missing and cannot be made, it is left out.
     pub optional: bool,
 }
 
@@ -39,7 +39,7 @@ pub enum What {
     /// Directories of the host's over one another, uppermost first.
     Overlay {
         lower: Vec<CString>,
-        /// What is changed goes there, or is gone at the end.
+        /// Where changes go; `None`: into a tmpfs.
         upper: Option<CString>,
         flags: u64,
     },
@@ -64,13 +64,13 @@ pub struct Bind {
     /// The source has to be a device node.
     pub device: bool,
     pub source: CString,
-    /// With what is mounted below.
+    /// With the mounts below it (rbind).
     pub recursive: bool,
-    /// A source that is not there is no error.
+    /// A missing source is no error: the mount is left out.
     pub optional: bool,
-    /// MOUNT_ATTR_*, for all of it.
+    /// MOUNT_ATTR_* for all its mounts.
     pub flags: u64,
-    /// With its owners mapped as the rootfs's are, where those are.
+    /// Id-mapped like the rootfs, if the rootfs is.
     pub idmap: bool,
 }
 
@@ -106,7 +106,7 @@ pub const HERE: &[u8] = b"/app";
 const VOLATILE: [&[u8]; 3] = [b"/tmp:mode=1777", b"/run:mode=755", b"/var/tmp:mode=1777"];
 
 impl Mount {
-    /// What is put there cannot be changed.
+    /// Whether it is mounted read-only.
     pub fn is_read_only(&self) -> bool {
         let flags = match &self.what {
             What::Bind(bind) => bind.flags,

@@ -1,4 +1,4 @@
-//! `--net`: what the container sees of the world, and what the world sees of it.
+//! `--net` and the options that go with it: the container's network.
 
 mod cidr;
 mod publish;
@@ -19,22 +19,22 @@ pub use publish::{Protocol, Publish};
 pub enum Network {
     /// A namespace of its own with loopback, and nothing else.
     None,
-    /// The host's.
+    /// The host's network namespace.
     Host,
-    /// One that somebody else made: the path of its file.
+    /// An existing one: the path of its nsfs file.
     Namespace(CString),
-    /// A pair of interfaces, one end here and one end there. Takes root.
+    /// A veth pair, one end here and one in the container. Requires root.
     Link(Link),
-    /// A program of the host's carries it, as the user who starts it.
+    /// A program on the host (pasta) forwards its traffic, as the user who starts it.
     Pasta(Pasta),
 }
 
-/// The container's interface, and how it gets out.
+/// A veth pair, and how the container reaches other networks.
 #[derive(Debug, Default)]
 pub struct Link {
-    /// The bridge that the host's end is a port of; none: it has addresses and routes.
+    /// The bridge that the host's end is a port of; `None`: that end has addresses and is routed.
     pub bridge: Option<CString>,
-    /// As large as the way out takes, if not given.
+    /// The MTU; `None`: that of the route out.
     pub mtu: Option<u32>,
     /// IPv6 too, in a network of the launcher's choice.
     pub ipv6: bool,
@@ -99,7 +99,7 @@ impl Network {
         Ok(network)
     }
 
-    /// The container has a network namespace that was there before it.
+    /// Whether the network namespace is one that exists already.
     pub fn is_shared(&self) -> bool {
         matches!(self, Network::Host | Network::Namespace(_))
     }
@@ -148,7 +148,7 @@ fn parse_publish(args: &Args) -> Result<Vec<Publish>, Error> {
     args.publish.iter().map(Publish::parse).collect()
 }
 
-/// Whether the word behind this one of pasta's can be its value (passt(1)).
+/// Whether the word after this option of pasta's can be its value (passt(1)).
 fn takes_value(word: &[u8]) -> bool {
     const SWITCHES: [&[u8]; 5] = [b"-4", b"-6", b"--ipv4-only", b"--ipv6-only", b"--map-gw"];
     let is_switch = SWITCHES.contains(&word) || word.starts_with(b"--no-") || word.contains(&b'=');
@@ -160,7 +160,7 @@ impl Pasta {
         refuse_details(args, false)?;
         let words = options.split(|b| *b == b',').filter(|word| !word.is_empty());
         let words = words.collect::<Vec<_>>();
-        // pasta takes what is none for a command, and runs that in place of carrying ours.
+        // pasta takes a word that is no option for a command, and would run that.
         let mut before: &[u8] = b"";
         for word in &words {
             if !word.starts_with(b"-") && !takes_value(before) {
@@ -206,7 +206,7 @@ impl Link {
         Ok(Network::Link(link))
     }
 
-    /// The addresses among one another.
+    /// Checks the addresses against each other.
     fn check(&self) -> Result<(), Error> {
         let twice = |v4: bool| self.networks.iter().filter(|net| net.is_v4() == v4).count() > 1;
         if twice(true) || twice(false) {
@@ -228,7 +228,7 @@ impl Link {
                             "{option} {ip} is no host's address in --network {net}"
                         )));
                     }
-                    // A bridge has a network of its own.
+                    // On a bridge the network is the bridge's, not of our choice.
                     None if self.bridge.is_some() => {}
                     None => {
                         return Err(Error::misuse(format!(
@@ -253,7 +253,7 @@ impl Link {
         }
     }
 
-    /// IPv6 was asked for, in one way or the other.
+    /// Whether IPv6 was asked for, by `--ipv6` or by an address.
     pub fn wants_v6(&self) -> bool {
         self.ipv6 || self.networks.iter().any(|net| !net.is_v4())
     }
@@ -319,7 +319,7 @@ pub fn host_end_name(address: IpAddr) -> CString {
     CString::new(format!("{}{number:08x}", HOST_END.to_string_lossy())).unwrap_or_default()
 }
 
-/// What the names of host ends begin with.
+/// The prefix of the names of host ends.
 pub const HOST_END: &CStr = c"veth-l";
 
 #[cfg(test)]

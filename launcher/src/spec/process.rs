@@ -1,5 +1,5 @@
-//! What is run, as whom, where and with which variables: as the caller says, else as the image
-//! does that the rootfs was unpacked from, else a shell as root in `/`.
+//! The command, its user, working directory and environment: as the caller says, else as the image
+//! says that the rootfs was unpacked from, else a shell as root in `/`.
 //!
 //! An image says it in a file of its rootfs (`cargo xtask rootfs --from` writes it), which is the
 //! container's own and may hold anything: only what a command could do for itself can be said
@@ -21,9 +21,9 @@ pub struct Process {
     /// The command and its arguments; never empty.
     pub command: Vec<CString>,
     pub user: UserSpec,
-    /// The user is the image's.
+    /// Whether the user is the image's.
     pub is_images_user: bool,
-    /// The image had its say.
+    /// Whether anything came from an image.
     pub has_image: bool,
     pub workdir: CString,
     /// The image's variables.
@@ -62,7 +62,7 @@ impl Process {
 }
 
 impl Image {
-    /// From the text of the file; else what is wrong with it.
+    /// Parses the text of the file; an error says what is wrong with it.
     pub fn parse(text: &[u8]) -> Result<Image, String> {
         let value = Value::parse(text).map_err(|at| format!("no JSON at byte {at}"))?;
         let Value::Object(fields) = value else { return Err("no JSON object".into()) };

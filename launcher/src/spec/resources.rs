@@ -15,15 +15,15 @@ use quantity::{quota, whole};
 /// Limits, as asked for.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Resources {
-    /// Bytes of memory, above which the kernel kills.
+    /// memory.max: bytes above which the OOM killer acts.
     pub memory: Option<u64>,
-    /// Bytes of memory, above which it slows down and takes back.
+    /// memory.high: bytes above which the kernel throttles and reclaims.
     pub memory_high: Option<u64>,
     /// Bytes of swap, on top of the memory.
     pub swap: Option<u64>,
     /// Microseconds of CPU time in every [`CPU_PERIOD`].
     pub cpu_quota: Option<u64>,
-    /// A share against others: 1 to 10000, where 100 is usual.
+    /// cpu.weight: 1 to 10000; the default is 100.
     pub cpu_weight: Option<u64>,
     pub cpus: Option<CpuList>,
     /// Processes and threads.
@@ -32,7 +32,7 @@ pub struct Resources {
     pub io_max: Vec<IoMax>,
     /// Bytes in huge pages of a size: the size, and the limit.
     pub hugetlb: Vec<(u64, u64)>,
-    /// What was used is told at the end.
+    /// Whether the usage is reported at the end.
     pub stats: bool,
     /// Where the cgroup is to be made.
     pub parent: Option<CString>,
@@ -87,13 +87,13 @@ impl Resources {
         })
     }
 
-    /// Whether nothing was asked for: then there is no cgroup, and no look for one.
+    /// Whether nothing was asked for: then no cgroup is made or looked for.
     pub fn are_the_callers(&self) -> bool {
         *self == Resources::default()
     }
 }
 
-/// Processors, with or without a fraction, to the quota.
+/// A number of processors, fractions allowed, as the quota of a period.
 fn parse_cpus(word: &Word) -> Result<u64, Error> {
     /// The kernel takes no quota below a millisecond (kernel/sched/core.c, min_cfs_quota_period).
     const LEAST: u64 = 1000;

@@ -1,10 +1,10 @@
-//! Spans of time.
+//! Durations: `--timeout`, `--grace` and the container's uptime.
 
 use super::Shared;
 use crate::error::Error;
 use crate::words::Word;
 
-/// No span is longer: eleven days.
+/// The longest duration: eleven days.
 const MAX_SECONDS: u32 = 1_000_000;
 
 /// `--grace`, in milliseconds.
@@ -21,7 +21,7 @@ pub fn grace(word: Option<&Word>) -> Result<u32, Error> {
 pub struct End {
     /// `--timeout`.
     pub after_ms: Option<u32>,
-    /// How long it then has, and when its terminal is gone.
+    /// From the first signal (SIGTERM, or the SIGHUP of its terminal) to SIGKILL.
     pub notice_ms: u32,
 }
 
@@ -61,7 +61,7 @@ fn millis(text: &str, unit: u32) -> Option<u32> {
     let mut thousandths = fraction.bytes().chain(*b"000").map(|digit| u64::from(digit - b'0'));
     let mut next = || thousandths.next().unwrap_or(0);
     let millis = next() * 100 + next() * 10 + next();
-    // What is finer still counts as a whole one: more than nothing must not become nothing.
+    // Rounded up: a duration above zero must not become zero.
     let finer = fraction.bytes().skip(3).any(|digit| digit != b'0');
     let millis = u64::from(whole.parse::<u32>().ok()?) * 1000 + millis + u64::from(finer);
     let millis = millis.checked_mul(unit.into())?;

@@ -1,4 +1,4 @@
-//! `--user`: whom to run the command as, in the container's terms.
+//! `--user`: the user and group that the command runs as, by the container's ids or names.
 
 use crate::error::Error;
 use crate::words::Word;
