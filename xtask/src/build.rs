@@ -1,4 +1,4 @@
-//! `cargo xtask build`: the release binaries, static, for this machine's architecture.
+//! `cargo xtask build`: the release binaries, static, for this machine's architecture or another.
 //!
 //! Run by a developer, and by `run` and `test` before they start anything.
 
@@ -7,6 +7,7 @@ use std::process::Command;
 
 use argh::FromArgs;
 
+use crate::arch::Arch;
 use crate::cargo_json;
 use crate::console;
 use crate::failure::Error;
@@ -16,26 +17,42 @@ use crate::workspace;
 /// Build launcher and init (release, static) and print where they are.
 #[derive(FromArgs)]
 #[argh(subcommand, name = "build")]
-pub struct Build {}
+pub struct Build {
+    /// the machines they are for: x86_64 or aarch64 (default: this one's)
+    #[argh(option, arg_name = "name")]
+    arch: Option<Arch>,
+}
 
 impl Build {
     /// Runs the task.
     pub fn run(self) -> Result<(), Error> {
-        console::print(&launcher()?.to_string_lossy())?;
-        console::print(&init()?.to_string_lossy())
+        let arch = self.arch.map_or_else(Arch::own, Ok)?;
+        console::print(&launcher_on(arch)?.to_string_lossy())?;
+        console::print(&init_on(arch)?.to_string_lossy())
     }
 }
 
 /// Builds `launcher`, which builds and embeds its own init.
 pub fn launcher() -> Result<PathBuf, Error> {
-    let mut command = static_cargo("build", "release", &workspace::target_dir())?;
+    launcher_on(Arch::own()?)
+}
+
+/// The same for machines of this architecture.
+pub fn launcher_on(arch: Arch) -> Result<PathBuf, Error> {
+    let mut command = static_cargo(arch, "build", "release", &workspace::target_dir())?;
     executable(command.args(["-p", "launcher", "--bin", "launcher"]), "launcher")
 }
 
 /// Builds `init` alone. It is run from init/ to pick up the link flags of init/.cargo, in a target
 /// folder of its own: other flags in the shared one would rebuild everything each time.
 pub fn init() -> Result<PathBuf, Error> {
-    let mut command = static_cargo("build", "release", &workspace::target_dir().join("init"))?;
+    init_on(Arch::own()?)
+}
+
+/// The same for machines of this architecture.
+pub fn init_on(arch: Arch) -> Result<PathBuf, Error> {
+    let folder = workspace::target_dir().join("init");
+    let mut command = static_cargo(arch, "build", "release", &folder)?;
     command.current_dir(workspace::root().join("init"));
     executable(command.args(["--bin", "init"]), "init")
 }
@@ -62,19 +79,23 @@ pub fn init_for(target: &str) -> Result<Option<PathBuf>, Error> {
 }
 
 /// Builds the container tests without running them.
-pub fn suite() -> Result<PathBuf, Error> {
-    let mut command = static_cargo("test", "suite", &workspace::target_dir())?;
+pub fn suite(arch: Arch) -> Result<PathBuf, Error> {
+    let mut command = static_cargo(arch, "test", "suite", &workspace::target_dir())?;
     executable(command.args(["--no-run", "-p", "tests", "--test", "suite"]), "suite")
 }
 
 /// Builds the program the container tests run inside.
-pub fn probe() -> Result<PathBuf, Error> {
-    of_tests("probe")
+pub fn probe(arch: Arch) -> Result<PathBuf, Error> {
+    program_of_tests(arch, "probe")
 }
 
 /// Builds another program of the tests' package.
 pub fn of_tests(name: &str) -> Result<PathBuf, Error> {
-    let mut command = static_cargo("build", "release", &workspace::target_dir())?;
+    program_of_tests(Arch::own()?, name)
+}
+
+fn program_of_tests(arch: Arch, name: &str) -> Result<PathBuf, Error> {
+    let mut command = static_cargo(arch, "build", "release", &workspace::target_dir())?;
     executable(command.args(["-p", "tests", "--bin", name]), name)
 }
 
@@ -93,8 +114,13 @@ pub fn cargo() -> Command {
     command
 }
 
-fn static_cargo(verb: &str, profile: &str, target_dir: &Path) -> Result<Command, Error> {
-    let target = workspace::target()?;
+fn static_cargo(
+    arch: Arch,
+    verb: &str,
+    profile: &str,
+    target_dir: &Path,
+) -> Result<Command, Error> {
+    let target = arch.target();
     ensure_target(target)?;
     let mut command = cargo();
     command

@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::arch::Arch;
 use crate::console;
 use crate::failure::{At, Error};
 use crate::program;
@@ -50,8 +51,8 @@ pub fn unpacked(package: &str) -> Result<PathBuf, Error> {
 }
 
 /// The folder into which these packages are unpacked, and all that they depend on: a root file system
-/// whose scripts have not run. At once if it is there already.
-pub fn tree(name: &str, packages: &[&str]) -> Result<PathBuf, Error> {
+/// of this architecture whose scripts have not run. At once if it is there already.
+pub fn tree(name: &str, arch: Arch, packages: &[&str]) -> Result<PathBuf, Error> {
     let cache = cache().join("trees");
     let place = cache.join(name);
     if place.is_dir() {
@@ -73,9 +74,12 @@ pub fn tree(name: &str, packages: &[&str]) -> Result<PathBuf, Error> {
         "Debug::NoLocking=1".into(),
         "APT::Install-Recommends=0".into(),
     ];
+    options.extend(of_arch(arch));
     let mut words = vec!["install", "--yes", "--download-only"];
     words.extend(packages);
-    get(&mut options, &words, &download, &cache.join("apt")).map_err(|why| Error::Missing {
+    // Lists are of one architecture.
+    let private = cache.join(format!("apt-{}", arch.debian()));
+    get(&mut options, &words, &download, &private).map_err(|why| Error::Missing {
         what: format!("a Debian root file system could not be fetched: {why}"),
         advice: "is there a mirror of Debian's in this system's apt sources?".into(),
     })?;
@@ -147,6 +151,11 @@ fn apt(tool: &str, options: &[String]) -> Command {
         command.args(["-o", option]);
     }
     command
+}
+
+/// apt's options for packages of this architecture, whatever this machine's is.
+fn of_arch(arch: Arch) -> [String; 2] {
+    ["APT::Architecture", "APT::Architectures"].map(|name| format!("{name}={}", arch.debian()))
 }
 
 fn option(name: &str, folder: &Path) -> String {

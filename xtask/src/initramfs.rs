@@ -10,6 +10,7 @@ use std::process::Command;
 
 use argh::FromArgs;
 
+use crate::arch::Arch;
 use crate::build;
 use crate::console;
 use crate::failure::{At, Error};
@@ -19,7 +20,6 @@ use crate::rootfs;
 use crate::vm;
 use crate::vm::image::{Image, Owners, SHIFT};
 use crate::vm::kernel::{self, NEWEST};
-use crate::vm::qemu;
 
 /// Pack launcher and a root file system into an initramfs which runs the words after `--` in a
 /// container (default: /bin/sh), and print where it is.
@@ -70,7 +70,7 @@ impl Initramfs {
 }
 
 fn image(launcher: &Path, rootfs: &Path, words: &[OsString]) -> Result<Image, Error> {
-    let busybox = vm::base()?.join("bin/busybox");
+    let busybox = vm::base(Arch::own()?)?.join("bin/busybox");
     let mut image = Image::default();
     for folder in ["dev", "proc", "sys"] {
         image.add_folder(folder, 0o755);
@@ -103,7 +103,6 @@ fn applets(script: &str, list: &str) -> Vec<String> {
 
 /// Boots an image with the console on our terminal; does not come back.
 pub fn boot(wanted: &str, initramfs: &Path, words: &str) -> Result<(), Error> {
-    let qemu = qemu::find_or_install()?;
     let is_version = wanted == NEWEST || wanted.starts_with(|c: char| c.is_ascii_digit());
     let file = Path::new(wanted);
     let kernel = if is_version && !file.exists() {
@@ -112,7 +111,13 @@ pub fn boot(wanted: &str, initramfs: &Path, words: &str) -> Result<(), Error> {
         file.metadata().at("read", file)?;
         kernel::at(file)?
     };
-    let accelerator = vm::accelerator::choose(&qemu, &kernel.image)?;
+    if kernel.arch != Arch::own()? {
+        let (release, name) = (&kernel.release, kernel.arch.name());
+        return Err(Error::Misuse(format!(
+            "{release} is a kernel for {name}, and the image has this machine's programs"
+        )));
+    }
+    let qemu = vm::accelerator::choose(&kernel)?;
     let mut total = 0;
     for part in [&kernel.image, initramfs] {
         total += part.metadata().at("read", part)?.len();
@@ -120,12 +125,12 @@ pub fn boot(wanted: &str, initramfs: &Path, words: &str) -> Result<(), Error> {
     console::progress(&format!(
         "booting {} ({}), with its image {:.1} MB in all; Ctrl-A X ends it",
         kernel.release,
-        accelerator.name(),
+        qemu.accelerator.name(),
         total as f64 / 1e6
     ));
-    let mut command = qemu::command(&qemu, accelerator);
-    command.args(qemu::kernel(accelerator, &kernel.image, initramfs, &format!("quiet {words}")));
-    command.args(qemu::console());
+    let mut command = qemu.command();
+    command.args(qemu.kernel(&kernel.image, initramfs, &format!("quiet {words}")));
+    command.args(qemu.console());
     let cause = host::become_program(&mut command);
     Err(program::not_started(&command, cause))
 }

@@ -4,6 +4,7 @@
 //! prints it, once. Exit code 1: it failed. Exit code 2: the command line was wrong. Exit code 3: a
 //! virtual machine gave no verdict.
 
+mod arch;
 mod bench;
 mod build;
 mod cargo_json;

@@ -41,11 +41,12 @@ use std::process::{Command, Stdio};
 
 use argh::FromArgs;
 
+use crate::arch::Arch;
 use crate::build;
 use crate::console;
 use crate::failure::Error;
 use crate::tidy;
-use crate::vm::kernel::NEWEST;
+use crate::vm::kernel::{self, NEWEST};
 use crate::vm::qemu;
 use crate::workspace;
 use session::Root;
@@ -67,11 +68,12 @@ pub struct Test {
     #[argh(switch)]
     vm: bool,
 
-    /// kernels to boot, fetched from Debian: 5.10, 6.1, 6.12, newest (default: the last three)
+    /// kernels to boot, fetched from Debian: 5.10, 6.1, 6.12, newest, and for aarch64 with -arm64
+    /// behind it (default: 6.1,6.12,newest,6.12-arm64)
     #[argh(option, arg_name = "list")]
     kernels: Option<String>,
 
-    /// another kernel to boot: a bzImage or vmlinuz
+    /// another kernel to boot: a bzImage, an Image of arm64, or a vmlinuz
     #[argh(option, arg_name = "file")]
     kernel: Option<PathBuf>,
 
@@ -95,7 +97,7 @@ struct Wish {
 }
 
 /// 5.10 is tested only when asked for.
-const KERNELS: &[&str] = &["6.1", "6.12", NEWEST];
+const KERNELS: &[&str] = &["6.1", "6.12", NEWEST, "6.12-arm64"];
 
 impl Test {
     /// Runs the task.
@@ -104,14 +106,16 @@ impl Test {
         if !self.host {
             // Not after minutes.
             require_x86()?;
-            qemu::find_or_install()?;
+            for name in self.kernel_names() {
+                qemu::find_or_install(kernel::split(&name)?.1)?;
+            }
         }
         let mut rows = Vec::new();
         if is_everything {
             tidy::check_sources()?;
             rows.push(run_unit_tests(words)?);
         }
-        let programs = Programs::build()?;
+        let programs = Programs::build(Arch::own()?)?;
         if is_everything {
             for target in build::OTHER_TARGETS {
                 build::init_for(target)?;
@@ -136,12 +140,16 @@ impl Test {
         conclude(&rows, words.is_empty(), &machines.silent)
     }
 
-    fn wish(self) -> Wish {
-        let kernels = match (self.kernels, &self.kernel) {
+    fn kernel_names(&self) -> Vec<String> {
+        match (&self.kernels, &self.kernel) {
             (Some(list), _) => list.split(',').map(str::to_string).collect(),
             (None, Some(_)) => Vec::new(),
             (None, None) => KERNELS.iter().map(|name| name.to_string()).collect(),
-        };
+        }
+    }
+
+    fn wish(self) -> Wish {
+        let kernels = self.kernel_names();
         let Test { vm: both_halves, kernel: file, root, verbose, .. } = self;
         Wish { kernels, file, root, both_halves, verbose }
     }

@@ -16,8 +16,11 @@ pub mod qemu;
 use std::fs;
 use std::path::PathBuf;
 
+use crate::arch::Arch;
+use crate::debian;
 use crate::failure::{At, Error};
 use crate::rootfs;
+use crate::test::tools;
 use crate::workspace;
 
 /// Where images and logs are.
@@ -28,8 +31,19 @@ pub fn folder() -> Result<PathBuf, Error> {
 }
 
 /// A root file system of busybox alone: what a guest consists of beside its task.
-pub fn base() -> Result<PathBuf, Error> {
-    let place = workspace::cache().join("vm-rootfs");
-    rootfs::complete(&place, None, rootfs::Old::Keep)?;
+pub fn base(arch: Arch) -> Result<PathBuf, Error> {
+    let place = workspace::cache().join(format!("vm-rootfs-{}", arch.name()));
+    let busybox = match arch == Arch::own()? {
+        true => None,
+        false => Some(foreign(arch)?.join("bin/busybox")),
+    };
+    rootfs::complete(&place, busybox.as_deref(), rootfs::Old::Keep)?;
     Ok(place)
+}
+
+/// Debian's programs of another architecture than this machine's, with their libraries: a busybox,
+/// and the tools that the container tests start.
+pub fn foreign(arch: Arch) -> Result<PathBuf, Error> {
+    let packages = tools::packages().chain(["busybox-static"]).collect::<Vec<_>>();
+    debian::tree(&format!("tools-{}", arch.debian()), arch, &packages)
 }

@@ -6,7 +6,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{apt, option, recreate, require_tools, unpack};
+use super::{apt, of_arch, option, recreate, require_tools, unpack};
+use crate::arch::Arch;
 use crate::console;
 use crate::failure::{At, Error};
 use crate::program;
@@ -48,8 +49,8 @@ struct Mirrors {
 }
 
 impl Suite {
-    /// Reads the package lists into `folder`, which is this suite's alone.
-    pub fn open(name: &str, folder: &Path) -> Result<Suite, Error> {
+    /// Reads the package lists of an architecture into `folder`, which is this suite's alone.
+    pub fn open(name: &str, arch: Arch, folder: &Path) -> Result<Suite, Error> {
         require_tools("a kernel")?;
         recreate(folder)?;
         for below in ["lists/partial", "archives/partial"] {
@@ -69,6 +70,7 @@ impl Suite {
             option("Dir::Cache", folder),
             option("Dir::Cache::archives", &folder.join("archives")),
         ];
+        options.extend(of_arch(arch));
         // Neither translations nor the descriptions for graphical package managers.
         options.push("Acquire::Languages=none".into());
         options.push("Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".into());
@@ -84,7 +86,7 @@ impl Suite {
     pub fn closure(
         &self,
         package: &str,
-        is_wanted: fn(&str) -> bool,
+        is_wanted: impl Fn(&str) -> bool,
     ) -> Result<Vec<String>, Error> {
         let mut found = vec![package.to_string()];
         let mut at = 0;

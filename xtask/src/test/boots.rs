@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::subject::Programs;
 use super::tally::{Row, Skips, Tally};
+use crate::arch::Arch;
 use crate::console;
 use crate::failure::{At, Error};
 use crate::initramfs;
@@ -19,7 +20,7 @@ use crate::vm;
 use crate::vm::image::{Image, Owners};
 use crate::vm::kernel::Kernel;
 use crate::vm::machine::{Ending, Machine};
-use crate::vm::qemu::Accelerator;
+use crate::vm::qemu::Qemu;
 use list::{BOOTS, Boot};
 
 /// From the start of QEMU to the end, on real hardware.
@@ -27,14 +28,13 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 /// The machine that the boots are tried on.
 pub struct Lab<'a> {
-    pub qemu: &'a Path,
-    pub accelerator: Accelerator,
+    pub qemu: &'a Qemu,
     pub image: &'a Path,
     pub verbose: bool,
 }
 
 /// Writes the image that all boots share.
-pub fn write_image(programs: &Programs, base: &Path) -> Result<PathBuf, Error> {
+pub fn write_image(arch: Arch, programs: &Programs, base: &Path) -> Result<PathBuf, Error> {
     let mut image = Image::default();
     image.add_tree("", base, Owners::OursAreRoots)?;
     image.add_tree("rootfs", base, Owners::Shifted(vm::image::SHIFT))?;
@@ -49,7 +49,7 @@ pub fn write_image(programs: &Programs, base: &Path) -> Result<PathBuf, Error> {
     for (path, program) in parts {
         image.add_program(path, 0o755, &program.path)?;
     }
-    let place = vm::folder()?.join("boots.initramfs");
+    let place = vm::folder()?.join(format!("boots-{}.initramfs", arch.name()));
     image.write(&place)?;
     Ok(place)
 }
@@ -80,26 +80,25 @@ impl Lab<'_> {
             let result = if fault.is_some() { "FAILED" } else { "ok" };
             let seconds = began.elapsed().as_secs_f32();
             let line = format!("{} ... {result} <{seconds:.3}s>", boot.name);
-            console::progress(&format!("{} boot: {line}", kernel.version));
+            console::progress(&format!("{} boot: {line}", kernel.name()));
             if let Some(fault) = fault {
                 console::print(&fault)?;
             }
             tally.add(&format!("test {line}"), result == "ok");
         }
         let success = tally.all_passed();
-        let (name, time) = (format!("{} boots", kernel.version), start.elapsed());
+        let (name, time) = (format!("{} boots", kernel.name()), start.elapsed());
         Ok(Row { name, tally, time, success, skips: Skips::Forbidden })
     }
 
     /// What is wrong, if anything.
     fn try_boot(&self, kernel: &Kernel, boot: &Boot) -> Result<Option<String>, Error> {
         let folder = vm::folder()?;
-        let file = |what: &str| folder.join(format!("{}-boot.{what}", kernel.version));
+        let file = |what: &str| folder.join(format!("{}-boot.{what}", kernel.name().replace(' ', "-")));
         let console = file("console.log");
-        let limit = LIMIT * self.accelerator.slowness();
+        let limit = LIMIT * self.qemu.accelerator.slowness();
         let machine = Machine {
             qemu: self.qemu,
-            accelerator: self.accelerator,
             kernel: &kernel.image,
             initramfs: self.image,
             words: &format!("quiet {}", boot.words),
@@ -110,7 +109,7 @@ impl Lab<'_> {
             silence_limit: limit,
         };
         let run = machine.run(|_, line| match self.verbose {
-            true => console::print(&format!("{}: {line}", kernel.version)),
+            true => console::print(&format!("{}: {line}", kernel.name())),
             false => Ok(()),
         })?;
         let shown = fs::read(&console).at("read", &console)?;

@@ -29,7 +29,10 @@ pub fn fetch(
     }
     for name in &wish.kernels {
         match fetch(name) {
-            Ok(kernel) => found.push(Candidate { kernel, is_newest: name == NEWEST }),
+            Ok(kernel) => {
+                let is_newest = kernel::split(name)?.0 == NEWEST;
+                found.push(Candidate { kernel, is_newest });
+            }
             Err(error @ Error::Misuse(_)) => return Err(error),
             Err(error) => outcome.remark(format!("kernel {name} could not be fetched: {error}")),
         }
@@ -67,11 +70,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::vm::qemu::Accelerator;
+    use crate::arch::Arch;
+    use crate::vm::qemu::{Accelerator, Qemu};
 
     fn kernel(version: &str) -> Kernel {
         let image = Path::new("/k").into();
-        Kernel { version: version.into(), release: version.into(), image, modules: None }
+        let (version, release) = (version.into(), version.into());
+        Kernel { arch: Arch::X86_64, version, release, image, modules: None }
     }
 
     fn wish(kernels: &[&str]) -> Wish {
@@ -104,9 +109,10 @@ mod tests {
         let name = format!("xtask-candidates-{}-{}", qemu.replace('/', ""), std::process::id());
         let folder = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&folder).unwrap();
+        let (program, accelerator) = (qemu.into(), Accelerator::Tcg);
+        let qemu = Qemu { program, arch: Arch::X86_64, accelerator };
         let trial = Trial {
-            qemu: Path::new(qemu),
-            accelerator: Accelerator::Tcg,
+            qemu: &qemu,
             image: Path::new("/i"),
             folder: &folder,
             limit: Duration::from_secs(60),

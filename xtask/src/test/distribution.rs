@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use super::images;
+use crate::arch::Arch;
 use crate::console;
 use crate::debian;
 use crate::failure::Error;
@@ -34,6 +35,6 @@ fn make_images(folder: &Path) -> Result<Vec<PathBuf>, Error> {
         None => ("small", SMALL),
         Some(_) => ("whole", WHOLE),
     };
-    let tree = debian::tree(name, packages)?;
+    let tree = debian::tree(name, Arch::own()?, packages)?;
     images::pack(folder, &tree, "debian", &["squashfs", "erofs"])
 }

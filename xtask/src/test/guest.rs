@@ -10,6 +10,7 @@ use super::session::Session;
 use super::stage::Stay;
 use super::subject::{Programs, Subject};
 use super::{Whom, images, layout, ordinary, suite, tools};
+use crate::arch::Arch;
 use crate::console;
 use crate::failure::{At, Error};
 use crate::program;
@@ -29,6 +30,7 @@ const TEST_THREADS: &str = "RUST_TEST_THREADS";
 
 /// All but the kernel's modules. `base` is a root file system of busybox.
 pub fn image(
+    arch: Arch,
     programs: &Programs,
     base: &Path,
     slowness: u32,
@@ -55,8 +57,8 @@ pub fn image(
     for (path, program) in parts {
         image.add_program(path, 0o755, &program.path)?;
     }
-    tools::pack(&mut image, "test/tools")?;
-    let folder = workspace::cache().join("images");
+    tools::pack(&mut image, "test/tools", arch)?;
+    let folder = workspace::cache().join(format!("images-{}", arch.name()));
     fs::create_dir_all(&folder).at("create", &folder)?;
     for file in images::make(&folder, rootfs, &programs.probe.path)? {
         let name = file.file_name().unwrap_or_default().to_string_lossy();

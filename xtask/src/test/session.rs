@@ -95,11 +95,13 @@ impl fmt::Display for Part {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arch::Arch;
     use std::path::PathBuf;
 
     fn sessions(version: &str, number: usize, wanted: Option<Root>) -> [Session; 2] {
         let (version, release) = (version.to_string(), String::new());
-        let kernel = Kernel { version, release, image: PathBuf::new(), modules: None };
+        let (arch, image) = (Arch::X86_64, PathBuf::new());
+        let kernel = Kernel { arch, version, release, image, modules: None };
         Session::all(&kernel, number, wanted)
     }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::stage::{Stage, Stay};
 use super::{distribution, images, layout, tools};
+use crate::arch::Arch;
 use crate::build;
 use crate::failure::Error;
 use crate::rootfs;
@@ -51,17 +52,19 @@ pub struct Subject {
 }
 
 impl Programs {
-    /// Builds everything that the caller's environment does not name.
-    pub fn build() -> Result<Programs, Error> {
-        let program = |variable, build: fn() -> Result<PathBuf, Error>| match given(variable) {
+    /// Builds everything that the caller's environment does not name, which is this machine's.
+    pub fn build(arch: Arch) -> Result<Programs, Error> {
+        let is_own = arch == Arch::own()?;
+        let given = |variable| given(variable).filter(|_| is_own);
+        let program = |variable, build: fn(Arch) -> Result<PathBuf, Error>| match given(variable) {
             Some(path) => Ok(Program { path, is_given: true }),
-            None => Ok(Program { path: build()?, is_given: false }),
+            None => Ok(Program { path: build(arch)?, is_given: false }),
         };
         Ok(Programs {
-            launcher: program("LAUNCHER", build::launcher)?,
-            init: program("INIT", build::init)?,
+            launcher: program("LAUNCHER", build::launcher_on)?,
+            init: program("INIT", build::init_on)?,
             probe: program("PROBE", build::probe)?,
-            suite: Program { path: build::suite()?, is_given: false },
+            suite: Program { path: build::suite(arch)?, is_given: false },
             rootfs: given("ROOTFS"),
         })
     }

@@ -6,11 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::stage::Stage;
+use crate::arch::Arch;
 use crate::console;
 use crate::debian;
 use crate::failure::{At, Error};
 use crate::host::{change_owner, set_mode, symlink};
 use crate::program;
+use crate::vm;
 use crate::vm::image::Image;
 use crate::workspace;
 
@@ -43,8 +45,17 @@ const GUEST_TOOLS: &[(&str, &[&str])] = &[
     ("nohup", &["coreutils"]),
 ];
 
+/// Debian's packages of all that a virtual machine gets.
+pub fn packages() -> impl Iterator<Item = &'static str> {
+    let tools = TOOLS.iter().map(|tool| tool.package);
+    tools.chain(GUEST_TOOLS.iter().flat_map(|(_, packages)| packages.iter().copied()))
+}
+
 /// Puts all tools with their libraries into a folder of the image.
-pub fn pack(image: &mut Image, folder: &str) -> Result<(), Error> {
+pub fn pack(image: &mut Image, folder: &str, arch: Arch) -> Result<(), Error> {
+    if arch != Arch::own()? {
+        return pack_foreign(image, folder, arch);
+    }
     let mut add = |name: &str, packages: &[&str], mode| {
         let file = match program::find(name) {
             Some(found) => found,
@@ -61,6 +72,36 @@ pub fn pack(image: &mut Image, folder: &str) -> Result<(), Error> {
         add(name, &[package], if *setuid { 0o4755 } else { 0o755 })?;
     }
     GUEST_TOOLS.iter().try_for_each(|(name, packages)| add(name, packages, 0o755))
+}
+
+/// The same out of Debian's packages for another architecture, with all libraries that came with them:
+/// which one a program loads only its own loader could say.
+fn pack_foreign(image: &mut Image, folder: &str, arch: Arch) -> Result<(), Error> {
+    let tree = vm::foreign(arch)?;
+    let modes = TOOLS.iter().map(|tool| (tool.name, if tool.setuid { 0o4755 } else { 0o755 }));
+    for (name, mode) in modes.chain(GUEST_TOOLS.iter().map(|(name, _)| (*name, 0o755))) {
+        let places = ["usr/bin", "bin", "usr/sbin", "sbin"];
+        let mut places = places.into_iter().map(|place| tree.join(place).join(name));
+        let file = places.find(|place| place.exists()).unwrap_or_default();
+        image.add_copy(format!("{folder}/{name}"), mode, &file.canonicalize().at("find", &file)?);
+    }
+    let triplet = format!("{}-linux-gnu", arch.name());
+    for place in ["lib".to_string(), format!("lib/{triplet}"), format!("usr/lib/{triplet}")] {
+        let folder = tree.join(&place);
+        for entry in fs::read_dir(&folder).at("read", &folder)? {
+            let file = entry.at("read", &folder)?.path();
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            let inside = format!("{place}/{name}");
+            if !name.contains(".so") {
+                continue;
+            }
+            match fs::read_link(&file) {
+                Ok(target) => image.add_link(&inside, &target.to_string_lossy()),
+                Err(_) => image.add_copy(inside, 0o755, &file),
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Fills a folder of the stage with what PATH has, and what it lacks from Debian's packages. A

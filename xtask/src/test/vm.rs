@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Wish;
@@ -15,14 +15,15 @@ use super::session::{Part, Session};
 use super::subject::Programs;
 use super::tally::{Row, Skips, Tally};
 use super::verdict::{Half, Verdict};
+use crate::arch::Arch;
 use crate::console;
 use crate::failure::{At, Error};
 use crate::vm;
 use crate::vm::accelerator::Trial;
 use crate::vm::image::Image;
-use crate::vm::kernel::{self, Kernel};
+use crate::vm::kernel;
 use crate::vm::machine::{Ending, Machine, Run};
-use crate::vm::qemu::{self, Accelerator};
+use crate::vm::qemu::Qemu;
 
 /// Debian's kernels need 2 to 4 seconds without KVM; a busy machine can be much slower.
 const BOOT_LIMIT: Duration = Duration::from_secs(90);
@@ -40,67 +41,59 @@ pub struct Outcome {
     pub silent: Vec<String>,
 }
 
-/// What is the same for every kernel.
+/// What is the same for every kernel of an architecture.
 struct Lab<'a> {
-    qemu: &'a Path,
-    accelerator: Accelerator,
-    base: &'a Path,
-    image: &'a Image,
+    qemu: Qemu,
+    image: Image,
+    /// For the boots.
+    boots_image: PathBuf,
+    /// A busybox that runs here.
+    tools: &'a Path,
     words: &'a [OsString],
     verbose: bool,
-    boots: boots::Lab<'a>,
 }
 
 /// What one machine after the other, or a single one, is started for.
 enum Job<'a> {
-    Boots(&'a Candidate),
-    Suite(&'a Candidate, Session),
+    Boots(&'a Lab<'a>, &'a Candidate),
+    Suite(&'a Lab<'a>, &'a Candidate, Session),
 }
 
 /// Runs the tests on all kernels.
 pub fn run(wish: &Wish, programs: &Programs, words: &[OsString]) -> Result<Outcome, Error> {
     let mut outcome = Outcome::default();
-    let qemu = qemu::find_or_install()?;
-    let candidates = candidates::fetch(wish, kernel::fetched, &mut outcome)?;
-    let Some(first) = candidates.first() else {
-        return Err(Error::NoVerdict("no kernel could be fetched, so none was tested".into()));
-    };
-    let base = vm::base()?;
-    let accelerator = vm::accelerator::choose(&qemu, &first.kernel.image)?;
-    let (trial_image, folder) = (vm::accelerator::write_image()?, vm::folder()?);
-    let (image, folder) = (trial_image.as_path(), folder.as_path());
-    let trial = Trial { qemu: &qemu, accelerator, image, folder, limit: BOOT_LIMIT };
-    let candidates = candidates::leave_broken_out(candidates, &trial, &mut outcome)?;
-    let slowness = accelerator.slowness();
-    if slowness > 1 {
-        console::progress(&format!(
-            "the machines are emulated: deadlines are {slowness} times as long, and what is \
-             repeated is repeated one {slowness}th as often"
-        ));
+    let mut candidates = candidates::fetch(wish, kernel::fetched, &mut outcome)?;
+    let tools = vm::base(Arch::own()?)?;
+    let mut labs = Vec::new();
+    for arch in Arch::ALL {
+        let (of_arch, others) =
+            candidates.into_iter().partition::<Vec<_>, _>(|one| one.kernel.arch == arch);
+        candidates = others;
+        let Some(first) = of_arch.first() else { continue };
+        let qemu = vm::accelerator::choose(&first.kernel)?;
+        let (trial_image, folder) = (vm::accelerator::write_image(arch)?, vm::folder()?);
+        let (image, folder) = (trial_image.as_path(), folder.as_path());
+        let trial = Trial { qemu: &qemu, image, folder, limit: BOOT_LIMIT };
+        let of_arch = candidates::leave_broken_out(of_arch, &trial, &mut outcome)?;
+        labs.push((Lab::new(qemu, programs, &tools, wish.verbose, words)?, of_arch));
     }
-    let boots_image = boots::write_image(programs, &base)?;
-    let lab = Lab {
-        boots: boots::Lab { qemu: &qemu, accelerator, image: &boots_image, verbose: wish.verbose },
-        qemu: &qemu,
-        accelerator,
-        base: &base,
-        image: &guest::image(programs, &base, slowness, words)?,
-        words,
-        verbose: wish.verbose,
-    };
+    if labs.is_empty() {
+        return Err(Error::NoVerdict("no kernel could be fetched, so none was tested".into()));
+    }
+    let all = || labs.iter().flat_map(|(lab, all)| all.iter().map(move |one| (lab, one)));
     let mut jobs = Vec::new();
-    for (number, candidate) in candidates.iter().enumerate() {
+    for (number, (lab, candidate)) in all().enumerate() {
         let sessions = Session::all(&candidate.kernel, number, wish.root);
         let sessions = sessions.into_iter().enumerate();
         // Root's and the user's, or in turns one of them.
         let wanted = sessions.filter(|(half, _)| wish.both_halves || *half == number % 2);
-        jobs.extend(wanted.map(|(_, session)| Job::Suite(candidate, session)));
+        jobs.extend(wanted.map(|(_, session)| Job::Suite(lab, candidate, session)));
     }
     // They are a third as long: last, they fill up what the halves leave of a processor's time.
     if boots::are_wanted(words) {
-        jobs.extend(candidates.iter().map(Job::Boots));
+        jobs.extend(all().map(|(lab, candidate)| Job::Boots(lab, candidate)));
     }
-    for part in jobs::run(&jobs, |job| lab.run(job))? {
+    for part in jobs::run(&jobs, Job::run)? {
         outcome.rows.extend(part.rows);
         outcome.remarks.extend(part.remarks);
         outcome.silent.extend(part.silent);
@@ -115,16 +108,47 @@ pub fn run(wish: &Wish, programs: &Programs, words: &[OsString]) -> Result<Outco
     Ok(outcome)
 }
 
-impl Lab<'_> {
-    fn run(&self, job: &Job<'_>) -> Result<Outcome, Error> {
+impl Job<'_> {
+    fn run(&self) -> Result<Outcome, Error> {
         let mut outcome = Outcome::default();
-        match job {
-            Job::Boots(candidate) => {
-                outcome.rows.push(self.boots.run(&candidate.kernel, self.words)?);
+        match self {
+            Job::Boots(lab, Candidate { kernel, .. }) => {
+                let Lab { qemu, boots_image: image, words, verbose, .. } = lab;
+                let boots = boots::Lab { qemu, image, verbose: *verbose };
+                outcome.rows.push(boots.run(kernel, words)?);
             }
-            Job::Suite(candidate, session) => self.test(candidate, session, &mut outcome)?,
+            Job::Suite(lab, candidate, session) => lab.test(candidate, session, &mut outcome)?,
         }
         Ok(outcome)
+    }
+}
+
+impl<'a> Lab<'a> {
+    /// `own` are this machine's programs.
+    fn new(
+        qemu: Qemu,
+        own: &Programs,
+        tools: &'a Path,
+        verbose: bool,
+        words: &'a [OsString],
+    ) -> Result<Lab<'a>, Error> {
+        let arch = qemu.arch;
+        let (built, base) = match arch == Arch::own()? {
+            true => (None, tools.to_path_buf()),
+            false => (Some(Programs::build(arch)?), vm::base(arch)?),
+        };
+        let programs = built.as_ref().unwrap_or(own);
+        let slowness = qemu.accelerator.slowness();
+        if slowness > 1 {
+            console::progress(&format!(
+                "the machines of {} are emulated: deadlines are {slowness} times as long, and what is \
+                 repeated is repeated one {slowness}th as often",
+                arch.name()
+            ));
+        }
+        let boots_image = boots::write_image(arch, programs, &base)?;
+        let image = guest::image(arch, programs, &base, slowness, words)?;
+        Ok(Lab { qemu, image, boots_image, tools, words, verbose })
     }
 
     fn test(
@@ -134,15 +158,15 @@ impl Lab<'_> {
         outcome: &mut Outcome,
     ) -> Result<(), Error> {
         let Candidate { kernel, is_newest } = what;
-        let Kernel { version, release, .. } = kernel;
-        let version = format!("{version} {}", session.name());
+        let release = &kernel.release;
+        let version = format!("{} {}", kernel.name(), session.name());
         let folder = vm::folder()?;
         let file = |what: &str| folder.join(format!("{}.{what}", version.replace(' ', "-")));
         let initramfs = file("initramfs");
         let mut image = self.image.clone();
-        guest::add_modules(&mut image, kernel, self.base)?;
+        guest::add_modules(&mut image, kernel, self.tools)?;
         let size = image.write(&initramfs)?;
-        let name = self.accelerator.name();
+        let name = self.qemu.accelerator.name();
         let megabytes = size as f64 / 1e6;
         console::progress(&format!(
             "{version}: booting {release} ({name}, {megabytes:.1} MB of initramfs)"
@@ -150,8 +174,7 @@ impl Lab<'_> {
 
         let ports = ["console.log", "verdict.log", "root.log", "user.log"].map(file);
         let machine = Machine {
-            qemu: self.qemu,
-            accelerator: self.accelerator,
+            qemu: &self.qemu,
             kernel: &kernel.image,
             initramfs: &initramfs,
             words: &guest::kernel_words(session),

@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::image::Image;
+use super::kernel::Kernel;
 use super::machine::{Ending, Machine, Run};
-use super::qemu::Accelerator;
+use super::qemu::{self, Accelerator, Qemu};
+use crate::arch::Arch;
 use crate::console;
 use crate::failure::Error;
 
@@ -25,8 +27,7 @@ echo ready > /dev/ttyS1
 
 /// What a kernel is tried with.
 pub struct Trial<'a> {
-    pub qemu: &'a Path,
-    pub accelerator: Accelerator,
+    pub qemu: &'a Qemu,
     /// Of [`write_image`].
     pub image: &'a Path,
     /// Where the ports' files go.
@@ -40,7 +41,6 @@ impl Trial<'_> {
         let file = |name: &str| self.folder.join(format!("probe.{name}.log"));
         let machine = Machine {
             qemu: self.qemu,
-            accelerator: self.accelerator,
             kernel,
             initramfs: self.image,
             words: "quiet",
@@ -55,30 +55,34 @@ impl Trial<'_> {
 }
 
 /// The image for it.
-pub fn write_image() -> Result<PathBuf, Error> {
+pub fn write_image(arch: Arch) -> Result<PathBuf, Error> {
     let mut image = Image::default();
     image.add_folder("dev", 0o755);
-    image.add_copy("bin/busybox", 0o755, &super::base()?.join("bin/busybox"));
+    image.add_copy("bin/busybox", 0o755, &super::base(arch)?.join("bin/busybox"));
     image.add_file("init", 0o755, INIT);
-    let place = super::folder()?.join("probe.initramfs");
+    let place = super::folder()?.join(format!("probe-{}.initramfs", arch.name()));
     image.write(&place)?;
     Ok(place)
 }
 
-/// KVM if this kernel boots with it in a short time.
-pub fn choose(qemu: &Path, kernel: &Path) -> Result<Accelerator, Error> {
+/// QEMU for machines of this kernel's architecture: with KVM if the kernel boots so in a short time.
+pub fn choose(kernel: &Kernel) -> Result<Qemu, Error> {
+    let arch = kernel.arch;
+    let program = qemu::find_or_install(arch)?;
+    let mut qemu = Qemu { program, arch, accelerator: Accelerator::Tcg };
     let kvm = Path::new("/dev/kvm");
-    if OpenOptions::new().read(true).write(true).open(kvm).is_err() {
-        return Ok(Accelerator::Tcg);
+    let is_own = arch == Arch::own()?;
+    if !is_own || OpenOptions::new().read(true).write(true).open(kvm).is_err() {
+        return Ok(qemu);
     }
     console::progress("trying KVM");
-    let (image, folder) = (write_image()?, super::folder()?);
+    qemu.accelerator = Accelerator::Kvm;
+    let (image, folder) = (write_image(arch)?, super::folder()?);
     let (image, folder) = (image.as_path(), folder.as_path());
-    let trial = Trial { qemu, accelerator: Accelerator::Kvm, image, folder, limit: LIMIT };
-    let run = trial.boot(kernel)?;
-    if run.booted && run.ending == Ending::SwitchedOff {
-        return Ok(Accelerator::Kvm);
+    let run = Trial { qemu: &qemu, image, folder, limit: LIMIT }.boot(&kernel.image)?;
+    if !run.booted || run.ending != Ending::SwitchedOff {
+        console::progress("/dev/kvm is there but cannot boot a kernel; going on without it");
+        qemu.accelerator = Accelerator::Tcg;
     }
-    console::progress("/dev/kvm is there but cannot boot a kernel; going on without it");
-    Ok(Accelerator::Tcg)
+    Ok(qemu)
 }

@@ -12,14 +12,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::port::Port;
-use super::qemu::{self, Accelerator};
+use super::qemu::Qemu;
 use crate::failure::{At, Error};
 use crate::program;
 
 /// What is to be run.
 pub struct Machine<'a> {
-    pub qemu: &'a Path,
-    pub accelerator: Accelerator,
+    pub qemu: &'a Qemu,
     pub kernel: &'a Path,
     pub initramfs: &'a Path,
     /// Words for the kernel's command line; what the kernel does not know goes to the guest's init.
@@ -84,9 +83,9 @@ impl Machine<'_> {
             ports.push(Port::open(path)?);
         }
         let complaints = File::create(self.complaints).at("create", self.complaints)?;
-        let mut command = qemu::command(self.qemu, self.accelerator);
-        command.args(qemu::kernel(self.accelerator, self.kernel, self.initramfs, self.words));
-        command.args(qemu::ports(&self.ports[1..]));
+        let mut command = self.qemu.command();
+        command.args(self.qemu.kernel(self.kernel, self.initramfs, self.words));
+        command.args(self.qemu.ports(&self.ports[1..]));
         // The console is QEMU's standard input and output.
         let console = File::options().append(true).open(&self.ports[0]);
         let console = console.at("write", &self.ports[0])?;
@@ -103,7 +102,7 @@ impl Machine<'_> {
         let mut is_halted = false;
         loop {
             // Asked before the ports are read: then nothing is written after the last reading.
-            let status = started.0.try_wait().at("wait for", self.qemu)?;
+            let status = started.0.try_wait().at("wait for", &self.qemu.program)?;
             for (index, port) in ports.iter_mut().enumerate() {
                 for line in port.new_lines()? {
                     booted |= index == ready;
@@ -177,6 +176,8 @@ fn last_line(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arch::Arch;
+    use crate::vm::qemu::Accelerator;
     use std::process::Command;
 
     /// Runs a script in QEMU's place; it finds the files of the ports in $console and $verdict.
@@ -193,9 +194,9 @@ mod tests {
         let mut writer = Command::new("sh");
         writer.args(["-c", "printf %s \"$1\" > \"$2\" && chmod 755 \"$2\"", "sh", &text]);
         program::run(writer.arg(&qemu)).unwrap();
+        let qemu = Qemu { program: qemu, arch: Arch::X86_64, accelerator: Accelerator::Tcg };
         let machine = Machine {
             qemu: &qemu,
-            accelerator: Accelerator::Tcg,
             kernel: Path::new("/k"),
             initramfs: Path::new("/i"),
             words: "",
