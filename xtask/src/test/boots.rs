@@ -94,7 +94,8 @@ impl Lab<'_> {
     /// What is wrong, if anything.
     fn try_boot(&self, kernel: &Kernel, boot: &Boot) -> Result<Option<String>, Error> {
         let folder = vm::folder()?;
-        let file = |what: &str| folder.join(format!("{}-boot.{what}", kernel.name().replace(' ', "-")));
+        let file =
+            |what: &str| folder.join(format!("{}-boot.{what}", kernel.name().replace(' ', "-")));
         let console = file("console.log");
         let limit = LIMIT * self.qemu.accelerator.slowness();
         let machine = Machine {
