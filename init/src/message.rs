@@ -26,13 +26,20 @@ const HELP: &str = "usage: init [OPTIONS] [--] COMMAND [ARG...]
 -h help  -V version  -l license
 ";
 
-/// What errnos of execve(2) mean, each behind its number as a byte.
+/// The errnos of execve(2), each behind its number as a byte, and what they mean where the name does not
+/// say it.
 const REASONS: Words = Words::new(
-    b"\x02ENOENT (not found)\0\
+    b"\x01EPERM\0\
+\x02ENOENT (not found)\0\
+\x05EIO\0\
+\x07E2BIG\0\
 \x08ENOEXEC (not a program for this machine)\0\
 \x0bEAGAIN (the limit on processes)\0\
+\x0cENOMEM\0\
 \x0dEACCES (permission denied, or on a noexec mount)\0\
 \x14ENOTDIR (a component of the path is no directory)\0\
+\x1aETXTBSY\0\
+\x24ENAMETOOLONG\0\
 \x28ELOOP (links or interpreters lead in a circle)\0\0",
 );
 

@@ -164,6 +164,13 @@ fn binary_of_no_known_kind_is_not_run_by_the_shell() {
     }
 }
 
+#[test]
+fn an_errno_without_advice_is_named() {
+    let path = format!("/{}", "b".repeat(256));
+    let line = format!("init: cannot execute {path}: ENAMETOOLONG");
+    Launch::init([path.as_str()]).run().fails(126, &line);
+}
+
 /// The kernel's limit on interpreters does not hold where each of them is a process of its own.
 #[test]
 fn scripts_that_are_each_others_command_are_refused() {

@@ -58,7 +58,6 @@ pub mod nr {
     pub const GETPPID: usize = 64;
     pub const SETSID: usize = 66;
     pub const REBOOT: usize = 88;
-    pub const MUNMAP: usize = 91;
     pub const STATFS: usize = 99;
     pub const WAIT4: usize = 114;
     pub const GETPGID: usize = 132;

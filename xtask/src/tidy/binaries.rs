@@ -16,9 +16,9 @@ const BUDGETS: &[Budget] = &[
     Budget("x86_64-unknown-linux-musl/release/launcher", 600 * 1024),
     Budget("aarch64-unknown-linux-musl/release/launcher", 600 * 1024),
     Budget("init/x86_64-unknown-linux-musl/release/init", 11 * 1024 + 512),
-    Budget("init/aarch64-unknown-linux-musl/release/init", 13 * 1024 + 256),
-    Budget("init/riscv64gc-unknown-linux-gnu/release/init", 11 * 1024 + 512),
-    Budget("init/armv7-unknown-linux-gnueabihf/release/init", 16 * 1024 + 512),
+    Budget("init/aarch64-unknown-linux-musl/release/init", 13 * 1024 + 320),
+    Budget("init/riscv64gc-unknown-linux-gnu/release/init", 11 * 1024 + 576),
+    Budget("init/armv7-unknown-linux-gnueabihf/release/init", 16 * 1024 + 576),
 ];
 
 /// Looks at the release binaries that exist.
