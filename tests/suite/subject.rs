@@ -60,5 +60,7 @@ fn from_env(variable: &str, default: fn(&Path, &Path) -> PathBuf) -> PathBuf {
     let mut above = own.ancestors().skip(3);
     let triple = above.next().and_then(Path::file_name).unwrap_or_default();
     let target = above.next().unwrap_or(Path::new("target"));
-    default(target, Path::new(triple))
+    let path = default(target, Path::new(triple));
+    assert!(path.exists(), "{} is not there: run this by `cargo xtask test`", path.display());
+    path
 }

@@ -70,11 +70,12 @@ impl<'a> Cgroups<'a> {
             |errno| Error::at("MakeCgroup", format_args!("make a cgroup in {path}"), errno);
         if branch.moves_launcher {
             let own = create(branch.parent.as_fd(), SELF).map_err(failed)?;
+            // From here on `drop` removes it, whatever fails.
+            let (_, own) = self.vacated.insert((branch, own));
             move_into(own.dir.as_fd(), 0).map_err(failed)?;
-            self.vacated = Some((branch, own));
         }
         let outer = create(branch.parent.as_fd(), "").map_err(failed)?;
-        // From here on `drop` removes it, whatever fails.
+        // As above.
         self.made.push(Made { branch, outer, inner: None });
         let Some(made) = self.made.last_mut() else { return Ok(()) };
         made.give_controllers(log)?;
