@@ -63,9 +63,11 @@ enum Job<'a> {
 pub fn run(wish: &Wish, programs: &Programs, words: &[OsString]) -> Result<Outcome, Error> {
     let mut outcome = Outcome::default();
     let mut candidates = candidates::fetch(wish, kernel::fetched, &mut outcome)?;
-    let tools = vm::base(Arch::own()?)?;
+    let own = Arch::own()?;
+    let tools = vm::base(own)?;
     let mut labs = Vec::new();
-    for arch in Arch::ALL {
+    // Machines of another architecture take longest: first, so that none is left to run alone.
+    for arch in Arch::ALL.into_iter().filter(|arch| *arch != own).chain([own]) {
         let (of_arch, others) =
             candidates.into_iter().partition::<Vec<_>, _>(|one| one.kernel.arch == arch);
         candidates = others;
