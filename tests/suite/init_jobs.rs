@@ -104,12 +104,15 @@ fn script_is_interrupted_with_the_command() {
     let Some((mut session, bash)) = shell() else { return };
     for name in pace::sample(subject::NAMES) {
         let init = subject::ours(name);
-        session
-            .write(&format!("{bash} -c 'trap \"exit 9\" 2; {} sleep 1000; exit 8'\n", path(&init)));
+        let line = format!("{} sleep 1000", path(&init));
+        session.write(&format!("{bash} -c 'trap \"exit 9\" 2; {line}; exit 8'\n"));
         session.wait_for_command("sleep 1000");
         session.write("\x1a");
         session.wait_for("topped");
         session.wait_for("prompt> ");
+        // The shell tells when the script has stopped. init may be about to stop the group then, and
+        // a SIGCONT that comes at that moment, sooner than anybody can type, is lost.
+        session.wait_until_stopped(&line);
         session.write("fg\n");
         session.wait_for_command("sleep 1000");
         session.write("\x03");

@@ -38,6 +38,16 @@ impl Session {
         }
     }
 
+    /// Waits until this command, somewhere below, has stopped.
+    pub fn wait_until_stopped(&mut self, words: &str) {
+        let deadline = Instant::now() + limit() / 4;
+        let is_stopped = |fields: &[&str]| fields.first() == Some(&"T");
+        while find(self.running.pid(), words, &is_stopped).is_none() {
+            assert!(Instant::now() < deadline, "{words:?} has not stopped");
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     pub fn write(&mut self, text: &str) {
         use std::io::Write;
         self.seen.clear();
@@ -64,17 +74,26 @@ impl Session {
 
 /// The pid of a process below this one that is this command and has the terminal's foreground.
 fn in_foreground(pid: i32, words: &str) -> Option<i32> {
+    find(
+        pid,
+        words,
+        &|fields| matches!(fields, ["R" | "S", _, group, _, _, foreground, ..] if group == foreground),
+    )
+}
+
+/// The pid of a process below this one, or of itself, that is this command and of which the fields of
+/// /proc/PID/stat are as wanted: state, parent, group, session, terminal, its foreground group
+/// (proc(5)).
+fn find(pid: i32, words: &str, is_wanted: &dyn Fn(&[&str]) -> bool) -> Option<i32> {
     let read = |what: &str| fs::read_to_string(format!("/proc/{pid}/{what}")).unwrap_or_default();
     let stat = read("stat");
-    // state, parent, group, session, terminal, its foreground group: proc(5).
     let fields = stat.rsplit(") ").next()?.split(' ').collect::<Vec<_>>();
-    let runs = matches!(fields.first(), Some(&("R" | "S")));
     let is_it = read("cmdline").replace('\0', " ").trim_end() == words;
     let children = read(&format!("task/{pid}/children"));
-    if runs && is_it && fields.get(2)? == fields.get(5)? {
+    if is_it && is_wanted(&fields) {
         return Some(pid);
     }
-    children.split_whitespace().find_map(|child| in_foreground(child.parse().ok()?, words))
+    children.split_whitespace().find_map(|child| find(child.parse().ok()?, words, is_wanted))
 }
 
 /// sleep, Ctrl-Z, jobs, fg, Ctrl-C, exit.
